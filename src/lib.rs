@@ -1,0 +1,36 @@
+//! larder: a feature store in one binary, with a terminal catalog browser as its face.
+//!
+//! # The flow, on one page
+//!
+//! **Write.** A face (`cli`, `tui`) hands name-value pairs to [`store::FeatureStore::put`]. They are checked
+//! against the group's [`model::Schema`] and queued; one writer thread ([`ingest`]) puts a whole queue into one
+//! LMDB transaction ([`backend::online`]) that holds the online row, if it is newer, and an outbox entry, and
+//! answers after the fsync. A drain turns outbox entries into Parquet and commits files and high-water mark in
+//! one atomic Delta commit ([`backend::offline`]), then trims the outbox. A crash anywhere replays: nothing is
+//! lost, nothing is doubled. Bulk loads write files first, make one commit, then fill the online store behind a
+//! resumable mark.
+//!
+//! **Read.** Look-ups go to LMDB. SQL ([`dataset`]) reads the files that can matter and the outbox, so that it
+//! sees a record put a moment ago.
+//!
+//! **Know.** [`catalog`] holds what exists: groups, features, tags, runs, in SQLite. It is an index: each
+//! group's definition lies beside its data, and a lost catalog is rebuilt from there.
+//!
+//! # Layers
+//!
+//! `model <- catalog, backend <- ingest, dataset <- store <- tui, cli <- main`. Edges point one way; a test
+//! reads the `use crate::` lines. `catalog` and `backend` do not know each other, nor do `ingest` and `dataset`.
+//! Faces hold no rule: they translate to and from [`store::FeatureStore`].
+
+pub mod model;
+
+pub mod backend;
+pub mod catalog;
+
+pub mod dataset;
+pub mod ingest;
+
+pub mod store;
+
+pub mod cli;
+pub mod tui;

@@ -1,0 +1,186 @@
+//! A feature group: what it is called, what its records look like, which stores keep them.
+//!
+//! Its serialised form is the definition file that lies beside the group's data, from which a lost catalog is
+//! rebuilt; fields may be added to it, with a default, and never change their meaning.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::error::{Error, Result};
+use super::limits;
+use super::name::GroupName;
+use super::schema::Schema;
+use super::time::EventTime;
+use super::ttl::Ttl;
+
+/// Identity of one incarnation of a group: a group dropped and made again under its name is another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct GroupId(pub Uuid);
+
+impl GroupId {
+    /// The sixteen bytes that stand before every key of the group in the online store.
+    pub fn bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Display for GroupId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for GroupId {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        text.parse().map(Self).map_err(|error| Error::corrupt(format!("'{text}' is not a group id")).source(error))
+    }
+}
+
+/// Where a group stands in its life, with SageMaker's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum GroupStatus {
+    /// Being made.
+    Creating,
+    /// In use.
+    Created,
+    /// Could not be made; the failure reason says why.
+    CreateFailed,
+    /// Being removed.
+    Deleting,
+    /// Could not be removed.
+    DeleteFailed,
+}
+
+impl GroupStatus {
+    /// SageMaker's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Creating => "Creating",
+            Self::Created => "Created",
+            Self::CreateFailed => "CreateFailed",
+            Self::Deleting => "Deleting",
+            Self::DeleteFailed => "DeleteFailed",
+        }
+    }
+
+    /// True where the status may become `next`.
+    pub fn may_become(self, next: Self) -> bool {
+        use GroupStatus::{CreateFailed, Created, Creating, DeleteFailed, Deleting};
+        matches!(
+            (self, next),
+            (Creating, Created | CreateFailed | Deleting) | (Created | CreateFailed | DeleteFailed, Deleting) | (Deleting, DeleteFailed)
+        )
+    }
+}
+
+impl fmt::Display for GroupStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for GroupStatus {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        [Self::Creating, Self::Created, Self::CreateFailed, Self::Deleting, Self::DeleteFailed]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or_else(|| Error::corrupt(format!("'{text}' is not a group status")))
+    }
+}
+
+/// Settings of a group's online store.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct OnlineSettings {
+    /// Ttl of records that don't bring their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Ttl>,
+}
+
+/// Settings of a group's offline store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfflineSettings {
+    /// Where its objects go: `s3://bucket/prefix`.
+    pub s3_uri: String,
+    /// Set for a folder, file or glob of Parquet that is read in place and never written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<String>,
+}
+
+/// A feature group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeatureGroup {
+    /// Identity of this incarnation.
+    pub id: GroupId,
+    /// Unique in the store ignoring case.
+    pub name: GroupName,
+    /// At most 128 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Who answers for it: `team:growth`, a name, an address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Up to 50 keys with values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// Features, record identifier, event time.
+    pub schema: Schema,
+    /// Set if it keeps the latest record per identifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub online: Option<OnlineSettings>,
+    /// Set if it keeps every record ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offline: Option<OfflineSettings>,
+    /// Where it stands in its life.
+    pub status: GroupStatus,
+    /// Why making or removing it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_reason: Option<String>,
+    /// When it was made; whole seconds of it are part of its object names.
+    pub created: EventTime,
+    /// When its definition last changed.
+    pub modified: EventTime,
+}
+
+impl FeatureGroup {
+    /// Ttl of its records, if any.
+    pub fn ttl(&self) -> Option<Ttl> {
+        self.online.as_ref().and_then(|online| online.ttl)
+    }
+
+    /// True for a folder of Parquet read in place.
+    pub fn is_external(&self) -> bool {
+        self.offline.as_ref().is_some_and(|offline| offline.external.is_some())
+    }
+
+    /// True if records are appended to an offline store of our own.
+    pub fn keeps_history(&self) -> bool {
+        self.offline.is_some() && !self.is_external()
+    }
+
+    /// Checks what the types of its fields don't: lengths, tags, that at least one store keeps its records.
+    pub fn check(&self) -> Result<()> {
+        if let Some(description) = &self.description {
+            limits::check_group_description(description)?;
+        }
+        if self.owner.as_ref().is_some_and(|owner| owner.chars().count() > limits::MAX_GROUP_DESCRIPTION) {
+            return Err(
+                Error::invalid("the owner is too long").remedy(format!("write at most {} characters", limits::MAX_GROUP_DESCRIPTION))
+            );
+        }
+        limits::check_tags(&self.tags)?;
+        if self.online.is_none() && self.offline.is_none() {
+            return Err(Error::invalid(format!("'{}' has no store", self.name)).remedy("keep the online store, the offline store or both"));
+        }
+        if self.is_external() && self.online.is_some() {
+            return Err(Error::invalid(format!("'{}' is external and can't have an online store", self.name))
+                .remedy("ingest the files into a group of their own instead"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,230 @@
+//! The schema of a feature group: its features in definition order, and the two that every record must have.
+//!
+//! A feature's position never changes and is never reused, since stored rows refer to features by position;
+//! features are only ever appended. Names are unique ignoring case.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::{Error, Result};
+use super::feature::{Collection, FeatureDefinition, FeatureType};
+use super::limits;
+use super::name::FeatureName;
+use super::suggest::suggest;
+
+/// Features of a group, its record identifier and its event time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub struct Schema {
+    features: Vec<FeatureDefinition>,
+    identifier: usize,
+    event_time: usize,
+    by_name: HashMap<String, usize>,
+}
+
+/// The form kept in definition files.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    record_identifier: String,
+    event_time: String,
+    features: Vec<FeatureDefinition>,
+}
+
+impl TryFrom<Written> for Schema {
+    type Error = Error;
+    fn try_from(written: Written) -> Result<Self> {
+        Self::new(written.features, &written.record_identifier, &written.event_time)
+    }
+}
+
+impl From<Schema> for Written {
+    fn from(schema: Schema) -> Self {
+        let name = |position: usize| schema.features[position].name.to_string();
+        Self { record_identifier: name(schema.identifier), event_time: name(schema.event_time), features: schema.features }
+    }
+}
+
+impl Schema {
+    /// Builds a schema and checks every rule of it.
+    ///
+    /// # Errors
+    /// No features or too many, names that repeat ignoring case or are reserved, an identifier or event time
+    /// that is not among them or of a type it cannot have, more than one Vector.
+    pub fn new(features: Vec<FeatureDefinition>, identifier: &str, event_time: &str) -> Result<Self> {
+        if features.is_empty() || features.len() > limits::MAX_FEATURES {
+            return Err(
+                Error::invalid(format!("a group of {} features", features.len())).remedy(format!("define 1 to {}", limits::MAX_FEATURES))
+            );
+        }
+        let mut by_name = HashMap::with_capacity(features.len());
+        for (position, feature) in features.iter().enumerate() {
+            check_feature(feature)?;
+            if let Some(earlier) = by_name.insert(feature.name.folded(), position) {
+                let earlier: &FeatureDefinition = &features[earlier];
+                return Err(Error::invalid(format!("'{}' and '{}' are the same feature name", earlier.name, feature.name))
+                    .why("names differ only in case")
+                    .remedy("rename one of them"));
+            }
+        }
+        if features.iter().filter(|feature| matches!(feature.collection, Some(Collection::Vector { .. }))).count() > 1 {
+            return Err(Error::invalid("more than one Vector in a group").remedy("keep one Vector, make the others Lists"));
+        }
+        let mut schema = Self { features, identifier: 0, event_time: 0, by_name };
+        schema.identifier = schema.key_position("record identifier", identifier, &FeatureType::ALL)?;
+        schema.event_time = schema.key_position("event time", event_time, &[FeatureType::String, FeatureType::Fractional])?;
+        if schema.identifier == schema.event_time {
+            return Err(
+                Error::invalid(format!("'{identifier}' is both record identifier and event time")).remedy("name two different features")
+            );
+        }
+        Ok(schema)
+    }
+
+    fn key_position(&self, role: &str, name: &str, types: &[FeatureType]) -> Result<usize> {
+        let (position, feature) = self.feature(name).map_err(|error| error.within(role))?;
+        if feature.collection.is_some() || !types.contains(&feature.feature_type) {
+            let names: Vec<&str> = types.iter().map(|kind| kind.as_str()).collect();
+            return Err(Error::invalid(format!("'{name}' can't be the {role}"))
+                .why(format!("it is {}", feature.type_text()))
+                .remedy(format!("use a feature of type {}", names.join(" or "))));
+        }
+        Ok(position)
+    }
+
+    /// The same schema with features appended.
+    pub fn with_added(&self, added: Vec<FeatureDefinition>) -> Result<Self> {
+        let features = self.features.iter().cloned().chain(added).collect();
+        Self::new(features, self.identifier().name.as_str(), self.event_time().name.as_str())
+    }
+
+    /// All features in definition order.
+    pub fn features(&self) -> &[FeatureDefinition] {
+        &self.features
+    }
+
+    /// For the catalog, which changes what people wrote about a feature but not what it is.
+    pub fn features_mut(
+        &mut self,
+    ) -> impl Iterator<Item = (&FeatureName, &mut Option<String>, &mut std::collections::BTreeMap<String, String>)> {
+        self.features.iter_mut().map(|feature| (&feature.name, &mut feature.description, &mut feature.parameters))
+    }
+
+    /// Number of features.
+    pub fn len(&self) -> usize {
+        self.features.len()
+    }
+
+    /// Never true: a schema has at least its identifier and event time.
+    pub fn is_empty(&self) -> bool {
+        self.features.is_empty()
+    }
+
+    /// Position of the record identifier.
+    pub fn identifier_position(&self) -> usize {
+        self.identifier
+    }
+
+    /// Position of the event time.
+    pub fn event_time_position(&self) -> usize {
+        self.event_time
+    }
+
+    /// The record identifier's definition.
+    pub fn identifier(&self) -> &FeatureDefinition {
+        &self.features[self.identifier]
+    }
+
+    /// The event time's definition.
+    pub fn event_time(&self) -> &FeatureDefinition {
+        &self.features[self.event_time]
+    }
+
+    /// Position of a feature, ignoring case.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        // Almost every look-up uses the exact spelling of an all-lower-case name.
+        self.by_name.get(name).copied().or_else(|| self.by_name.get(&name.to_ascii_lowercase()).copied())
+    }
+
+    /// A feature by name, ignoring case; the error suggests the nearest one.
+    pub fn feature(&self, name: &str) -> Result<(usize, &FeatureDefinition)> {
+        match self.position(name) {
+            Some(position) => Ok((position, &self.features[position])),
+            None => {
+                let error = Error::not_found(format!("there is no feature '{}'", name.escape_debug()));
+                Err(match suggest(name, self.features.iter().map(|feature| feature.name.as_str())) {
+                    Some(near) => error.remedy(format!("did you mean '{near}'?")),
+                    None => error.remedy("`larder describe GROUP` lists them"),
+                })
+            }
+        }
+    }
+}
+
+fn check_feature(feature: &FeatureDefinition) -> Result<()> {
+    let name = &feature.name;
+    if name.is_reserved() {
+        return Err(Error::invalid(format!("'{name}' can't be a feature name"))
+            .why("the offline store has a column of that name")
+            .remedy("rename the feature"));
+    }
+    if let Some(Collection::Vector { dimension }) = feature.collection {
+        if feature.feature_type != FeatureType::Fractional {
+            return Err(
+                Error::invalid(format!("'{name}' is a Vector of {}", feature.feature_type)).remedy("a Vector holds Fractional values")
+            );
+        }
+        if !(1..=limits::MAX_DIMENSION).contains(&dimension) {
+            return Err(Error::invalid(format!("'{name}' is a Vector of dimension {dimension}"))
+                .remedy(format!("use 1 to {}", limits::MAX_DIMENSION)));
+        }
+    }
+    if let Some(description) = &feature.description {
+        limits::check_feature_description(name.as_str(), description)?;
+    }
+    limits::check_parameters(name.as_str(), &feature.parameters)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn feature(name: &str, feature_type: FeatureType) -> FeatureDefinition {
+        FeatureDefinition::new(FeatureName::parse(name).unwrap(), feature_type)
+    }
+
+    fn base() -> Vec<FeatureDefinition> {
+        vec![feature("id", FeatureType::String), feature("at", FeatureType::String), feature("Score", FeatureType::Fractional)]
+    }
+
+    #[test]
+    fn finds_features_ignoring_case_and_suggests() {
+        let schema = Schema::new(base(), "ID", "at").unwrap();
+        assert_eq!(schema.position("sCORE"), Some(2));
+        let message = schema.feature("scor").unwrap_err().to_string();
+        assert!(message.contains("did you mean 'Score'?"), "{message}");
+    }
+
+    #[test]
+    fn refuses_what_breaks_a_rule() {
+        let with = |extra: FeatureDefinition| base().into_iter().chain([extra]).collect::<Vec<_>>();
+        assert!(Schema::new(with(feature("SCORE", FeatureType::String)), "id", "at").is_err());
+        assert!(Schema::new(with(feature("is_deleted", FeatureType::Integral)), "id", "at").is_err());
+        assert!(Schema::new(with(feature("n", FeatureType::Integral)), "id", "n").is_err(), "an Integral event time");
+        assert!(Schema::new(base(), "id", "id").is_err());
+        assert!(Schema::new(base(), "nobody", "at").is_err());
+        assert!(Schema::new(Vec::new(), "id", "at").is_err());
+    }
+
+    #[test]
+    fn appends_features_and_keeps_positions() {
+        let schema = Schema::new(base(), "id", "at").unwrap();
+        let wider = schema.with_added(vec![feature("late", FeatureType::Integral)]).unwrap();
+        assert_eq!(wider.position("Score"), schema.position("Score"));
+        assert_eq!(wider.position("late"), Some(3));
+        assert!(wider.with_added(vec![feature("LATE", FeatureType::Integral)]).is_err());
+        let text = serde_json::to_string(&wider).unwrap();
+        assert_eq!(serde_json::from_str::<Schema>(&text).unwrap(), wider);
+    }
+}
