@@ -1,0 +1,65 @@
+//! What is written to an online store, and what became of it.
+
+use super::row::RowWriter;
+use crate::model::{Arrival, EventTime, GroupId};
+
+/// Which stores a write goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Targets {
+    /// The online row.
+    pub online: bool,
+    /// The outbox, and from there the history.
+    pub offline: bool,
+}
+
+impl Targets {
+    /// Both stores.
+    pub const BOTH: Self = Self { online: true, offline: true };
+}
+
+/// One write of a put or a delete.
+#[derive(Debug, Clone)]
+pub struct RowWrite {
+    /// The group.
+    pub group: GroupId,
+    /// The row, not yet stamped with its arrival.
+    pub row: RowWriter,
+    /// Where it goes.
+    pub targets: Targets,
+    /// True for a hard delete: the online row is removed instead of replaced, and refused if it is newer.
+    pub hard_delete: bool,
+}
+
+/// One row of a bulk load, stamped with the arrival of its file.
+#[derive(Debug, Clone)]
+pub struct LoadedRow {
+    /// Text of the record identifier.
+    pub identifier: String,
+    /// The finished row.
+    pub bytes: Vec<u8>,
+}
+
+/// What a write did to the online store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnlineEffect {
+    /// The row stands now, or is gone after a hard delete.
+    Applied,
+    /// A newer row stands; the write went to the outbox only.
+    Late,
+    /// The write was not for the online store.
+    NotAsked,
+    /// A hard delete that is not newer than the row: nothing was written anywhere.
+    Refused {
+        /// Event time of the row that stands.
+        standing: EventTime,
+    },
+}
+
+/// What became of one write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriteOutcome {
+    /// Its arrival, unique in the store.
+    pub arrival: Arrival,
+    /// What it did online.
+    pub online: OnlineEffect,
+}
