@@ -1,0 +1,25 @@
+//! `larder delete`: a record goes as of a time.
+
+use clap::Args;
+
+/// Delete a record as of a time; its history stays
+#[derive(Args, Debug)]
+#[command(after_help = "\
+A delete older than the record leaves it in place and marks the history; with --hard it is refused.
+
+Examples:
+  larder delete customer-features C0042 --event-time 2026-11-23T10:00:00Z
+  larder delete customer-features C0042 --event-time 2026-11-23T10:00:00Z --hard")]
+pub(crate) struct Delete {
+    /// Name of the group
+    group: String,
+    /// Record identifier
+    #[arg(allow_negative_numbers = true)]
+    id: String,
+    /// When the record ceased to be true
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
+    event_time: String,
+    /// Forget the record online instead of marking it deleted, so that any event time is accepted again
+    #[arg(long)]
+    hard: bool,
+}

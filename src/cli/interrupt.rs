@@ -1,0 +1,56 @@
+//! Ctrl-C and SIGTERM during long work.
+//!
+//! Quick verbs leave signals to the system: what they wrote is durable or not there, so dying at once is right. Long verbs watch for
+//! them, stop at a safe place, remove what is half-written and then answer 130 or 143 themselves. A second signal means "now": the
+//! process ends where it stands, which the store survives as it survives `kill -9`.
+
+use std::future::Future;
+
+use super::exit::{Exit, Failure, SIGNAL_INTERRUPT};
+
+/// Waits for the next Ctrl-C or SIGTERM and returns its number.
+#[cfg(unix)]
+pub(crate) async fn next_signal() -> u8 {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        // Without handlers the system's own default ends the process, which is what was asked for.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => SIGNAL_INTERRUPT,
+        _ = terminate.recv() => super::exit::SIGNAL_TERMINATE,
+    }
+}
+
+/// Waits for the next Ctrl-C and returns its number.
+#[cfg(not(unix))]
+pub(crate) async fn next_signal() -> u8 {
+    match tokio::signal::ctrl_c().await {
+        Ok(()) => SIGNAL_INTERRUPT,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Runs work until it ends or a signal arrives; the work is dropped where it stands.
+pub(crate) async fn until_signal<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::select! {
+        done = work => done,
+        number = next_signal() => Err(Failure::Signal(number)),
+    }
+}
+
+/// Runs work that can stop by itself: the first signal calls `stop` and waits for the work to end, the second ends the process.
+///
+/// Returns the work's result and the signal, if one came.
+pub(crate) async fn stopping_on_signal<T>(work: impl Future<Output = T>, stop: impl FnOnce()) -> (T, Option<u8>) {
+    tokio::pin!(work);
+    let number = tokio::select! {
+        done = &mut work => return (done, None),
+        number = next_signal() => number,
+    };
+    stop();
+    tokio::select! {
+        done = &mut work => (done, Some(number)),
+        again = next_signal() => std::process::exit(i32::from(Exit::Signal(again).code())),
+    }
+}

@@ -1,0 +1,227 @@
+//! The command line: one file per verb, each translating words into calls of [`crate::store::FeatureStore`] and answers into text
+//! or JSON.
+//!
+//! What scripts rely on, and what must therefore stay true: the verbs and flags, the field names of `--json`, one document on standard
+//! output and everything else on standard error, and the exit codes of [`exit`]. Arguments are parsed before anything is opened or
+//! started, so `--version`, `--help` and a typing mistake cost nothing; quick verbs run on a single-threaded runtime, verbs that read
+//! files on as many threads as there are cores.
+//!
+//! Faces do not know each other, so the browser is not called from here: a command that ends in it answers [`Ending::Browse`] and `main`
+//! hands over.
+
+mod console;
+mod exit;
+mod interrupt;
+mod json_record;
+mod logging;
+mod output_file;
+mod pairs;
+mod place;
+mod rows;
+mod table;
+mod text;
+mod usage;
+
+mod batch_get;
+mod completions;
+mod create;
+mod delete;
+mod demo;
+mod describe;
+mod doctor;
+mod drop;
+mod flush;
+mod get;
+mod history;
+mod ingest;
+mod list;
+mod put;
+mod query;
+mod tag;
+mod tui;
+mod update;
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use console::Console;
+use exit::{Failure, Verdict};
+use place::Place;
+
+use crate::model::Error;
+
+/// How a command line ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// With this exit code; everything has been said.
+    Exit(u8),
+    /// In the browser.
+    Browse(Browse),
+}
+
+/// What the browser is asked to open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Browse {
+    /// The store's folder, if one was named.
+    pub store: Option<PathBuf>,
+    /// Whether nothing may be changed from it.
+    pub read_only: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  larder demo                                        fill a sample store and browse it
+  larder create trips --from trips.csv --id trip_id --event-time pickup_time
+  larder ingest trips trips.csv
+  larder get trips 17 --json
+  larder query 'select count(*) from trips'
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 partly done, 4 a check says no
+(record not found), 6 locked by another process, 130 interrupted, 143 terminated";
+
+/// Stock, find and serve machine-learning features
+#[derive(Parser, Debug)]
+#[command(name = "larder", version, after_help = EXAMPLES, max_term_width = 100, subcommand_help_heading = "Verbs", subcommand_value_name = "VERB")]
+#[command(long_about = "Stock, find and serve machine-learning features\n\nWithout a verb: the terminal browser.")]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+/// Flags that every verb takes, before it or after it.
+#[derive(Args, Debug)]
+struct Global {
+    /// Use the store in this folder [env: LARDER_STORE] [default: ~/.local/share/larder]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
+    store: Option<PathBuf>,
+    /// Answer with one JSON document on standard output
+    #[arg(long, global = true, help_heading = "Global options")]
+    json: bool,
+    /// Leave out hints, progress and confirmations
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    quiet: bool,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    Demo(demo::Demo),
+    Create(create::Create),
+    List(list::List),
+    Describe(describe::Describe),
+    Update(update::Update),
+    Tag(tag::Tag),
+    Drop(drop::Drop),
+    Put(put::Put),
+    Get(get::Get),
+    BatchGet(batch_get::BatchGet),
+    Delete(delete::Delete),
+    History(history::History),
+    Ingest(ingest::Ingest),
+    Query(query::Query),
+    Flush(flush::Flush),
+    Doctor(doctor::Doctor),
+    Completions(completions::Completions),
+    Tui(tui::Tui),
+}
+
+/// Parses the command line, does what it says, and returns how it ended.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Ending {
+    let cli = match Cli::command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(complaint) => {
+            let mut console = Console::new(false, false);
+            let verdict = usage::answer(&complaint, &mut console);
+            return Ending::Exit(console.finish(verdict).code());
+        }
+    };
+    let place = Place::new(cli.global.store);
+    let mut console = Console::new(cli.global.json, cli.global.quiet);
+    let verb = match cli.verb {
+        None => return tui::Tui::default().ending(&place, &mut console),
+        Some(Verb::Tui(tui)) => return tui.ending(&place, &mut console),
+        Some(verb) => verb,
+    };
+    logging::start();
+    let verdict = act(verb, &place, &mut console);
+    Ending::Exit(console.finish(verdict).code())
+}
+
+fn act(verb: Verb, _place: &Place, console: &mut Console) -> Verdict {
+    match verb {
+        Verb::Completions(completions) => completions.run(console),
+        _ => Err(Error::internal("the store is being written").into()),
+    }
+}
+
+/// Runs a quick verb: no worker threads to start and stop.
+fn on_one_core(work: impl Future<Output = Verdict>) -> Verdict {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(no_runtime)?.block_on(work)
+}
+
+/// Runs a verb that reads or writes files in earnest.
+fn on_all_cores(work: impl Future<Output = Verdict>) -> Verdict {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(no_runtime)?.block_on(work)
+}
+
+fn no_runtime(error: std::io::Error) -> Failure {
+    Failure::Error(Error::io("can't start worker threads", error))
+}
+
+/// Reads a text that an argument points at: a file, or standard input for `-`.
+fn read_text(argument: &str) -> crate::model::Result<String> {
+    if argument == "-" {
+        return std::io::read_to_string(std::io::stdin()).map_err(|error| Error::io("can't read standard input", error));
+    }
+    std::fs::read_to_string(argument).map_err(|error| Error::io(format!("can't read '{argument}'"), error))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    fn parse(words: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("larder").chain(words.split_whitespace()))
+    }
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_flags_stand_before_or_after_the_verb() {
+        for words in ["--store s --json -q list", "list --store s --json -q", "--json list --quiet --store=s"] {
+            let cli = parse(words).unwrap();
+            assert_eq!((cli.global.store, cli.global.json, cli.global.quiet), (Some("s".into()), true, true), "{words}");
+        }
+    }
+
+    #[test]
+    fn every_verb_has_help_with_examples_and_no_full_stops() {
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            let about = command.get_about().unwrap_or_else(|| panic!("{name} says nothing about itself")).to_string();
+            assert!(!about.ends_with('.') && about.starts_with(|letter: char| letter.is_ascii_uppercase()), "{name}: {about}");
+            assert!(command.get_after_help().is_some_and(|help| help.to_string().contains("larder ")), "{name} has no examples");
+            for argument in command.get_arguments() {
+                let help = argument.get_help().unwrap_or_else(|| panic!("{name} {} has no help", argument.get_id())).to_string();
+                assert!(!help.ends_with('.'), "{name} {}: {help}", argument.get_id());
+            }
+        }
+    }
+
+    #[test]
+    fn verbs_of_later_parts_are_unknown_not_pretended() {
+        for verb in ["serve", "sync", "dataset"] {
+            assert!(parse(verb).is_err(), "{verb}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! `larder update`: what may change about a group and its features.
+
+use clap::Args;
+
+use super::pairs::parse_pair;
+use crate::model::{Collection, Error, FeatureDefinition, FeatureName, FeatureType, Result, Ttl};
+
+/// Change what is written about a group, its ttl, or add features
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("changes").multiple(true).required(true))]
+#[command(after_help = "\
+Features can be added, never removed or retyped. A new ttl applies to records written from now on.
+
+Examples:
+  larder update trips --description 'Green taxi trips' --owner mobility
+  larder update trips --ttl 30d
+  larder update trips --add-feature rating:Fractional --add-feature 'labels:List<String>'
+  larder update trips --feature fare_amount --feature-description 'Meter fare in dollars' --parameter unit=usd")]
+pub(crate) struct Update {
+    /// Name of the group
+    group: String,
+    /// Say what the group holds; '' clears it
+    #[arg(long, value_name = "TEXT", group = "changes")]
+    description: Option<String>,
+    /// Say who answers for it; '' clears it
+    #[arg(long, value_name = "OWNER", group = "changes")]
+    owner: Option<String>,
+    /// Let new records expire this long after their event time (7d), or never (none)
+    #[arg(long, value_name = "TTL|none", group = "changes", value_parser = parse_ttl)]
+    ttl: Option<NewTtl>,
+    /// Add a feature of type Integral, Fractional, String, List<TYPE>, Set<TYPE> or Vector<N>, repeatable
+    #[arg(long = "add-feature", value_name = "NAME:TYPE", group = "changes", value_parser = parse_feature)]
+    added: Vec<FeatureDefinition>,
+    /// Name the feature that the following flags describe
+    #[arg(long, value_name = "FEATURE")]
+    feature: Option<String>,
+    /// Say what the feature means; '' clears it
+    #[arg(long, value_name = "TEXT", requires = "feature", group = "changes")]
+    feature_description: Option<String>,
+    /// Set a parameter of the feature, repeatable
+    #[arg(long = "parameter", value_name = "KEY=VALUE", requires = "feature", group = "changes", value_parser = parse_pair)]
+    parameters: Vec<(String, String)>,
+    /// Remove a parameter of the feature, repeatable
+    #[arg(long = "remove-parameter", value_name = "KEY", requires = "feature", group = "changes")]
+    removed_parameters: Vec<String>,
+}
+
+/// A ttl to set, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NewTtl {
+    Never,
+    After(Ttl),
+}
+
+fn parse_ttl(text: &str) -> Result<NewTtl> {
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(NewTtl::Never);
+    }
+    text.parse().map(NewTtl::After)
+}
+
+/// Reads `name:type`, with the types as `describe` shows them.
+fn parse_feature(text: &str) -> Result<FeatureDefinition> {
+    let (name, kind) = text
+        .split_once(':')
+        .ok_or_else(|| Error::usage(format!("'{text}' has no type")).remedy("write it as NAME:TYPE, for example rating:Fractional"))?;
+    let mut definition = FeatureDefinition::new(FeatureName::parse(name)?, FeatureType::Fractional);
+    let Some((collection, inner)) = kind.strip_suffix('>').and_then(|kind| kind.split_once('<')) else {
+        definition.feature_type = kind.parse()?;
+        return Ok(definition);
+    };
+    match collection.to_ascii_lowercase().as_str() {
+        "list" => {
+            definition.collection = Some(Collection::List);
+            definition.feature_type = inner.parse()?;
+        }
+        "set" => {
+            definition.collection = Some(Collection::Set);
+            definition.feature_type = inner.parse()?;
+        }
+        "vector" => {
+            let dimension =
+                inner.parse().map_err(|_| Error::usage(format!("'{inner}' is not a dimension")).remedy("write it as Vector<384>"))?;
+            definition.collection = Some(Collection::Vector { dimension });
+        }
+        _ => return Err(Error::usage(format!("'{collection}' is not a collection")).remedy("use List<TYPE>, Set<TYPE> or Vector<N>")),
+    }
+    Ok(definition)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn features_are_written_as_describe_shows_them() {
+        for text in ["Integral", "Fractional", "String", "List<String>", "Set<Integral>", "Vector<384>"] {
+            assert_eq!(parse_feature(&format!("f:{text}")).unwrap().type_text(), text);
+        }
+        for bad in ["f", "f:", "f:Number", "f:List<Number>", "f:Vector<many>", "f:Map<String>", ":String", "a b:String"] {
+            assert!(parse_feature(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_ttl_can_be_taken_away() {
+        assert_eq!(parse_ttl("none").unwrap(), NewTtl::Never);
+        assert_eq!(parse_ttl("7d").unwrap(), NewTtl::After("7d".parse().unwrap()));
+        assert!(parse_ttl("soon").is_err());
+    }
+}
