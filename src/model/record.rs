@@ -7,12 +7,12 @@ use super::error::{Error, Result};
 use super::limits;
 use super::schema::Schema;
 use super::time::{Arrival, EventTime, TimeMode};
-use super::value::{FeatureValue, RawValue, Scalar};
+use super::value::{FeatureValue, RawValue, Scalar, format_fractional};
 
 /// A record, checked against its group's schema.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
-    /// Text of the record identifier, as it came.
+    /// The key of the record, see [`identifier_key`].
     pub identifier: String,
     /// When it was true.
     pub event_time: EventTime,
@@ -59,8 +59,7 @@ impl Record {
 
     /// Builds a record from values by position, which must fit the schema.
     pub fn from_values(schema: &Schema, values: Vec<Option<FeatureValue>>, mode: TimeMode) -> Result<Self> {
-        let identifier = key_text(schema, schema.identifier_position(), &values, "record identifier")?.to_owned();
-        check_identifier(&identifier)?;
+        let identifier = identifier_key(schema, key_text(schema, schema.identifier_position(), &values, "record identifier")?)?;
         let text = key_text(schema, schema.event_time_position(), &values, "event time")?;
         let event_time = parse_event_time(schema, text, mode)?;
         Ok(Self { identifier, event_time, values })
@@ -76,11 +75,20 @@ impl Record {
     }
 }
 
-/// Checks a record identifier's length.
-pub fn check_identifier(identifier: &str) -> Result<()> {
-    match identifier.len() {
-        0 => Err(Error::invalid("the record identifier is empty").remedy("give it a value")),
-        1..=limits::MAX_IDENTIFIER => Ok(()),
+/// The key under which records with this identifier are one: the text itself, of a number its canonical text.
+///
+/// `7`, `+7` and `007` are one record of an Integral identifier, since the offline store holds the number.
+pub fn identifier_key(schema: &Schema, text: &str) -> Result<String> {
+    let definition = schema.identifier();
+    let key = match Scalar::parse(definition.name.as_str(), definition.feature_type, text.to_owned())? {
+        Scalar::Integral { value, .. } => value.to_string(),
+        // -0 and 0 are one number.
+        Scalar::Fractional { value, .. } => format_fractional(value + 0.0),
+        Scalar::String(text) => text,
+    };
+    match key.len() {
+        0 => Err(Error::invalid("the record identifier is empty").remedy(format!("give '{}' a value", definition.name))),
+        1..=limits::MAX_IDENTIFIER => Ok(key),
         bytes => Err(Error::invalid(format!("the record identifier is {bytes} bytes long"))
             .remedy(format!("at most {} are allowed", limits::MAX_IDENTIFIER))),
     }
@@ -130,7 +138,7 @@ mod tests {
     #[test]
     fn a_feature_left_out_is_null_and_the_keys_must_be_there() {
         let whole = record(&[("AT", "5"), ("id", "007")]).unwrap();
-        assert_eq!((whole.identifier.as_str(), whole.event_time.unix_seconds(), &whole.values[2]), ("007", 5, &None));
+        assert_eq!((whole.identifier.as_str(), whole.event_time.unix_seconds(), &whole.values[2]), ("7", 5, &None));
         for (pairs, told) in [
             (&[("id", "1")][..], "give 'at' a value"),
             (&[("at", "1")], "give 'id' a value"),

@@ -14,7 +14,7 @@
 //! us; we own the folder and never shrink it) and asking the kernel which file system a folder lies on.
 //!
 //! Databases: `records` and `outbox` (see [`super::key`], both hold [`super::row`] bytes), `groups` (group id →
-//! five little-endian u64: records, tombstones, outbox rows, outbox bytes, trim mark), `meta` (format, store id,
+//! six little-endian u64: records, tombstones, outbox rows, outbox bytes, trim mark, one-sided), `meta` (format, store id,
 //! last arrival, drain leases).
 #![allow(unsafe_code)]
 
@@ -28,7 +28,7 @@ use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, MdbError, RoT
 
 use super::key::{group_end, outbox_key, record_key};
 use super::row::RowView;
-use super::write::{LoadedRow, OnlineEffect, RowWrite, WriteOutcome};
+use super::write::{LoadedRow, OnlineEffect, RowWrite, Targets, WriteOutcome};
 use super::{GroupCounts, Lease, OnlineStore, Visitor};
 use crate::backend::faults::{self, Faults};
 use crate::model::{Arrival, Error, ErrorKind, EventTime, GroupId, Result, TimeMode, is_newer};
@@ -96,11 +96,13 @@ impl GroupState {
         }
     }
 
-    fn encode(&self) -> [u8; 40] {
+    fn encode(&self) -> [u8; 48] {
         let counts = &self.counts;
-        let mut bytes = [0; 40];
+        let mut bytes = [0; 48];
         for (index, word) in
-            [counts.records, counts.tombstones, counts.outbox_rows, counts.outbox_bytes, self.trim_mark].into_iter().enumerate()
+            [counts.records, counts.tombstones, counts.outbox_rows, counts.outbox_bytes, self.trim_mark, u64::from(counts.one_sided)]
+                .into_iter()
+                .enumerate()
         {
             bytes[index * 8..index * 8 + 8].copy_from_slice(&word.to_le_bytes());
         }
@@ -234,6 +236,7 @@ impl LmdbStore {
         {
             return Ok(WriteOutcome { arrival, online: OnlineEffect::Refused { standing: current.0 } });
         }
+        state.counts.one_sided |= hard_delete || targets != Targets::BOTH;
         let bytes = row.stamp(arrival);
         let online = if !targets.online {
             OnlineEffect::NotAsked
@@ -512,6 +515,17 @@ impl OnlineStore for LmdbStore {
             }
         }
         Ok(found)
+    }
+
+    fn note_one_sided(&self, group: GroupId) -> Result<()> {
+        let mut txn = self.write_txn()?;
+        let mut state = self.state(&txn, group)?;
+        if !state.counts.one_sided {
+            state.counts.one_sided = true;
+            self.put_states(&mut txn, &HashMap::from([(group, state)]))?;
+            self.commit(txn, "a note")?;
+        }
+        Ok(())
     }
 
     fn drop_group(&self, group: GroupId) -> Result<()> {

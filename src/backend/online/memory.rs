@@ -2,13 +2,13 @@
 //!
 //! Maps under one lock stand for LMDB's databases and its single writer. Nothing survives the process.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::{Bound, ControlFlow};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::key::{group_end, outbox_key, record_key};
 use super::row::RowView;
-use super::write::{LoadedRow, OnlineEffect, RowWrite, WriteOutcome};
+use super::write::{LoadedRow, OnlineEffect, RowWrite, Targets, WriteOutcome};
 use super::{GroupCounts, Lease, OnlineStore, Visitor};
 use crate::model::{Arrival, EventTime, GroupId, Result, is_newer};
 
@@ -18,6 +18,7 @@ struct State {
     outbox: BTreeMap<Vec<u8>, Vec<u8>>,
     trim_marks: HashMap<GroupId, Arrival>,
     leases: HashMap<GroupId, Lease>,
+    one_sided: HashSet<GroupId>,
     arrival: Arrival,
     generation: u64,
 }
@@ -50,7 +51,7 @@ impl State {
     }
 
     fn counts(&self, group: GroupId) -> Result<GroupCounts> {
-        let mut counts = GroupCounts::default();
+        let mut counts = GroupCounts { one_sided: self.one_sided.contains(&group), ..GroupCounts::default() };
         for (_, bytes) in Self::range(&self.records, group) {
             if RowView::open(bytes)?.is_tombstone() {
                 counts.tombstones += 1;
@@ -81,6 +82,9 @@ impl OnlineStore for MemoryStore {
             {
                 outcomes.push(WriteOutcome { arrival, online: OnlineEffect::Refused { standing: current.0 } });
                 continue;
+            }
+            if hard_delete || targets != Targets::BOTH {
+                state.one_sided.insert(group);
             }
             let bytes = row.stamp(arrival);
             let online = if !targets.online {
@@ -184,6 +188,11 @@ impl OnlineStore for MemoryStore {
         groups.into_iter().map(|group| state.counts(group).map(|counts| (group, counts))).collect()
     }
 
+    fn note_one_sided(&self, group: GroupId) -> Result<()> {
+        self.lock().one_sided.insert(group);
+        Ok(())
+    }
+
     fn drop_group(&self, group: GroupId) -> Result<()> {
         let mut state = self.lock();
         let belongs = |key: &[u8]| key.starts_with(group.bytes());
@@ -191,6 +200,7 @@ impl OnlineStore for MemoryStore {
         state.outbox.retain(|key, _| !belongs(key));
         state.trim_marks.remove(&group);
         state.leases.remove(&group);
+        state.one_sided.remove(&group);
         state.generation += 1;
         Ok(())
     }

@@ -37,6 +37,8 @@ pub struct GroupCounts {
     pub outbox_rows: u64,
     /// Bytes of the outbox entries.
     pub outbox_bytes: u64,
+    /// True once a write went to one store only, or a hard delete took a row: online and history may then differ for ever.
+    pub one_sided: bool,
 }
 
 /// Who may drain a group for now. It saves work; correctness never depends on it.
@@ -103,6 +105,9 @@ pub trait OnlineStore: Send + Sync {
 
     /// Groups with outbox entries, and their counts.
     fn backlog(&self) -> Result<Vec<(GroupId, GroupCounts)>>;
+
+    /// Notes that a load went to one store only; see [`GroupCounts::one_sided`].
+    fn note_one_sided(&self, group: GroupId) -> Result<()>;
 
     /// Removes everything of a group.
     fn drop_group(&self, group: GroupId) -> Result<()>;

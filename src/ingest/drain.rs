@@ -1,0 +1,135 @@
+//! The drain: records of the outbox become Parquet files of the history.
+//!
+//! ```text
+//! read outbox (mark, hi] in order of arrival → one sorted Parquet file, durable, not yet visible
+//!   → one Delta commit { the file, txn(this store) = hi } → trim the outbox up to hi
+//! ```
+//! The commit publishes rows and mark at once, so a crash anywhere replays without a loss or a double: before
+//! the commit the file is an orphan and the rows are still in the outbox; after it the mark says they are in.
+//! Two drains of one range race for one commit; the loser reads the winner's mark and starts over. A lease keeps
+//! them from racing, to save the work; nothing depends on it.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::backend::offline::columns::{OfflineRow, rows_to_batch};
+use crate::backend::offline::{CommitOutcome, OfflineStore};
+use crate::backend::online::{OnlineStore, RowView};
+use crate::model::{Arrival, Error, ErrorKind, FeatureGroup, FeatureValue, RawValue, Result, Schema};
+
+/// Most records of one file.
+const MAX_ROWS: usize = 250_000;
+/// Most bytes of their outbox entries.
+const MAX_BYTES: usize = 96 << 20;
+/// Times a drain starts over because somebody else committed.
+const MAX_TRIES: usize = 20;
+
+/// What a drain did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DrainReport {
+    /// Records it moved into files.
+    pub rows: u64,
+    /// Files it added.
+    pub files: u64,
+}
+
+/// Name of this store's mark in the Delta logs.
+pub fn drain_mark_name(online: &dyn OnlineStore) -> String {
+    format!("larder-{}", online.store_id())
+}
+
+/// Drains the outbox of a group until it is empty.
+///
+/// # Errors
+/// `Conflict` if the group's definition is older than its records, or others kept committing first.
+pub async fn drain(online: &Arc<dyn OnlineStore>, offline: &Arc<OfflineStore>, group: &FeatureGroup) -> Result<DrainReport> {
+    let mut report = DrainReport::default();
+    let mark_name = drain_mark_name(online.as_ref());
+    let mut tries = 0;
+    loop {
+        let mark = Arrival::from_micros(offline.mark(group, &mark_name).await?.unwrap_or(0));
+        if online.trim_mark(group.id)? < mark {
+            online.trim_outbox(group.id, mark)?;
+        }
+        let (reader, store, definition) = (online.clone(), offline.clone(), group.clone());
+        let staged = tokio::task::spawn_blocking(move || {
+            let rows = read_outbox(reader.as_ref(), &definition, mark)?;
+            let Some(last) = rows.last().map(|row| row.arrival) else { return Ok(None) };
+            let batch = rows_to_batch(&definition.schema, &rows)?;
+            store.stage(&definition, &batch).map(|file| Some((file, last, rows.len() as u64)))
+        });
+        let staged = staged.await.map_err(|error| Error::internal("the drain stopped").source(error))??;
+        let Some((file, last, rows)) = staged else { return Ok(report) };
+        match offline.commit(group, vec![file], Some((&mark_name, last.micros()))).await {
+            Ok(CommitOutcome::Committed { .. }) => {
+                report.rows += rows;
+                report.files += 1;
+                tries = 0;
+            }
+            // Somebody else moved the mark; the next round reads it.
+            Ok(CommitOutcome::AlreadyApplied { .. }) => continue,
+            Err(error) if error.kind() == ErrorKind::Conflict && tries < MAX_TRIES => {
+                tries += 1;
+                continue;
+            }
+            Err(error) => return Err(error),
+        }
+        online.trim_outbox(group.id, last)?;
+    }
+}
+
+fn read_outbox(online: &dyn OnlineStore, group: &FeatureGroup, after: Arrival) -> Result<Vec<OfflineRow>> {
+    let mut rows = Vec::new();
+    let mut bytes = 0;
+    online.outbox(group.id, after, &mut |row| {
+        let row = offline_row(&group.schema, row)?;
+        bytes += row.values.iter().flatten().map(size).sum::<usize>();
+        rows.push(row);
+        Ok(if rows.len() < MAX_ROWS && bytes < MAX_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })?;
+    Ok(rows)
+}
+
+fn size(value: &FeatureValue) -> usize {
+    match value {
+        FeatureValue::Scalar(scalar) => scalar.text().len(),
+        FeatureValue::Collection(scalars) => scalars.iter().map(|scalar| scalar.text().len()).sum(),
+    }
+}
+
+/// Turns an outbox entry into a row of the history.
+///
+/// # Errors
+/// `Conflict` if it knows more features than the schema: the group was changed meanwhile.
+pub fn offline_row(schema: &Schema, row: RowView<'_>) -> Result<OfflineRow> {
+    if row.width() > schema.len() {
+        return Err(Error::new(
+            ErrorKind::Conflict,
+            format!("record '{}' has more features than its group", row.identifier().escape_debug()),
+        )
+        .why("features were added meanwhile")
+        .remedy("run the command again"));
+    }
+    let mut values = Vec::with_capacity(schema.len());
+    for (position, definition) in schema.features().iter().enumerate() {
+        let value: Option<RawValue> = row.value(position);
+        values.push(value.map(|raw| FeatureValue::parse(definition, raw)).transpose()?);
+    }
+    Ok(OfflineRow {
+        identifier: row.identifier().to_owned(),
+        event_time: row.event_time(),
+        values,
+        arrival: row.arrival(),
+        is_deleted: row.is_tombstone(),
+    })
+}
+
+/// All outbox entries of a group above a mark, in order of arrival, for readers that see unflushed records too.
+pub fn unflushed(online: &dyn OnlineStore, group: &FeatureGroup, after: Arrival) -> Result<Vec<OfflineRow>> {
+    let mut rows = Vec::new();
+    online.outbox(group.id, after, &mut |row| {
+        rows.push(offline_row(&group.schema, row)?);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(rows)
+}
