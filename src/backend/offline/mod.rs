@@ -1,0 +1,187 @@
+//! The offline store: every record ever, as Parquet files under a Delta log, one table per feature group.
+//!
+//! ```text
+//! rows or batches --columns--> sorted batch --parquet_file--> staged file --commit--> _delta_log/<n>.json
+//!                                              (durable, unseen)              (visible, with its mark)
+//! snapshot (log) --> live files with bounds --> scan: files, row groups and rows that can match
+//! ```
+//!
+//! What must stay true: a row is in the table exactly once, whoever drained it and however often ([`commit`]); what
+//! can be seen is complete and what was acknowledged is on the disk ([`durable`]); names are formatted in one place
+//! ([`layout`]); any Delta reader can open the table as it is ([`table`]). The log is the truth about what exists: a
+//! file that no commit names is litter ([`orphans`]), and the definition beside the data ([`definitions`]) is enough
+//! to find the table again after the catalog is lost.
+//!
+//! Objects are reached through `object_store`, so that a real S3 can stand in for the folder; encoding and decoding
+//! are plain functions on blocking threads.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use object_store::ObjectStore;
+use object_store::prefix::PrefixStore;
+
+pub mod bounds;
+pub mod columns;
+pub mod commit;
+pub mod definitions;
+pub mod durable;
+pub mod layout;
+mod log;
+pub mod orphans;
+pub mod parquet_file;
+pub mod scan;
+pub mod table;
+
+pub use bounds::{Bound, ColumnBounds, FileStatistics};
+pub use columns::{OfflineRow, RowReader};
+pub use commit::{CommitOutcome, Mark};
+pub use definitions::FoundDefinition;
+pub use durable::DurableLocal;
+pub use layout::{DEFAULT_S3_URI, GroupFolder, Layout};
+pub use log::DataFile;
+pub use orphans::Orphan;
+pub use parquet_file::StagedFile;
+pub use scan::{Predicate, ScannedBatch};
+pub use table::TableSnapshot;
+
+use crate::backend::faults::Faults;
+use crate::model::{Error, ErrorKind, FeatureGroup, Result};
+use log::TableState;
+
+/// Tables whose state is kept in memory; beyond it the cache starts over.
+const MAX_CACHED: usize = 4_096;
+
+/// Settings of the offline store.
+#[derive(Debug, Clone)]
+pub struct OfflineOptions {
+    /// Folder that stands for `s3://`.
+    pub root: PathBuf,
+    /// Account in object names: 12 digits.
+    pub account: String,
+    /// Region in object names.
+    pub region: String,
+    /// Refuse every write, and don't create the root.
+    pub read_only: bool,
+    /// For tests: which step fails.
+    pub faults: Option<Arc<Faults>>,
+}
+
+impl OfflineOptions {
+    /// The usual settings for a folder.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self {
+            root: root.into(),
+            account: layout::DEFAULT_ACCOUNT.into(),
+            region: layout::DEFAULT_REGION.into(),
+            read_only: false,
+            faults: None,
+        }
+    }
+}
+
+/// The offline store. Clones share one cache; any number of processes may share the folder.
+#[derive(Clone)]
+pub struct OfflineStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    options: OfflineOptions,
+    layout: Layout,
+    disk: OnceLock<Arc<DurableLocal>>,
+    tables: Mutex<HashMap<GroupFolder, Arc<TableState>>>,
+}
+
+impl OfflineStore {
+    /// Opens the store. The folder is made with the first write.
+    pub fn open(options: OfflineOptions) -> Result<Self> {
+        let layout = Layout::new(&options.account, &options.region)?;
+        Ok(Self { inner: Arc::new(Inner { options, layout, disk: OnceLock::new(), tables: Mutex::default() }) })
+    }
+
+    /// Folder that stands for `s3://`.
+    pub fn root(&self) -> &Path {
+        &self.inner.options.root
+    }
+
+    /// How objects are named.
+    pub fn layout(&self) -> &Layout {
+        &self.inner.layout
+    }
+
+    /// Folder of a group that keeps its history here.
+    pub fn folder(&self, group: &FeatureGroup) -> Result<GroupFolder> {
+        self.inner.layout.folder(group)
+    }
+
+    /// Where a live file of a snapshot lies on this machine.
+    pub fn file_path(&self, snapshot: &TableSnapshot, file: &DataFile) -> Result<PathBuf> {
+        self.disk()?.file_path(&snapshot.folder().data_file(&file.path))
+    }
+
+    /// The objects themselves.
+    pub fn object_store(&self) -> Result<Arc<dyn ObjectStore>> {
+        Ok(self.disk()?.clone())
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        if self.inner.options.read_only {
+            return Err(Error::new(ErrorKind::ReadOnly, "the store was opened read-only").remedy("leave --read-only out"));
+        }
+        Ok(())
+    }
+
+    fn disk(&self) -> Result<&Arc<DurableLocal>> {
+        if let Some(disk) = self.inner.disk.get() {
+            return Ok(disk);
+        }
+        let Inner { options, disk, .. } = self.inner.as_ref();
+        let opened = DurableLocal::open(&options.root, !options.read_only, options.faults.clone())?;
+        Ok(disk.get_or_init(|| Arc::new(opened)))
+    }
+
+    /// The objects, or none if nothing was ever written.
+    fn existing_disk(&self) -> Result<Option<&Arc<DurableLocal>>> {
+        if self.inner.disk.get().is_none() && !self.root().is_dir() {
+            return Ok(None);
+        }
+        self.disk().map(Some)
+    }
+
+    /// The `deltalake` crate's access to a table's log.
+    fn log_store(&self, folder: &GroupFolder) -> Result<LogStoreRef> {
+        let root: Arc<dyn ObjectStore> = self.disk()?.clone();
+        let table: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(root.clone(), folder.data()));
+        // Only names: the crate joins them and asks our store, whose root stands for `/`.
+        let location = url::Url::parse(&format!("file:///{}/", folder.data_key()))
+            .map_err(|error| Error::internal(format!("can't name {}", folder.key())).source(error))?;
+        Ok(default_logstore(table, root, &location, &StorageConfig::default()))
+    }
+
+    fn cached(&self, folder: &GroupFolder) -> Option<Arc<TableState>> {
+        self.inner.tables.lock().ok()?.get(folder).cloned()
+    }
+
+    fn forget(&self, folder: &GroupFolder) {
+        if let Ok(mut tables) = self.inner.tables.lock() {
+            tables.remove(folder);
+        }
+    }
+
+    /// Keeps the newer of two states.
+    fn cache(&self, folder: &GroupFolder, state: &Arc<TableState>) {
+        let Ok(mut tables) = self.inner.tables.lock() else { return };
+        if tables.len() >= MAX_CACHED {
+            tables.clear();
+        }
+        match tables.get(folder) {
+            Some(known) if known.version >= state.version => {}
+            _ => {
+                tables.insert(folder.clone(), state.clone());
+            }
+        }
+    }
+}
