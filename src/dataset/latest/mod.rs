@@ -1,0 +1,116 @@
+//! `"group$latest"`: the newest live record of each identifier, as the online store would answer at this moment.
+//!
+//! Newest is the greatest (event time, api invocation time, write time, position), where position is the row's place:
+//! files in order, rows in order, unflushed rows last. Rows of one load can be equal in all three times; then the later
+//! row of the input is the newer one, and files keep the input's order. A record whose newest row is a tombstone, or
+//! older than the group's ttl, does not exist.
+//!
+//! Two passes over the files, so that memory depends on the number of identifiers and not on the width of records:
+//!
+//! ```text
+//! 1  identifier, times, place  -> the greatest key per identifier   (an ordinary aggregate: parallel, spills)
+//!                              -> one bit per row: is it a winner?  [`winners`]
+//! 2  the wanted columns of the rows whose bit is set                [`operator`]
+//! ```
+//!
+//! The key of a row is one 256-bit number ([`keys`]), so that the engine's `max` compares rows without knowing why.
+
+mod keys;
+mod operator;
+mod winners;
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Fields, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::error::Result as EngineResult;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+
+use self::operator::LatestExec;
+use super::scan::SharedScan;
+use super::table::SpelledColumns;
+use crate::backend::offline::columns::{API_INVOCATION_TIME, IS_DELETED, WRITE_TIME};
+use crate::model::time::EventTime;
+
+/// The newest live records of a group.
+#[derive(Debug)]
+pub(super) struct LatestTable {
+    scan: SharedScan,
+    /// Positions of the table's columns among those of the files.
+    positions: Vec<usize>,
+    columns: SpelledColumns,
+    /// Records with an earlier event time, in microseconds since 1970, do not exist any more.
+    oldest: Option<i64>,
+}
+
+impl LatestTable {
+    /// A table over a snapshot, judged at an instant.
+    pub(super) fn new(scan: SharedScan, now: EventTime, spell: impl Fn(&str) -> String) -> Self {
+        let is_plumbing = |name: &str| name == API_INVOCATION_TIME || name == IS_DELETED;
+        let positions: Vec<usize> = match scan.instant {
+            Some(_) => (0..scan.visible().fields().len()).filter(|at| !is_plumbing(scan.visible().field(*at).name())).collect(),
+            None => (0..scan.visible().fields().len()).collect(),
+        };
+        debug_assert!(scan.instant.is_none() || scan.visible().index_of(WRITE_TIME).is_ok());
+        let fields: Fields = positions.iter().map(|at| scan.visible().fields()[*at].clone()).collect();
+        let columns = SpelledColumns::new(Arc::new(Schema::new(fields)), spell);
+        let oldest = scan.group().ttl().map(|ttl| {
+            let length = i64::try_from(ttl.seconds()).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+            now.unix_micros().saturating_sub(length)
+        });
+        Self { scan, positions, columns, oldest }
+    }
+}
+
+#[async_trait]
+impl TableProvider for LatestTable {
+    fn schema(&self) -> SchemaRef {
+        self.columns.schema().clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> EngineResult<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
+        let filters = self.columns.real_filters(filters)?;
+        // Only a filter on the identifier may come before the choice of the newest: any other would choose among
+        // the rows it lets through.
+        let identifier = self.scan.schema().field(self.scan.identifier).name();
+        let on_identifier: Vec<Expr> = filters
+            .iter()
+            .filter(|filter| {
+                let used = filter.column_refs();
+                !used.is_empty() && used.iter().all(|column| column.name == *identifier)
+            })
+            .cloned()
+            .collect();
+        let choice = keys::choice(session, &self.scan, &on_identifier, self.oldest).await?;
+        let wanted: Vec<usize> = match projection {
+            Some(projection) => projection.iter().map(|at| self.positions[*at]).collect(),
+            None => self.positions.clone(),
+        };
+        let predicate = self.scan.predicate(session, &filters)?;
+        let partitions = session.config().target_partitions();
+        let plan = LatestExec::new(self.scan.clone(), choice, wanted, predicate, self.oldest, partitions)?;
+        self.columns.spell_plan(Arc::new(plan), projection)
+    }
+}
+
+/// Rows of a batch by their numbers, of some columns.
+fn taken(batch: &RecordBatch, columns: &[usize], rows: &arrow::array::UInt64Array) -> EngineResult<RecordBatch> {
+    Ok(arrow::compute::take_record_batch(&batch.project(columns)?, rows)?)
+}

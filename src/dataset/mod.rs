@@ -1,0 +1,27 @@
+//! The read path for training and for questions: SQL over the groups of a store.
+//!
+//! ```text
+//! SQL text -> names spelled [`spelling`] -> groups opened [`tables`] -> plan -> stream [`session`] -> text or file [`output`]
+//!                                              |
+//!                              "group"        [`table`]   every record: files that can matter + unflushed rows
+//!                              "group$latest" [`latest`]  the newest live record per identifier
+//! ```
+//!
+//! This layer reads snapshots that the store hands in ([`GroupSource`]); it knows neither the catalog nor who writes.
+//! It never writes anything but its spill folder. What it must keep: a statement sees every acknowledged record once;
+//! leaving files out never changes an answer; memory stays within its limit; dropping a result stops its work.
+
+mod failure;
+mod latest;
+mod output;
+mod pruning;
+mod scan;
+mod session;
+mod spelling;
+mod spill;
+mod table;
+mod tables;
+
+pub use output::{OutputFormat, ResultWriter, result_writer, write_result};
+pub use scan::{GroupScan, ScanFile};
+pub use session::{EngineOptions, GroupSource, QueryEngine, QueryOptions, QueryStream};

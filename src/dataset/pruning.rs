@@ -1,0 +1,130 @@
+//! Which files of a group can hold rows that a predicate lets through.
+//!
+//! Bounds come from the table's log: per file and column the smallest and largest value and the number of nulls. They
+//! may be loose, never wrong, and an absent one means "unknown", so leaving a file out is always safe. The predicate is
+//! compared with the bounds of the very column it names: an event time kept as text is compared as text, because that
+//! is what the user's comparison does too.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, UInt64Array};
+use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use datafusion::common::pruning::PruningStatistics;
+use datafusion::common::{Column, ScalarValue};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
+
+use crate::backend::offline::bounds::{Bound, ColumnBounds, FileStatistics};
+
+/// Returns for each file whether it has to be read. What can't be judged is read.
+pub(super) fn files_to_read(predicate: Arc<dyn PhysicalExpr>, schema: &SchemaRef, files: &[Option<&FileStatistics>]) -> Vec<bool> {
+    let all = || vec![true; files.len()];
+    let Ok(pruning) = PruningPredicateBuilder::new().with_file_schema(schema.clone()).try_build(predicate) else { return all() };
+    if pruning.always_true() {
+        return all();
+    }
+    pruning.prune(&Bounds { schema, files }).unwrap_or_else(|_| all())
+}
+
+/// The bounds of all files, column by column.
+struct Bounds<'a> {
+    schema: &'a SchemaRef,
+    files: &'a [Option<&'a FileStatistics>],
+}
+
+impl Bounds<'_> {
+    fn column<'s>(&'s self, name: &'s str) -> impl Iterator<Item = Option<&'s ColumnBounds>> + 's {
+        self.files.iter().map(move |file| file.and_then(|file| file.columns.get(name)))
+    }
+
+    fn ends(&self, column: &Column, end: impl Fn(&ColumnBounds) -> Option<&Bound>) -> Option<ArrayRef> {
+        let data_type = self.schema.field_with_name(&column.name).ok()?.data_type();
+        let unknown = ScalarValue::try_from(data_type).ok()?;
+        let values = self.column(&column.name).map(|bounds| {
+            bounds.and_then(&end).and_then(|bound| scalar(bound, data_type)).unwrap_or_else(|| unknown.clone())
+        });
+        ScalarValue::iter_to_array(values).ok()
+    }
+}
+
+/// The bound as a value of the column's type; none if they don't match.
+fn scalar(bound: &Bound, data_type: &DataType) -> Option<ScalarValue> {
+    match (bound, data_type) {
+        (Bound::Int(value), DataType::Int64) => Some(ScalarValue::Int64(Some(*value))),
+        (Bound::Float(value), DataType::Float64) => Some(ScalarValue::Float64(Some(*value))),
+        (Bound::Text(text), DataType::Utf8) => Some(ScalarValue::Utf8(Some(text.clone()))),
+        (Bound::Bool(value), DataType::Boolean) => Some(ScalarValue::Boolean(Some(*value))),
+        (Bound::Micros(micros), DataType::Timestamp(TimeUnit::Microsecond, zone)) => {
+            Some(ScalarValue::TimestampMicrosecond(Some(*micros), zone.clone()))
+        }
+        _ => None,
+    }
+}
+
+impl PruningStatistics for Bounds<'_> {
+    fn min_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.ends(column, |bounds| bounds.min.as_ref())
+    }
+
+    fn max_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.ends(column, |bounds| bounds.max.as_ref())
+    }
+
+    fn num_containers(&self) -> usize {
+        self.files.len()
+    }
+
+    fn null_counts(&self, column: &Column) -> Option<ArrayRef> {
+        let counts: UInt64Array = self.column(&column.name).map(|bounds| bounds.and_then(|bounds| bounds.nulls)).collect();
+        Some(Arc::new(counts))
+    }
+
+    fn row_counts(&self) -> Option<ArrayRef> {
+        let counts: UInt64Array = self.files.iter().map(|file| file.map(|file| file.rows)).collect();
+        Some(Arc::new(counts))
+    }
+
+    fn contained(&self, _column: &Column, _values: &HashSet<ScalarValue>) -> Option<BooleanArray> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use arrow::datatypes::{Field, Schema};
+    use datafusion::common::DFSchema;
+    use datafusion::prelude::{Expr, SessionContext, col, lit};
+
+    fn judged(filter: Expr) -> Vec<bool> {
+        let schema: SchemaRef =
+            Arc::new(Schema::new(vec![Field::new("time", DataType::Utf8, true), Field::new("n", DataType::Int64, true)]));
+        let file = |from: &str, to: &str, n: Option<(i64, i64)>| {
+            let mut file = FileStatistics { rows: 10, ..FileStatistics::default() };
+            let text = |text: &str| Some(Bound::Text(text.to_owned()));
+            file.columns.insert("time".to_owned(), ColumnBounds { min: text(from), max: text(to), nulls: Some(0) });
+            let (min, max) = n.unzip();
+            let nulls = if n.is_none() { 10 } else { 0 };
+            file.columns.insert("n".to_owned(), ColumnBounds { min: min.map(Bound::Int), max: max.map(Bound::Int), nulls: Some(nulls) });
+            file
+        };
+        let files = [file("2020-01", "2020-02", Some((1, 5))), file("2020-02", "2020-03", Some((6, 9))), file("2020-04", "2020-05", None)];
+        let mut statistics: Vec<Option<&FileStatistics>> = files.iter().map(Some).collect();
+        statistics.push(None);
+        let context = SessionContext::new();
+        let filter = context.state().create_physical_expr(filter, &DFSchema::try_from(schema.clone()).unwrap()).unwrap();
+        files_to_read(filter, &schema, &statistics)
+    }
+
+    #[test]
+    fn files_outside_the_range_are_left_out_and_unknown_ones_are_read() {
+        assert_eq!(judged(col("time").gt_eq(lit("2020-03-15"))), [false, false, true, true]);
+        assert_eq!(judged(col("time").eq(lit("2020-02"))), [true, true, false, true]);
+        assert_eq!(judged(col("time").lt(lit("2020-02")).and(col("n").gt(lit(5i64)))), [false, false, false, true]);
+        assert_eq!(judged(col("n").is_not_null()), [true, true, false, true]);
+        assert_eq!(judged(col("n").eq(lit(7i64)).or(col("time").eq(lit("2020-01")))), [true, true, false, true]);
+        assert_eq!(judged(lit(true)), [true; 4]);
+    }
+}

@@ -1,0 +1,278 @@
+//! One SQL statement over the groups of a store, from text to a stream of batches.
+//!
+//! ```text
+//! text -> tokens -> names of tables -> those groups are opened (snapshot, then nothing else)
+//!      -> one spelling per name -> statement -> plan -> read-only check -> stream
+//! ```
+//!
+//! A group that the statement doesn't name is never opened. Every table of one statement is a snapshot taken before
+//! planning, so a statement never sees half of a commit. Memory is bounded by one pool for all running statements;
+//! sorts, joins and aggregates beyond it go to the spill folder, and what can't spill fails with an error, not with
+//! the process. A query stops when its stream is dropped: nothing runs detached from it.
+
+use std::fmt::Debug;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList};
+use datafusion::execution::context::SQLOptions;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement as EngineStatement;
+use datafusion::sql::sqlparser::ast::{SetExpr, ShowStatementFilter, ShowStatementFilterPosition, Statement};
+use futures::{Stream, StreamExt};
+
+use super::failure::from_engine;
+use super::spelling::{Spelling, StatementTokens};
+use super::spill::SpillFolder;
+use super::scan::GroupScan;
+use super::tables::{CATALOG, SCHEMA, Tables};
+use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::time::EventTime;
+
+/// Where statements find groups. The store implements it; tests implement it over a map.
+#[async_trait]
+pub trait GroupSource: Debug + Send + Sync {
+    /// Names of all groups that keep history, as they were defined.
+    async fn group_names(&self) -> Result<Vec<String>>;
+    /// Takes a snapshot of a group, given one of those names: unflushed rows first, then the table, so that a row
+    /// that is flushed in between is seen twice at worst and left out by its mark, never missed.
+    async fn open_group(&self, name: &str) -> Result<GroupScan>;
+}
+
+/// Limits of the SQL engine.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// Bytes all running statements may hold together.
+    pub memory_limit: usize,
+    /// Folder for what doesn't fit; made when it is missing. Without it, the system's own.
+    pub spill_folder: Option<PathBuf>,
+    /// Bytes that may be spilled at once.
+    pub spill_limit: u64,
+    /// Threads a statement uses.
+    pub parallelism: usize,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            memory_limit: 1 << 30,
+            spill_folder: None,
+            spill_limit: 100 << 30,
+            parallelism: std::thread::available_parallelism().map_or(2, NonZeroUsize::get),
+        }
+    }
+}
+
+/// What one statement is told besides its text.
+#[derive(Debug, Clone)]
+pub struct QueryOptions {
+    /// The instant at which `$latest` judges ttl.
+    pub now: EventTime,
+    /// The result ends after so many rows.
+    pub max_rows: Option<u64>,
+}
+
+/// Runs statements. Cheap to clone; clones share memory limit, spill folder and cached file footers.
+#[derive(Debug, Clone)]
+pub struct QueryEngine {
+    state: SessionState,
+    /// Dropped last, after every stream that may spill into it.
+    spill: Option<Arc<SpillFolder>>,
+}
+
+impl QueryEngine {
+    /// Builds an engine. A spill folder that can't be made (read-only store) falls back to the system's own.
+    pub fn new(options: &EngineOptions) -> Result<Self> {
+        let spill = match options.spill_folder.as_deref().map(SpillFolder::create) {
+            None => None,
+            Some(Ok(folder)) => Some(Arc::new(folder)),
+            Some(Err(error)) if error.kind() == ErrorKind::ReadOnly => None,
+            Some(Err(error)) => return Err(error),
+        };
+        let mode = match &spill {
+            Some(folder) => DiskManagerMode::Directories(vec![folder.path().to_owned()]),
+            None => DiskManagerMode::OsTmpDirectory,
+        };
+        let disk = DiskManagerBuilder::default().with_mode(mode).with_max_temp_directory_size(options.spill_limit);
+        let pool = TrackConsumersPool::new(FairSpillPool::new(options.memory_limit), NonZeroUsize::MIN);
+        let runtime: Arc<RuntimeEnv> = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(pool))
+            .with_disk_manager_builder(disk)
+            .build_arc()
+            .map_err(from_engine)?;
+        let parallelism = options.parallelism.max(1);
+        let mut config = SessionConfig::new()
+            .with_target_partitions(parallelism)
+            .with_default_catalog_and_schema(CATALOG, SCHEMA)
+            .with_create_default_catalog_and_schema(false)
+            .with_information_schema(true)
+            // A merge must be able to start within the limit, or a sort that could spill fails instead.
+            .with_sort_spill_reservation_bytes((options.memory_limit / parallelism / 8).min(10 << 20));
+        let settings = config.options_mut();
+        // Names are spelled exactly before planning (see `spelling`).
+        settings.sql_parser.enable_ident_normalization = false;
+        settings.sql_parser.map_string_types_to_utf8view = false;
+        // Reads the filter's columns first and the others only where it holds.
+        settings.execution.parquet.pushdown_filters = true;
+        settings.execution.parquet.reorder_filters = true;
+        let state = SessionStateBuilder::new().with_default_features().with_config(config).with_runtime_env(runtime).build();
+        Ok(Self { state, spill })
+    }
+
+    /// Plans a statement and starts it; rows come as the stream is polled.
+    pub async fn query(&self, sql: &str, source: Arc<dyn GroupSource>, options: &QueryOptions) -> Result<QueryStream> {
+        let tokens = StatementTokens::read(sql)?;
+        let group_names = source.group_names().await?;
+        let named = tokens.tables().map_err(|error| with_quotes_hint(error, &tokens, &group_names))?;
+        let mut tables = Tables::new(source, group_names, options.now);
+        for parts in &named {
+            tables.open(parts).await?;
+        }
+        let spelling = Spelling::decide(&tokens, tables.columns());
+        let statement = tokens.statement(&spelling).and_then(readable)?;
+        tables.spell(spelling);
+
+        let state = self.state_over(tables)?;
+        let plan = state.statement_to_plan(EngineStatement::Statement(Box::new(statement))).await.map_err(from_engine)?;
+        let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        read_only.verify_plan(&plan).map_err(|_| not_readable("this statement"))?;
+        let context = SessionContext::new_with_state(state);
+        let frame = context.execute_logical_plan(plan).await.map_err(from_engine)?;
+        let stream = frame.execute_stream().await.map_err(from_engine)?;
+        Ok(QueryStream { stream, left: options.max_rows, was_cut: false, _spill: self.spill.clone() })
+    }
+
+    fn state_over(&self, tables: Tables) -> Result<SessionState> {
+        let catalog = MemoryCatalogProvider::new();
+        catalog.register_schema(SCHEMA, Arc::new(tables)).map_err(from_engine)?;
+        let list = MemoryCatalogProviderList::new();
+        datafusion::catalog::CatalogProviderList::register_catalog(&list, CATALOG.to_owned(), Arc::new(catalog));
+        Ok(SessionStateBuilder::new_from_existing(self.state.clone()).with_catalog_list(Arc::new(list)).build())
+    }
+}
+
+/// Lets through what only reads, and turns `SHOW TABLES` into the query it stands for.
+fn readable(statement: Statement) -> Result<Statement> {
+    match statement {
+        Statement::Query(query) => {
+            refuse_writes(&query.body)?;
+            Ok(Statement::Query(query))
+        }
+        Statement::Explain { .. } | Statement::ExplainTable { .. } | Statement::ShowVariable { .. } | Statement::ShowFunctions { .. } => {
+            Ok(statement)
+        }
+        Statement::ShowTables { show_options, .. } => {
+            let like = match show_options.filter_position {
+                None => String::new(),
+                Some(
+                    ShowStatementFilterPosition::Infix(ShowStatementFilter::Like(pattern))
+                    | ShowStatementFilterPosition::Suffix(ShowStatementFilter::Like(pattern)),
+                ) => format!(" AND table_name LIKE '{}'", pattern.replace('\'', "''")),
+                Some(_) => return Err(Error::usage("SHOW TABLES takes LIKE 'pattern' only")),
+            };
+            let sql = format!("SELECT table_name FROM information_schema.tables WHERE table_schema = '{SCHEMA}'{like} ORDER BY table_name");
+            let tokens = StatementTokens::read(&sql)?;
+            tokens.statement(&Spelling::decide(&tokens, []))
+        }
+        Statement::ShowColumns { .. } => Err(Error::usage("SHOW COLUMNS is not supported").remedy("use DESCRIBE \"group\"")),
+        other => {
+            let text = other.to_string();
+            Err(not_readable(text.split_whitespace().next().unwrap_or("this statement")))
+        }
+    }
+}
+
+fn refuse_writes(body: &SetExpr) -> Result<()> {
+    match body {
+        SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => Err(not_readable("a statement that writes")),
+        SetExpr::Select(select) if select.into.is_some() => Err(not_readable("SELECT INTO")),
+        _ => Ok(()),
+    }
+}
+
+fn not_readable(what: &str) -> Error {
+    Error::usage(format!("{what} is refused: SQL only reads here"))
+        .remedy("use SELECT, WITH, EXPLAIN, DESCRIBE or SHOW TABLES; records are written with `larder put` and `larder ingest`")
+}
+
+/// `from customer-features` without quotes is the likeliest syntax error there is.
+fn with_quotes_hint(error: Error, tokens: &StatementTokens, group_names: &[String]) -> Error {
+    match group_names.iter().find(|name| tokens.has_unquoted(name)) {
+        Some(name) => error.remedy(format!("a name with a hyphen goes in double quotes: \"{name}\"")),
+        None => error,
+    }
+}
+
+/// The rows of a result, batch by batch. Dropping it stops the query and frees what it holds.
+pub struct QueryStream {
+    stream: SendableRecordBatchStream,
+    left: Option<u64>,
+    was_cut: bool,
+    _spill: Option<Arc<SpillFolder>>,
+}
+
+impl QueryStream {
+    /// Columns of the result.
+    pub fn schema(&self) -> SchemaRef {
+        self.stream.schema()
+    }
+
+    /// True once rows were left out because of `max_rows`.
+    pub fn was_cut(&self) -> bool {
+        self.was_cut
+    }
+
+    /// All batches that are still to come.
+    pub async fn collect(mut self) -> Result<Vec<RecordBatch>> {
+        let mut batches = Vec::new();
+        while let Some(batch) = self.next().await {
+            batches.push(batch?);
+        }
+        Ok(batches)
+    }
+}
+
+impl Stream for QueryStream {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if self.was_cut {
+                return Poll::Ready(None);
+            }
+            let batch = match self.stream.poll_next_unpin(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(from_engine(error)))),
+                Poll::Ready(Some(Ok(batch))) => batch,
+            };
+            let rows = batch.num_rows() as u64;
+            if rows == 0 {
+                continue;
+            }
+            let Some(left) = self.left else { return Poll::Ready(Some(Ok(batch))) };
+            self.was_cut = rows > left;
+            let kept = rows.min(left);
+            self.left = Some(left - kept);
+            if kept > 0 {
+                return Poll::Ready(Some(Ok(batch.slice(0, kept as usize))));
+            }
+        }
+    }
+}
+
+impl Debug for QueryStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("QueryStream").field("schema", &self.schema()).field("left", &self.left).finish_non_exhaustive()
+    }
+}
