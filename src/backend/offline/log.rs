@@ -209,7 +209,7 @@ impl Draft {
                 async move { Ok::<_, Error>((version, read(store, &location).await?, location)) }
             })
             .buffered(READ_AHEAD)
-            .boxed_local();
+            .boxed();
         while let Some((version, bytes, location)) = entries.try_next().await? {
             let Some(bytes) = bytes else { break };
             self.apply(version, actions_of(&location, version, &bytes)?)?;
