@@ -84,8 +84,8 @@ pub(super) fn tenure(moment: &Moment) -> f64 {
 
 /// Orders of a customer so far: never falls as time goes by.
 pub(super) fn orders(moment: &Moment) -> i64 {
-    let each_month = 2.4 * trait_of(moment.seed, moment.entity, question::RATE).powi(3);
-    (each_month * tenure(moment) / 30.0).floor() as i64
+    let each_month = 0.2 + 2.6 * trait_of(moment.seed, moment.entity, question::RATE).powi(3);
+    (each_month * (tenure(moment) + 20.0) / 30.0).floor() as i64
 }
 
 /// Price of a product, before discounts.

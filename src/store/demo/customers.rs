@@ -1,10 +1,13 @@
 //! Groups about customers: what they buy, who they are, what they asked the support for.
 
-use super::company::{CATEGORIES, CHANNELS, CUSTOMERS, basket, category, country, customer_id, orders, tenure};
+use super::company::{CATEGORIES, CUSTOMERS, basket, category, country, customer_id, orders, tenure};
 use super::draw::{Draw, bell_trait, cents, four_digits, trait_of};
 use super::shape::{
     Cell, DAYS, DAYS_UNIT, EUR, FLAG, GroupShape, HOURS_UNIT, Moment, PII, PLAIN, RATIO, Rhythm, Stores, fractional, integral, string,
 };
+
+/// Where campaigns run.
+const AD_CHANNELS: [(&str, f64); 5] = [("paid-search", 38.0), ("social", 27.0), ("display", 15.0), ("affiliate", 12.0), ("email", 8.0)];
 
 /// Day from which loyalty scores sink, after a change of the programme.
 pub(super) const DRIFT_FROM_DAY: f64 = DAYS - 30.0;
@@ -191,16 +194,16 @@ pub(super) const CAMPAIGN: GroupShape = GroupShape {
     tags: &[("domain", "marketing"), ("stage", "staging"), ("refresh", "daily")],
     features: &[
         integral("campaign_id", "Campaign as numbered by the ad platform", PLAIN),
-        string("event_time", "End of the day the numbers are of (UTC)", PLAIN),
+        string("event_time", "When the ad platform reported the 24 hours before (UTC)", PLAIN),
         string("channel", "Where the campaign runs", PLAIN),
         fractional("daily_budget", "Most that may be spent in a day", EUR),
-        fractional("spend", "Spent that day", EUR),
+        fractional("spend", "Spent in these 24 hours", EUR),
         integral("impressions", "Times an ad was shown", PLAIN),
         integral("clicks", "Clicks on ads", PLAIN),
         integral("conversions", "Orders within a day of a click", &[("window", "1 day")]),
         fractional("click_through_rate", "Clicks for each impression; null without impressions", RATIO),
         fractional("cost_per_click", "Spend for each click; null without clicks", EUR),
-        integral("is_paused", "The campaign was paused that day", FLAG),
+        integral("is_paused", "The campaign was paused", FLAG),
     ],
     stores: Stores::Both,
     ttl: None,
@@ -216,7 +219,7 @@ pub(super) const CAMPAIGN: GroupShape = GroupShape {
         let clicks = draw.poisson(impressions as f64 * appeal);
         let spend = if paused { 0.0 } else { cents(budget * draw.between(0.72, 1.0)) };
         vec![
-            super::draw::weighted(&CHANNELS, trait_of(moment.seed, moment.entity, 53)).into(),
+            super::draw::weighted(&AD_CHANNELS, trait_of(moment.seed, moment.entity, 53)).into(),
             budget.into(),
             spend.into(),
             impressions.into(),

@@ -106,7 +106,7 @@ pub(super) const CARD_TRANSACTION: GroupShape = GroupShape {
         string("entry_mode", "How the card was read", PLAIN),
         integral("is_card_present", "The card was at the terminal", FLAG),
         integral("is_foreign", "Paid outside the card's country", FLAG),
-        integral("hour_of_day", "Local hour of the transaction", &[("range", "0 to 23")]),
+        integral("hour_of_day", "Hour of the transaction (UTC)", &[("range", "0 to 23")]),
         fractional("seconds_since_previous", "Seconds since the card was last used; null the first time", &[("unit", "seconds")]),
         fractional("distance_from_home", "Distance to the holder's home; null if the card was not present", &[("unit", "km")]),
         fractional("amount_deviation", "How many standard deviations the amount is off the card's mean", PLAIN),
