@@ -89,9 +89,19 @@ impl Catalog {
         sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut *reader).await.map_err(self.fault("look for changes"))
     }
 
-    /// Folds the log into the file and closes; whoever changed something should end so, to keep the next start fast.
+    /// Folds the log into the file, if this handle changed something and nobody else is at the catalog right now.
     ///
-    /// Everything that was answered is durable without it.
+    /// Everything that was answered is durable without it. It is for the end of a process: the next one to start
+    /// need not read the log. A later change opens its connection anew.
+    pub async fn fold_log(&self) -> Result<()> {
+        let what = "fold the catalog's log";
+        let Some(mut writer) = self.writer.lock().await.take() else { return Ok(()) };
+        // Whoever is reading or writing meanwhile folds the log at their end; waiting for them is not worth it.
+        sqlx::raw_sql("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut writer).await.map_err(self.fault(what))?;
+        writer.close().await.map_err(self.fault(what))
+    }
+
+    /// Closes both connections and waits until they are; the last one of all processes folds the log into the file.
     pub async fn close(self) -> Result<()> {
         if let Some(writer) = self.writer.into_inner() {
             writer.close().await.map_err(|error| fault::explain("close the catalog", &self.path, error))?;
@@ -189,6 +199,26 @@ mod tests {
         other.set_setting("theirs", "1").await.unwrap();
         assert_ne!(catalog.data_version().await.unwrap(), after_ours);
         assert_eq!(catalog.setting("theirs").await.unwrap().as_deref(), Some("1"));
+    }
+
+    #[tokio::test]
+    async fn the_log_is_folded_in_unless_someone_is_reading() {
+        let (_folder, catalog) = catalog().await;
+        let log = catalog.path().with_file_name("catalog.db-wal");
+        let length = || std::fs::metadata(&log).unwrap().len();
+        catalog.set_setting("a", "1").await.unwrap();
+        assert!(length() > 0);
+        catalog.fold_log().await.unwrap();
+        assert_eq!(length(), 0);
+
+        catalog.set_setting("b", "1").await.unwrap();
+        let mut other = connection::open_another(catalog.path(), &catalog.options).await.unwrap();
+        let mut reading = other.begin().await.unwrap();
+        sqlx::query("SELECT name FROM settings").fetch_all(&mut *reading).await.unwrap();
+        catalog.set_setting("c", "1").await.unwrap();
+        catalog.fold_log().await.unwrap();
+        assert!(length() > 0, "a reader still needs it");
+        assert_eq!(catalog.settings().await.unwrap().len(), 4, "the format and the three that were set");
     }
 
     #[tokio::test]
