@@ -76,6 +76,21 @@ impl OfflineStore {
         }
     }
 
+    /// Tells whether a group that is about to be made can have its folder.
+    ///
+    /// # Errors
+    /// AlreadyExists if a group of the same name was made, or made and dropped, in the same second: take the next one.
+    pub async fn check_folder_is_free(&self, group: &FeatureGroup) -> Result<()> {
+        if self.existing_disk()?.is_none() {
+            return Ok(());
+        }
+        let folder = self.definition_folder(group)?;
+        for location in [folder.definition(), folder.dropped_definition()] {
+            self.check_same_group(group, &location).await?;
+        }
+        Ok(())
+    }
+
     /// True if the definition there is of this group, false if there is none.
     async fn check_same_group(&self, group: &FeatureGroup, location: &Path) -> Result<bool> {
         let Some(bytes) = read(self.disk()?.as_ref(), location).await? else { return Ok(false) };

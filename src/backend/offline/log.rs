@@ -173,7 +173,13 @@ fn checkpoint_actions(version: u64, bytes: Bytes) -> Result<Vec<Action>> {
     }
     lines.finish().map_err(|error| Error::corrupt("a checkpoint can't be read").source(error))?;
     let lines = Bytes::from(lines.into_inner());
-    get_actions(version, &lines).map_err(|error| Error::corrupt("a checkpoint can't be read").source(error))
+    let mut actions = get_actions(version, &lines).map_err(|error| Error::corrupt("a checkpoint can't be read").source(error))?;
+    // A checkpoint has no order; files were committed in the order of their times.
+    actions.sort_by_cached_key(|action| match action {
+        Action::Add(add) => (add.modification_time, add.path.clone()),
+        _ => (i64::MIN, String::new()),
+    });
+    Ok(actions)
 }
 
 /// A state being replayed.

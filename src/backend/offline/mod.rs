@@ -24,10 +24,12 @@ use object_store::ObjectStore;
 use object_store::prefix::PrefixStore;
 
 pub mod bounds;
+pub mod check;
 pub mod columns;
 pub mod commit;
 pub mod definitions;
 pub mod durable;
+pub mod external;
 pub mod layout;
 mod log;
 pub mod orphans;
@@ -36,10 +38,12 @@ pub mod scan;
 pub mod table;
 
 pub use bounds::{Bound, ColumnBounds, FileStatistics};
+pub use check::OfflineCheck;
 pub use columns::{OfflineRow, RowReader};
 pub use commit::{CommitOutcome, Mark};
 pub use definitions::FoundDefinition;
 pub use durable::DurableLocal;
+pub use external::{ExternalFile, ExternalTable};
 pub use layout::{DEFAULT_S3_URI, GroupFolder, Layout};
 pub use log::DataFile;
 pub use orphans::Orphan;
