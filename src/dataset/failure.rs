@@ -4,8 +4,10 @@
 
 use std::sync::Arc;
 
+use arrow::error::ArrowError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
+use parquet::errors::ParquetError;
 
 use crate::model::error::{Error, ErrorKind};
 use crate::model::suggest::suggest;
@@ -33,9 +35,6 @@ pub(super) fn from_engine(error: DataFusionError) -> Error {
         DataFusionError::Collection(mut errors) if !errors.is_empty() => from_engine(errors.swap_remove(0)),
         DataFusionError::ObjectStore(error) => from_object_store(*error),
         DataFusionError::IoError(error) => Error::io("the query could not read or write a file", error),
-        DataFusionError::ParquetError(error) => {
-            Error::corrupt("a Parquet file can't be read").source(error).remedy("run `larder doctor` to find the file")
-        }
         other => from_shared(&other),
     }
 }
@@ -43,10 +42,7 @@ pub(super) fn from_engine(error: DataFusionError) -> Error {
 /// The same for an error that other readers hold too: texts are copied, sources can't be.
 fn from_shared(error: &DataFusionError) -> Error {
     match error {
-        DataFusionError::External(source) => match source.downcast_ref::<Error>() {
-            Some(own) => copied(own),
-            None => Error::new(ErrorKind::Io, "the query failed").why(first_line(&source.to_string())),
-        },
+        DataFusionError::External(source) => from_source(source.as_ref()),
         DataFusionError::Shared(shared) => from_shared(shared),
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => from_shared(inner),
         DataFusionError::Collection(errors) if !errors.is_empty() => from_shared(&errors[0]),
@@ -56,15 +52,38 @@ fn from_shared(error: &DataFusionError) -> Error {
         DataFusionError::NotImplemented(text) => Error::usage("the SQL uses what is not supported").why(first_line(text)),
         DataFusionError::Configuration(text) => Error::usage("a setting of the SQL engine is wrong").why(first_line(text)),
         DataFusionError::Execution(text) => Error::invalid("the query failed").why(first_line(text)),
-        DataFusionError::ArrowError(error, _) => Error::invalid("the query failed").why(first_line(&error.to_string())),
+        DataFusionError::ArrowError(error, _) => match error.as_ref() {
+            ArrowError::ExternalError(source) => from_source(source.as_ref()),
+            error => Error::invalid("the query failed").why(first_line(&error.to_string())),
+        },
         DataFusionError::ResourcesExhausted(text) => Error::new(ErrorKind::Full, "the query needs more memory than it may use")
             .why(first_line(text))
             .remedy("allow it more memory, or ask for fewer columns or a shorter time range"),
-        DataFusionError::ParquetError(error) => {
-            Error::corrupt("a Parquet file can't be read").why(first_line(&error.to_string())).remedy("run `larder doctor` to find the file")
-        }
+        DataFusionError::ParquetError(error) => from_parquet(error),
         DataFusionError::ExecutionJoin(error) if error.is_cancelled() => Error::interrupted("the query was stopped"),
         other => Error::internal("the SQL engine failed").why(first_line(&other.strip_backtrace())),
+    }
+}
+
+/// An error of somebody else: perhaps one of ours inside.
+fn from_source(source: &(dyn std::error::Error + 'static)) -> Error {
+    if let Some(own) = source.downcast_ref::<Error>() {
+        copied(own)
+    } else if let Some(engine) = source.downcast_ref::<DataFusionError>() {
+        from_shared(engine)
+    } else if let Some(parquet) = source.downcast_ref::<ParquetError>() {
+        from_parquet(parquet)
+    } else {
+        Error::new(ErrorKind::Io, "the query failed").why(first_line(&source.to_string()))
+    }
+}
+
+fn from_parquet(error: &ParquetError) -> Error {
+    match error {
+        ParquetError::External(source) => from_source(source.as_ref()),
+        error => {
+            Error::corrupt("a Parquet file can't be read").why(first_line(&error.to_string())).remedy("`larder doctor` checks all files")
+        }
     }
 }
 

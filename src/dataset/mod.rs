@@ -15,6 +15,7 @@ mod failure;
 mod latest;
 mod output;
 mod pruning;
+mod reader;
 mod scan;
 mod session;
 mod spelling;

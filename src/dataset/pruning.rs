@@ -41,9 +41,9 @@ impl Bounds<'_> {
     fn ends(&self, column: &Column, end: impl Fn(&ColumnBounds) -> Option<&Bound>) -> Option<ArrayRef> {
         let data_type = self.schema.field_with_name(&column.name).ok()?.data_type();
         let unknown = ScalarValue::try_from(data_type).ok()?;
-        let values = self.column(&column.name).map(|bounds| {
-            bounds.and_then(&end).and_then(|bound| scalar(bound, data_type)).unwrap_or_else(|| unknown.clone())
-        });
+        let values = self
+            .column(&column.name)
+            .map(|bounds| bounds.and_then(&end).and_then(|bound| scalar(bound, data_type)).unwrap_or_else(|| unknown.clone()));
         ScalarValue::iter_to_array(values).ok()
     }
 }

@@ -13,7 +13,6 @@ use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, DFSchema, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::object_store::ObjectStoreUrl;
-use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -26,6 +25,7 @@ use object_store::{ObjectMeta, ObjectStore};
 
 use super::failure::from_engine;
 use super::pruning::files_to_read;
+use super::reader::NamingReaders;
 use crate::backend::offline::bounds::FileStatistics;
 use crate::backend::offline::columns::{EVENT_TIME, file_schema};
 use crate::backend::offline::{DataFile, TableSnapshot};
@@ -250,7 +250,7 @@ impl Scan {
         runtime.register_object_store(self.url.as_ref(), self.store().clone());
         let footers = runtime.cache_manager.get_file_metadata_cache();
         let mut source = ParquetSource::new(read.columns)
-            .with_parquet_file_reader_factory(Arc::new(CachedParquetFileReaderFactory::new(self.store().clone(), footers)))
+            .with_parquet_file_reader_factory(Arc::new(NamingReaders::new(self.store().clone(), footers)))
             .with_pushdown_filters(true)
             .with_reorder_filters(true)
             .with_enable_page_index(true);

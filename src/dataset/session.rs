@@ -32,9 +32,9 @@ use datafusion::sql::sqlparser::ast::{SetExpr, ShowStatementFilter, ShowStatemen
 use futures::{Stream, StreamExt};
 
 use super::failure::from_engine;
+use super::scan::GroupScan;
 use super::spelling::{Spelling, StatementTokens};
 use super::spill::SpillFolder;
-use super::scan::GroupScan;
 use super::tables::{CATALOG, SCHEMA, Tables};
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::time::EventTime;
@@ -48,6 +48,10 @@ pub trait GroupSource: Debug + Send + Sync {
     /// that is flushed in between is seen twice at worst and left out by its mark, never missed.
     async fn open_group(&self, name: &str) -> Result<GroupScan>;
 }
+
+/// Batches that an operator may hold within its share of memory, and bytes of a wide row: what batch sizes are made of.
+const BATCHES_IN_MEMORY: usize = 64;
+const WIDE_ROW: usize = 256;
 
 /// Limits of the SQL engine.
 #[derive(Debug, Clone)]
@@ -105,14 +109,14 @@ impl QueryEngine {
         };
         let disk = DiskManagerBuilder::default().with_mode(mode).with_max_temp_directory_size(options.spill_limit);
         let pool = TrackConsumersPool::new(FairSpillPool::new(options.memory_limit), NonZeroUsize::MIN);
-        let runtime: Arc<RuntimeEnv> = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(pool))
-            .with_disk_manager_builder(disk)
-            .build_arc()
-            .map_err(from_engine)?;
+        let runtime: Arc<RuntimeEnv> =
+            RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc().map_err(from_engine)?;
         let parallelism = options.parallelism.max(1);
+        // Operators hold several batches each: in little memory a batch must be small, or a sort that could spill fails.
+        let batch_rows = (options.memory_limit / parallelism / BATCHES_IN_MEMORY / WIDE_ROW).clamp(256, 8_192);
         let mut config = SessionConfig::new()
             .with_target_partitions(parallelism)
+            .with_batch_size(batch_rows)
             .with_default_catalog_and_schema(CATALOG, SCHEMA)
             .with_create_default_catalog_and_schema(false)
             .with_information_schema(true)

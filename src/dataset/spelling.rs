@@ -46,9 +46,7 @@ impl StatementTokens {
             return Err(Error::usage(format!("the SQL is {} bytes long", sql.len()))
                 .remedy(format!("keep a statement below {LONGEST_STATEMENT} bytes")));
         }
-        let tokens = Tokenizer::new(&GenericDialect, sql)
-            .tokenize_with_location()
-            .map_err(|error| unreadable(&error.to_string()))?;
+        let tokens = Tokenizer::new(&GenericDialect, sql).tokenize_with_location().map_err(|error| unreadable(&error.to_string()))?;
         Ok(Self { tokens })
     }
 
@@ -74,19 +72,17 @@ impl StatementTokens {
                 word.value = spell(word);
             }
         }
-        let mut parser =
-            Parser::new(&GenericDialect).with_recursion_limit(NESTING_LIMIT).with_tokens_with_locations(tokens);
+        let mut parser = Parser::new(&GenericDialect).with_recursion_limit(NESTING_LIMIT).with_tokens_with_locations(tokens);
         let mut statements = parser.parse_statements().map_err(|error| match error {
-            ParserError::RecursionLimitExceeded => Error::usage("the SQL is nested too deeply")
-                .remedy("name the inner queries in a WITH clause"),
+            ParserError::RecursionLimitExceeded => {
+                Error::usage("the SQL is nested too deeply").remedy("name the inner queries in a WITH clause")
+            }
             ParserError::TokenizerError(text) | ParserError::ParserError(text) => unreadable(&text),
         })?;
         match (statements.pop(), statements.len()) {
             (Some(statement), 0) => Ok(statement),
             (None, _) => Err(Error::usage("the SQL is empty").remedy("give a SELECT, for example: select * from \"my-group\" limit 10")),
-            (Some(_), more) => {
-                Err(Error::usage(format!("{} SQL statements at once", more + 1)).remedy("give one statement a time"))
-            }
+            (Some(_), more) => Err(Error::usage(format!("{} SQL statements at once", more + 1)).remedy("give one statement a time")),
         }
     }
 
@@ -223,7 +219,10 @@ mod tests {
     fn tables_are_found_and_common_tables_are_not() {
         let tables = |sql: &str| StatementTokens::read(sql).unwrap().tables().unwrap();
         let one = |name: &str| vec![name.to_owned()];
-        assert_eq!(tables("select * from \"Customer-Features\" c join Trips$latest t on c.id = t.id"), [one("customer-features"), one("trips$latest")]);
+        assert_eq!(
+            tables("select * from \"Customer-Features\" c join Trips$latest t on c.id = t.id"),
+            [one("customer-features"), one("trips$latest")]
+        );
         assert_eq!(tables("with T as (select * from t) select * from \"t\""), [one("t")]);
         assert_eq!(tables("with a as (with b as (select 1) select * from B) select * from A, b"), [one("b")]);
         assert_eq!(tables("select (select max(x) from s), x in (select y from q) from r"), [one("s"), one("q"), one("r")]);

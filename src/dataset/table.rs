@@ -67,9 +67,12 @@ impl SpelledColumns {
         if is_spelled {
             return Ok(plan);
         }
-        let columns = have.fields().iter().zip(wanted.fields()).enumerate().map(|(position, (have, want))| {
-            (Arc::new(PhysicalColumn::new(have.name(), position)) as _, want.name().clone())
-        });
+        let columns = have
+            .fields()
+            .iter()
+            .zip(wanted.fields())
+            .enumerate()
+            .map(|(position, (have, want))| (Arc::new(PhysicalColumn::new(have.name(), position)) as _, want.name().clone()));
         let columns: Vec<(_, String)> = columns.collect();
         Ok(Arc::new(ProjectionExec::try_new(columns, plan)?))
     }

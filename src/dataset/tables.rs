@@ -13,9 +13,9 @@ use datafusion::logical_expr::TableType;
 
 use super::failure::into_engine;
 use super::latest::LatestTable;
+use super::scan::SharedScan;
 use super::session::GroupSource;
 use super::spelling::{Spelling, fold};
-use super::scan::SharedScan;
 use super::table::GroupTable;
 use crate::model::error::{Error, Result};
 use crate::model::suggest::suggest;
@@ -104,11 +104,7 @@ impl Tables {
             None => SharedScan::new(self.source.open_group(group).await?)?,
         };
         let spell = |name: &str| self.spelling.as_ref().map_or_else(|| name.to_owned(), |spelling| spelling.of(name));
-        Ok(Some(if is_latest {
-            Arc::new(LatestTable::new(scan, self.now, spell))
-        } else {
-            Arc::new(GroupTable::new(scan, spell))
-        }))
+        Ok(Some(if is_latest { Arc::new(LatestTable::new(scan, self.now, spell)) } else { Arc::new(GroupTable::new(scan, spell)) }))
     }
 }
 

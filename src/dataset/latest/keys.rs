@@ -121,10 +121,8 @@ impl KeyedRows {
     fn new(scan: SharedScan) -> Self {
         let file = Arc::new(Field::new(FILE, DataType::Int64, false));
         let row = Arc::new(Field::new(ROW, DataType::Int64, false).with_extension_type(RowNumber));
-        let columns = TableSchema::builder(scan.schema().clone())
-            .with_table_partition_cols(vec![file])
-            .with_virtual_columns(vec![row])
-            .build();
+        let columns =
+            TableSchema::builder(scan.schema().clone()).with_table_partition_cols(vec![file]).with_virtual_columns(vec![row]).build();
         Self { scan, columns }
     }
 
@@ -233,7 +231,11 @@ impl ScalarUDFImpl for RecordKey {
                 deleted.is_valid(at) && deleted.value(at),
             );
             if built.is_none() {
-                return exec_err!("file {} of the group, row {}: more files or rows than $latest can tell apart", file.value(at), row.value(at));
+                return exec_err!(
+                    "file {} of the group, row {}: more files or rows than $latest can tell apart",
+                    file.value(at),
+                    row.value(at)
+                );
             }
             keys.push(built);
         }
@@ -268,7 +270,6 @@ fn instants(times: &ArrayRef) -> EngineResult<Int64Array> {
         other => return exec_err!("an event time can't be of type {other}"),
     })
 }
-
 
 #[cfg(test)]
 mod tests {

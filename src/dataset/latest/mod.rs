@@ -21,7 +21,7 @@ mod winners;
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, RecordBatchOptions, UInt64Array};
 use arrow::datatypes::{Fields, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -111,6 +111,10 @@ impl TableProvider for LatestTable {
 }
 
 /// Rows of a batch by their numbers, of some columns.
-fn taken(batch: &RecordBatch, columns: &[usize], rows: &arrow::array::UInt64Array) -> EngineResult<RecordBatch> {
-    Ok(arrow::compute::take_record_batch(&batch.project(columns)?, rows)?)
+fn taken(batch: &RecordBatch, columns: &[usize], rows: &UInt64Array) -> EngineResult<RecordBatch> {
+    let batch = batch.project(columns)?;
+    let arrays = batch.columns().iter().map(|column| arrow::compute::take(column, rows, None)).collect::<Result<Vec<_>, _>>()?;
+    // Without columns the number of rows has to be told: `count(*)` asks for none.
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+    Ok(RecordBatch::try_new_with_options(batch.schema(), arrays, &options)?)
 }

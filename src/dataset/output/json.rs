@@ -38,9 +38,9 @@ impl<W: Write> JsonWriter<W> {
 
 impl<W: Write> ResultWriter for JsonWriter<W> {
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.encoder.write(&renamed(batch, &self.schema)?).map_err(|error| {
-            Error::usage("the result has a column that JSON can't hold").source(error).remedy("cast it to text")
-        })?;
+        self.encoder
+            .write(&renamed(batch, &self.schema)?)
+            .map_err(|error| Error::usage("the result has a column that JSON can't hold").source(error).remedy("cast it to text"))?;
         let lines = self.encoder.get_mut();
         if !self.is_array {
             self.out.write_all(lines).map_err(unwritable)?;

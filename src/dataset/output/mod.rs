@@ -77,9 +77,10 @@ impl fmt::Display for OutputFormat {
 impl FromStr for OutputFormat {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|format| format.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
-            Error::usage(format!("'{text}' is not an output format")).remedy("use table, csv, json, jsonl or parquet")
-        })
+        Self::ALL
+            .into_iter()
+            .find(|format| format.as_str().eq_ignore_ascii_case(text))
+            .ok_or_else(|| Error::usage(format!("'{text}' is not an output format")).remedy("use table, csv, json, jsonl or parquet"))
     }
 }
 
@@ -108,12 +109,7 @@ pub fn result_writer<'a, W: Write + Send + 'a>(
 }
 
 /// Writes a whole result and returns the number of its rows.
-pub async fn write_result<W: Write + Send>(
-    mut stream: QueryStream,
-    format: OutputFormat,
-    width: Option<usize>,
-    out: W,
-) -> Result<u64> {
+pub async fn write_result<W: Write + Send>(mut stream: QueryStream, format: OutputFormat, width: Option<usize>, out: W) -> Result<u64> {
     let mut writer = result_writer(format, &stream.schema(), width, out)?;
     let mut rows = 0;
     while let Some(batch) = stream.next().await {
@@ -227,7 +223,10 @@ mod tests {
         assert_eq!(json.lines().count(), 5, "one object a line");
         assert_eq!(text(OutputFormat::Json, None, &[]), "[]\n");
         let lines = text(OutputFormat::JsonLines, None, &[sample()]);
-        assert_eq!(lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).collect::<Vec<_>>(), *rows.as_array().unwrap());
+        assert_eq!(
+            lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).collect::<Vec<_>>(),
+            *rows.as_array().unwrap()
+        );
         assert_eq!(text(OutputFormat::JsonLines, None, &[]), "");
     }
 

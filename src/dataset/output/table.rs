@@ -90,7 +90,11 @@ impl<W: Write> TableWriter<W> {
             if self.on_right[position] {
                 text.extend(std::iter::repeat_n(' ', padding));
             }
-            if is_cut { push_cut(text, cell, *width) } else { text.push_str(cell) }
+            if is_cut {
+                push_cut(text, cell, *width)
+            } else {
+                text.push_str(cell)
+            }
             if !self.on_right[position] {
                 text.extend(std::iter::repeat_n(' ', padding));
             }
