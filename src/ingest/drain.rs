@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::backend::offline::columns::{OfflineRow, rows_to_batch};
-use crate::backend::offline::{CommitOutcome, OfflineStore};
+use crate::backend::offline::{CommitOutcome, Mark, OfflineStore};
 use crate::backend::online::{OnlineStore, RowView};
 use crate::model::{Arrival, Error, ErrorKind, FeatureGroup, FeatureValue, RawValue, Result, Schema};
 
@@ -42,33 +42,42 @@ pub fn drain_mark_name(online: &dyn OnlineStore) -> String {
 ///
 /// # Errors
 /// `Conflict` if the group's definition is older than its records, or others kept committing first.
-pub async fn drain(online: &Arc<dyn OnlineStore>, offline: &Arc<OfflineStore>, group: &FeatureGroup) -> Result<DrainReport> {
+pub async fn drain(online: &Arc<dyn OnlineStore>, offline: &OfflineStore, group: &FeatureGroup) -> Result<DrainReport> {
     let mut report = DrainReport::default();
-    let mark_name = drain_mark_name(online.as_ref());
+    let app_id = drain_mark_name(online.as_ref());
     let mut tries = 0;
     loop {
-        let mark = Arrival::from_micros(offline.mark(group, &mark_name).await?.unwrap_or(0));
-        if online.trim_mark(group.id)? < mark {
-            online.trim_outbox(group.id, mark)?;
+        // Settled: a mark may be acted upon, that is the outbox trimmed, only once it is on the disk.
+        let after = offline.settled_snapshot(group).await?.mark(&app_id);
+        let from = Arrival(after.unwrap_or(0));
+        if online.trim_mark(group.id)? < from {
+            online.trim_outbox(group.id, from)?;
         }
-        let (reader, store, definition) = (online.clone(), offline.clone(), group.clone());
-        let staged = tokio::task::spawn_blocking(move || {
-            let rows = read_outbox(reader.as_ref(), &definition, mark)?;
+        let (reader, definition) = (online.clone(), group.clone());
+        let batch = tokio::task::spawn_blocking(move || {
+            let rows = read_outbox(reader.as_ref(), &definition, from)?;
             let Some(last) = rows.last().map(|row| row.arrival) else { return Ok(None) };
-            let batch = rows_to_batch(&definition.schema, &rows)?;
-            store.stage(&definition, &batch).map(|file| Some((file, last, rows.len() as u64)))
+            rows_to_batch(&definition.schema, &rows).map(|batch| Some((batch, last)))
         });
-        let staged = staged.await.map_err(|error| Error::internal("the drain stopped").source(error))??;
-        let Some((file, last, rows)) = staged else { return Ok(report) };
-        match offline.commit(group, vec![file], Some((&mark_name, last.micros()))).await {
-            Ok(CommitOutcome::Committed { .. }) => {
-                report.rows += rows;
-                report.files += 1;
+        let Some((batch, last)) = batch.await.map_err(|error| Error::internal("the drain stopped").source(error))?? else {
+            return Ok(report);
+        };
+        let rows = batch.num_rows() as u64;
+        let staged = [offline.stage(group, vec![batch]).await?];
+        let mark = Mark { app_id: app_id.clone(), after, upto: last.0 };
+        match offline.commit(group, &staged, Some(&mark)).await {
+            Ok(outcome) => {
+                if let CommitOutcome::Committed { .. } = outcome {
+                    report.rows += rows;
+                    report.files += 1;
+                } else {
+                    offline.discard(group, &staged).await?;
+                }
                 tries = 0;
             }
-            // Somebody else moved the mark; the next round reads it.
-            Ok(CommitOutcome::AlreadyApplied { .. }) => continue,
             Err(error) if error.kind() == ErrorKind::Conflict && tries < MAX_TRIES => {
+                // Another drain moved the mark into our range: read again from there.
+                offline.discard(group, &staged).await?;
                 tries += 1;
                 continue;
             }

@@ -1,10 +1,9 @@
 //! The write path: puts and deletes by group commit, the drain from outbox to Parquet, bulk loads of files.
 //!
 //! Here lies the promise that nothing acknowledged is lost and nothing is doubled. A put is acknowledged after
-//! one durable transaction ([`writer`]); everything after it is replay ([`drain`]). A bulk load ([`load`]) makes
+//! one durable transaction ([`writer`]); everything after it is replay ([`drain`]). A bulk load (`load`) makes
 //! its files durable first, publishes them in one commit, then fills the online store behind a mark.
 
 pub mod drain;
 pub mod files;
-pub mod load;
 pub mod writer;

@@ -1,0 +1,264 @@
+//! The doctor: checks a store's promises and says what is broken. Changes nothing.
+//!
+//! These are the invariants that crash tests check too, by this same function: every acknowledged record is in
+//! the history exactly once or waits in the outbox; the online row is the newest of history and outbox; Delta
+//! versions are contiguous and every file they name is there, whole; marks only ever rise; nothing at or below
+//! a mark waits. A group that ever took a write for one store only, or a hard delete, can't be held to the
+//! comparison of its stores, and is told so.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use super::FeatureStore;
+use crate::backend::offline::{Predicate, RowReader, columns};
+use crate::ingest::drain::{drain_mark_name, offline_row};
+use crate::model::{Arrival, Error, ErrorKind, EventTime, FeatureGroup, GroupStatus, Result, is_newer};
+
+/// Problems listed for one check; the rest is counted.
+const MAX_PROBLEMS: usize = 20;
+
+/// One promise, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// The group it is about; none for the store as a whole.
+    pub group: Option<String>,
+    /// What was checked, in a few words.
+    pub name: &'static str,
+    /// What was looked at: `1,250 rows`, or why it could not be checked.
+    pub scope: String,
+    /// What is broken; empty if the promise holds.
+    pub problems: Vec<String>,
+}
+
+/// All checks of a store.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DoctorReport {
+    /// In the order they were made.
+    pub checks: Vec<Check>,
+}
+
+impl DoctorReport {
+    /// True if every promise holds.
+    pub fn is_healthy(&self) -> bool {
+        self.checks.iter().all(|check| check.problems.is_empty())
+    }
+
+    fn add(&mut self, group: Option<&FeatureGroup>, name: &'static str, scope: impl Into<String>, mut problems: Vec<String>) {
+        if problems.len() > MAX_PROBLEMS {
+            let more = problems.len() - MAX_PROBLEMS;
+            problems.truncate(MAX_PROBLEMS);
+            problems.push(format!("and {more} more"));
+        }
+        self.checks.push(Check { group: group.map(|group| group.name.to_string()), name, scope: scope.into(), problems });
+    }
+}
+
+/// The newest version of every identifier that history and outbox know, and what reading them showed.
+#[derive(Default)]
+struct Newest {
+    by_identifier: HashMap<String, (EventTime, Arrival, bool)>,
+    rows: u64,
+    problems: Vec<String>,
+}
+
+impl Newest {
+    fn add(&mut self, identifier: String, version: (EventTime, Arrival), is_deleted: bool) {
+        self.rows += 1;
+        let entry = self.by_identifier.entry(identifier).or_insert((version.0, version.1, is_deleted));
+        if is_newer(version, (entry.0, entry.1)) {
+            *entry = (version.0, version.1, is_deleted);
+        }
+    }
+}
+
+impl FeatureStore {
+    /// Checks everything. Takes as long as reading the store once; other processes may go on meanwhile.
+    pub async fn doctor(&self) -> Result<DoctorReport> {
+        let mut report = DoctorReport::default();
+        let integrity = self.inner.catalog.check_integrity().await?;
+        report.add(None, "catalog is sound", self.inner.catalog.path().display().to_string(), integrity);
+        let groups = self.list_groups().await?;
+        self.check_backlog(&groups, &mut report)?;
+        for group in &groups {
+            self.check_definition(group, &mut report).await?;
+            if group.is_external() {
+                continue;
+            }
+            if group.keeps_history() {
+                self.check_table(group, &mut report).await?;
+            }
+            let (store, definition) = (self.clone(), group.clone());
+            let runtime = tokio::runtime::Handle::current();
+            let checks = tokio::task::spawn_blocking(move || store.check_records(&runtime, &definition));
+            report.checks.extend(checks.await.map_err(|error| Error::internal("a check stopped").source(error))??.checks);
+        }
+        Ok(report)
+    }
+
+    fn check_backlog(&self, groups: &[FeatureGroup], report: &mut DoctorReport) -> Result<()> {
+        let mut problems = Vec::new();
+        let backlog = self.inner.online.backlog()?;
+        for (id, counts) in &backlog {
+            if !groups.iter().any(|group| group.id == *id) {
+                problems.push(format!("{} records wait in the outbox of a group that is gone ({id})", counts.outbox_rows));
+            }
+        }
+        let waiting: u64 = backlog.iter().map(|(_, counts)| counts.outbox_rows).sum();
+        report.add(None, "outbox belongs to groups", format!("{waiting} records wait"), problems);
+        Ok(())
+    }
+
+    async fn check_definition(&self, group: &FeatureGroup, report: &mut DoctorReport) -> Result<()> {
+        let mut problems = Vec::new();
+        if group.status != GroupStatus::Created {
+            problems.push(format!("its status is {}", group.status));
+        }
+        match self.inner.offline.read_definition(group).await {
+            Ok(Some(kept)) if kept == *group => {}
+            Ok(Some(_)) => problems.push("the definition beside the data differs from the catalog".into()),
+            Ok(None) => problems.push("there is no definition beside the data: a lost catalog could not be rebuilt".into()),
+            Err(error) => problems.push(error.to_string()),
+        }
+        report.add(Some(group), "definition lies beside the data", format!("{} features", group.schema.len()), problems);
+        Ok(())
+    }
+
+    async fn check_table(&self, group: &FeatureGroup, report: &mut DoctorReport) -> Result<()> {
+        let checked = self.inner.offline.check(group).await?;
+        report.add(Some(group), "files are whole and named by the log", checked.scope, checked.problems);
+        let mark = match self.inner.offline.snapshot(group).await {
+            Ok(snapshot) => snapshot.mark(&drain_mark_name(self.inner.online.as_ref())).unwrap_or(0),
+            Err(error) if error.kind() == ErrorKind::NotFound => 0,
+            Err(error) => return Err(error),
+        };
+        let trimmed = self.inner.online.trim_mark(group.id)?;
+        let mut problems = Vec::new();
+        if trimmed.0 > mark {
+            problems.push(format!("the outbox was trimmed up to {} but the table's mark is {mark}: rows between are lost", trimmed.0));
+        }
+        let mut stale = 0;
+        self.inner.online.outbox(group.id, Arrival(0), &mut |row| {
+            stale += u64::from(row.arrival() <= trimmed);
+            Ok(if row.arrival() <= trimmed { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        if stale > 0 {
+            problems.push(format!("{stale} records wait although they are in the history"));
+        }
+        report.add(Some(group), "mark and outbox agree", format!("mark {mark}"), problems);
+        Ok(())
+    }
+
+    /// Reads every online row, every outbox entry and the whole history, and compares them.
+    fn check_records(&self, runtime: &tokio::runtime::Handle, group: &FeatureGroup) -> Result<DoctorReport> {
+        let mut report = DoctorReport::default();
+        let online = self.inner.online.as_ref();
+        // Online first: what is written meanwhile can only make the history look newer, and those are looked up again.
+        let (mut standing, mut tombstones) = (HashMap::new(), 0u64);
+        let mut problems = Vec::new();
+        let scanned = online.scan(group.id, None, &mut |row| {
+            tombstones += u64::from(row.is_tombstone());
+            if row.width() > group.schema.len() {
+                problems.push(format!("'{}' has more features than the group", row.identifier().escape_debug()));
+            }
+            standing.insert(row.identifier().to_owned(), (row.event_time(), row.arrival(), row.is_tombstone()));
+            Ok(ControlFlow::Continue(()))
+        });
+        if let Err(error) = scanned {
+            problems.push(error.to_string());
+        }
+        report.add(Some(group), "online rows are readable", format!("{} rows, {tombstones} of them tombstones", standing.len()), problems);
+        if !group.keeps_history() {
+            return Ok(report);
+        }
+        let newest = self.newest_in_history(runtime, group)?;
+        report.add(Some(group), "history and outbox are readable, each record once", format!("{} rows", newest.rows), newest.problems);
+        if group.online.is_none() {
+            return Ok(report);
+        }
+        if online.counts(group.id)?.one_sided {
+            let why = "not compared: some writes went to one store only, or were hard deletes";
+            report.add(Some(group), "online is the newest of the history", why, Vec::new());
+            return Ok(report);
+        }
+        let mut problems = Vec::new();
+        for (identifier, (event_time, arrival, is_deleted)) in &newest.by_identifier {
+            let expected = (*event_time, *arrival, *is_deleted);
+            let mut found = standing.remove(identifier);
+            if found != Some(expected) {
+                // Written since the scan?
+                online.read(group.id, identifier, &mut |row| {
+                    found = Some((row.event_time(), row.arrival(), row.is_tombstone()));
+                    Ok(())
+                })?;
+            }
+            match found {
+                Some(found) if is_newer((found.0, found.1), (expected.0, expected.1)) => {}
+                Some(found) => {
+                    problems.push(format!("'{}' stands at {} online, the history has {event_time}", identifier.escape_debug(), found.0))
+                }
+                None => problems.push(format!("'{}' is missing online, the history has {event_time}", identifier.escape_debug())),
+            }
+        }
+        let lost = standing.keys().map(|identifier| format!("'{}' is online but in no history", identifier.escape_debug()));
+        problems.extend(lost);
+        report.add(Some(group), "online is the newest of the history", format!("{} identifiers", newest.by_identifier.len()), problems);
+        Ok(report)
+    }
+
+    fn newest_in_history(&self, runtime: &tokio::runtime::Handle, group: &FeatureGroup) -> Result<Newest> {
+        let mut newest = Newest::default();
+        let online = self.inner.online.as_ref();
+        let mut waiting = Vec::new();
+        online.outbox(group.id, Arrival(0), &mut |row| {
+            match offline_row(&group.schema, row) {
+                Ok(row) => waiting.push((row.identifier, (row.event_time, row.arrival), row.is_deleted)),
+                Err(error) => newest.problems.push(error.to_string()),
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let mut mark = Arrival(0);
+        let mut drained = std::collections::HashSet::new();
+        match runtime.block_on(self.inner.offline.snapshot(group)) {
+            Ok(snapshot) => {
+                mark = Arrival(snapshot.mark(&drain_mark_name(online)).unwrap_or(0));
+                let names = [
+                    group.schema.identifier().name.to_string(),
+                    group.schema.event_time().name.to_string(),
+                    columns::WRITE_TIME.to_owned(),
+                    columns::API_INVOCATION_TIME.to_owned(),
+                    columns::IS_DELETED.to_owned(),
+                ];
+                for part in self.inner.offline.scan(&snapshot, Some(&names), &Predicate::default())? {
+                    let part = match part {
+                        Ok(part) => part,
+                        Err(error) => {
+                            newest.problems.push(error.to_string());
+                            continue;
+                        }
+                    };
+                    let reader = RowReader::new(&group.schema, &part.batch);
+                    for row in 0..part.batch.num_rows() {
+                        let (identifier, write_time) = (reader.identifier(row)?, reader.write_time(row));
+                        // A put has a write time of its own; rows of a bulk load share their file's.
+                        if write_time == reader.api_invocation_time(row) && !drained.insert((write_time, identifier.clone())) {
+                            newest.doubled(&identifier, write_time, &part.file);
+                        }
+                        newest.add(identifier, (reader.event_time(row)?, write_time), reader.is_deleted(row));
+                    }
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        for (identifier, version, is_deleted) in waiting.into_iter().filter(|(_, version, _)| version.1 > mark) {
+            newest.add(identifier, version, is_deleted);
+        }
+        Ok(newest)
+    }
+}
+
+impl Newest {
+    fn doubled(&mut self, identifier: &str, write_time: Arrival, file: &str) {
+        self.problems.push(format!("'{}' of {} is in the history twice, again in {file}", identifier.escape_debug(), write_time.time()));
+    }
+}

@@ -1,0 +1,159 @@
+//! When outboxes are drained: on demand, and by size and age.
+//!
+//! A drain in the background starts when an outbox is large enough; a short-lived process looks once, when it
+//! closes. A lease keeps processes from draining one group at once. An explicit flush waits a moment for another's
+//! drain, then goes ahead: two drains of one outbox only waste work.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::FeatureStore;
+use crate::backend::online::Lease;
+use crate::catalog::Process;
+use crate::ingest::drain::{DrainReport, drain};
+use crate::model::{Arrival, ErrorKind, EventTime, FeatureGroup, GroupId, Result};
+
+/// How long a lease holds without being prolonged: longer than any drain of one file.
+const LEASE_SECONDS: i64 = 60;
+/// How long an explicit flush waits for another's drain.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
+/// Writes between two looks at the outbox.
+const LOOK_EVERY: u64 = 1_000;
+
+/// Drains of this handle.
+#[derive(Default)]
+pub(super) struct Drains {
+    writes: AtomicU64,
+    running: Mutex<HashSet<GroupId>>,
+}
+
+impl FeatureStore {
+    /// Drains the outboxes of the named groups, or of all; returns when nothing that was acknowledged before is left in them.
+    pub async fn flush(&self, groups: &[String]) -> Result<Vec<(String, DrainReport)>> {
+        self.check_writable()?;
+        let mut chosen = Vec::new();
+        if groups.is_empty() {
+            let waiting: HashSet<GroupId> = self.inner.online.backlog()?.into_iter().map(|(id, _)| id).collect();
+            chosen.extend(self.list_groups().await?.into_iter().filter(|group| waiting.contains(&group.id)));
+        } else {
+            for name in groups {
+                chosen.push(self.group(name).await?.as_ref().clone());
+            }
+        }
+        let mut reports = Vec::new();
+        for group in chosen.iter().filter(|group| group.keeps_history()) {
+            let started = std::time::Instant::now();
+            let has_lease = loop {
+                if self.take_lease(group.id)? {
+                    break true;
+                }
+                if started.elapsed() > FLUSH_PATIENCE {
+                    break false;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            };
+            reports.push((group.name.to_string(), self.drain_group(group, has_lease).await?));
+        }
+        Ok(reports)
+    }
+
+    fn take_lease(&self, group: GroupId) -> Result<bool> {
+        let now = self.now();
+        let lease = Lease { holder: holder(), until: now.saturating_add_seconds(LEASE_SECONDS) };
+        self.inner.online.take_lease(group, &lease, now)
+    }
+
+    async fn drain_group(&self, group: &FeatureGroup, has_lease: bool) -> Result<DrainReport> {
+        let drained = match drain(&self.inner.online, &self.inner.offline, group).await {
+            // Features were added by another process: its records need its definition.
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                self.forget_definitions();
+                let group = self.group(group.name.as_str()).await?;
+                drain(&self.inner.online, &self.inner.offline, &group).await
+            }
+            other => other,
+        };
+        if has_lease {
+            self.inner.online.release_lease(group.id, &holder())?;
+        }
+        let report = drained?;
+        if report.files > 0 {
+            self.note_summary(group).await?;
+        }
+        Ok(report)
+    }
+
+    /// After acknowledged writes: starts a drain in the background if the outbox has grown large enough.
+    pub(super) fn after_writes(&self, group: &FeatureGroup, writes: u64) {
+        let before = self.inner.drains.writes.fetch_add(writes, Ordering::Relaxed);
+        if before / LOOK_EVERY == (before + writes) / LOOK_EVERY || !group.keeps_history() || !matches!(self.is_due(group.id), Ok(true)) {
+            return;
+        }
+        let lock = |store: &Self| -> Option<()> {
+            store.inner.drains.running.lock().unwrap_or_else(PoisonError::into_inner).insert(group.id).then_some(())
+        };
+        if lock(self).is_none() {
+            return;
+        }
+        let (store, group) = (self.clone(), group.clone());
+        tokio::spawn(async move {
+            match store.take_lease(group.id) {
+                Ok(true) => {
+                    if let Err(error) = store.drain_group(&group, true).await {
+                        tracing::warn!(group = %group.name, %error, "the outbox could not be drained; it keeps its records");
+                    }
+                }
+                Ok(false) => {}
+                Err(error) => tracing::warn!(group = %group.name, %error, "the drain lease could not be taken"),
+            }
+            store.inner.drains.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&group.id);
+        });
+    }
+
+    /// True if a group's outbox is large or old enough to be drained.
+    fn is_due(&self, group: GroupId) -> Result<bool> {
+        let counts = self.inner.online.counts(group)?;
+        let settings = &self.inner.settings;
+        if counts.outbox_rows == 0 {
+            return Ok(false);
+        }
+        if counts.outbox_rows >= settings.drain_rows || counts.outbox_bytes >= settings.drain_bytes {
+            return Ok(true);
+        }
+        let mut oldest = EventTime::MAX;
+        self.inner.online.outbox(group, Arrival(0), &mut |row| {
+            oldest = row.arrival().time();
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(self.now().seconds_since(oldest) >= settings.drain_age as f64)
+    }
+
+    /// Waits for drains in the background, then drains what is due: the last act of a process.
+    pub(super) async fn drain_what_is_due(&self) -> Result<()> {
+        while !self.inner.drains.running.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        if self.inner.drains.writes.load(Ordering::Relaxed) == 0 {
+            return Ok(());
+        }
+        for (id, _) in self.inner.online.backlog()? {
+            if self.is_due(id)?
+                && let Some(group) = self.inner.catalog.group_by_id(&id).await?
+                && group.keeps_history()
+                && self.take_lease(id)?
+            {
+                self.drain_group(&group, true).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Names this process in leases.
+fn holder() -> String {
+    let process = Process::current();
+    format!("{process:?}").split_whitespace().collect()
+}

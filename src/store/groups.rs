@@ -1,0 +1,357 @@
+//! Feature groups: make, find, change, drop.
+//!
+//! Making one takes three steps that a crash may part: the catalog row as `Creating`, the table and definition
+//! beside the data, `Created`. Whoever next meets a group in `Creating` finishes the last two, which are the same
+//! however often they are done. Dropping goes the other way and ends the same way.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use super::{DEFINITIONS_AGE, Definitions, FeatureStore};
+use crate::backend::online::GroupCounts;
+use crate::catalog::{FeatureUpdate, GroupUpdate, OfflineSummary};
+use crate::model::suggest::suggest;
+use crate::model::{
+    Arrival, Error, ErrorKind, EventTime, FeatureDefinition, FeatureGroup, GroupId, GroupName, GroupStatus, OfflineSettings,
+    OnlineSettings, Result, Schema,
+};
+
+/// Outbox entries and online rows of which a summary reads the event times; beyond it the newest stays unknown.
+const MAX_ROWS_READ: u64 = 200_000;
+
+/// A group that is to be made.
+#[derive(Debug, Clone)]
+pub struct NewGroup {
+    /// Its name.
+    pub name: GroupName,
+    /// Features, record identifier, event time.
+    pub schema: Schema,
+    /// Set for an online store.
+    pub online: Option<OnlineSettings>,
+    /// True for an offline store of our own.
+    pub offline: bool,
+    /// Where its objects go; none is the store's own place.
+    pub s3_uri: Option<String>,
+    /// A folder, file or glob of Parquet that is read in place.
+    pub external: Option<String>,
+    /// At most 128 characters.
+    pub description: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Up to 50 keys with values.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl NewGroup {
+    /// A group with both stores and nothing written about it.
+    pub fn new(name: GroupName, schema: Schema) -> Self {
+        Self {
+            name,
+            schema,
+            online: Some(OnlineSettings::default()),
+            offline: true,
+            s3_uri: None,
+            external: None,
+            description: None,
+            owner: None,
+            tags: BTreeMap::new(),
+        }
+    }
+}
+
+/// What a group holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GroupSummary {
+    /// Records ever, those in the outbox included; of an online-only group the records it holds.
+    pub records: u64,
+    /// Records the online store holds, without tombstones.
+    pub online_records: u64,
+    /// Parquet files of the history.
+    pub offline_files: u64,
+    /// Bytes of these files.
+    pub offline_bytes: u64,
+    /// Records not yet in Parquet.
+    pub outbox_rows: u64,
+    /// Earliest event time, if known.
+    pub oldest_event_time: Option<EventTime>,
+    /// Latest event time, if known.
+    pub newest_event_time: Option<EventTime>,
+    /// Version of the Delta table.
+    pub delta_version: Option<u64>,
+}
+
+impl FeatureStore {
+    /// All groups, ordered by name ignoring case.
+    pub async fn list_groups(&self) -> Result<Vec<FeatureGroup>> {
+        self.inner.catalog.groups().await
+    }
+
+    /// The group of that name, ignoring case.
+    ///
+    /// # Errors
+    /// `NotFound`, with the nearest name.
+    pub async fn group(&self, name: &str) -> Result<Arc<FeatureGroup>> {
+        if let Some(group) = self.known_definition(name).await? {
+            return Ok(group);
+        }
+        let Some(group) = self.inner.catalog.group(name).await? else {
+            return Err(self.no_such_group(name).await);
+        };
+        let group = match group.status {
+            GroupStatus::Creating if !self.inner.read_only => self.finish_creation(&group).await?,
+            _ => group,
+        };
+        let group = Arc::new(group);
+        let mut definitions = self.inner.definitions.lock().unwrap_or_else(PoisonError::into_inner);
+        definitions.by_name.insert(group.name.folded(), group.clone());
+        Ok(group)
+    }
+
+    async fn no_such_group(&self, name: &str) -> Error {
+        let error = Error::not_found(format!("there is no feature group '{}'", name.escape_debug()));
+        let names = self.inner.catalog.group_names().await.unwrap_or_default();
+        match suggest(name, names.iter().map(String::as_str)) {
+            Some(near) => error.remedy(format!("did you mean '{near}'?")),
+            None if names.is_empty() => error.remedy("the store is empty: `larder create` makes a group, `larder demo` several"),
+            None => error.remedy("`larder list` shows those there are"),
+        }
+    }
+
+    /// A parsed definition, if it was read or checked lately enough.
+    async fn known_definition(&self, name: &str) -> Result<Option<Arc<FeatureGroup>>> {
+        let lock = || self.inner.definitions.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_fresh = |definitions: &Definitions| definitions.checked.is_some_and(|checked| checked.elapsed() < DEFINITIONS_AGE);
+        let look_up = |definitions: &Definitions| {
+            definitions.by_name.get(name).or_else(|| definitions.by_name.get(&name.to_ascii_lowercase())).cloned()
+        };
+        {
+            let definitions = lock();
+            if is_fresh(&definitions) {
+                return Ok(look_up(&definitions));
+            }
+        }
+        let version = self.inner.catalog.data_version().await?;
+        let mut definitions = lock();
+        if definitions.version != version {
+            definitions.by_name.clear();
+            definitions.version = version;
+        }
+        definitions.checked = Some(Instant::now());
+        Ok(look_up(&definitions))
+    }
+
+    /// Makes a group.
+    ///
+    /// # Errors
+    /// `AlreadyExists` if the name is taken ignoring case; `Invalid` where a rule is broken. Nothing is left then.
+    pub async fn create_group(&self, new: NewGroup) -> Result<Arc<FeatureGroup>> {
+        self.check_writable()?;
+        let now = EventTime::from_unix_micros(self.now().unix_micros()).unwrap_or(EventTime::MAX);
+        let s3_uri = new.s3_uri.unwrap_or_else(|| self.inner.settings.s3_uri.clone());
+        let offline = (new.offline || new.external.is_some()).then_some(OfflineSettings { s3_uri, external: new.external });
+        let mut group = FeatureGroup {
+            id: GroupId(uuid::Uuid::now_v7()),
+            name: new.name,
+            description: new.description.filter(|text| !text.is_empty()),
+            owner: new.owner.filter(|text| !text.is_empty()),
+            tags: new.tags,
+            schema: new.schema,
+            online: new.online,
+            offline,
+            status: GroupStatus::Creating,
+            failure_reason: None,
+            created: now,
+            modified: now,
+        };
+        group.check()?;
+        // The second of creation is part of every object name; one that was dropped within it keeps its folder.
+        for _ in 0..60 {
+            match self.inner.offline.check_folder_is_free(&group).await {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => group.created = group.created.saturating_add_seconds(1),
+                other => {
+                    other?;
+                    break;
+                }
+            }
+        }
+        self.inner.catalog.insert_group(&group).await?;
+        self.forget_definitions();
+        let created = self.finish_creation(&group).await?;
+        self.forget_definitions();
+        Ok(Arc::new(created))
+    }
+
+    /// The steps of making a group after its catalog row; repeating them changes nothing.
+    async fn finish_creation(&self, group: &FeatureGroup) -> Result<FeatureGroup> {
+        let mut created = group.clone();
+        created.status = GroupStatus::Created;
+        if group.keeps_history() {
+            self.inner.offline.ensure_table(group).await?;
+        }
+        self.inner.offline.write_definition(&created).await?;
+        match self.inner.catalog.set_status(&group.id, GroupStatus::Created, None, group.modified).await {
+            // Another process finished it in the same moment.
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                let found = self.inner.catalog.group_by_id(&group.id).await?;
+                found.filter(|group| group.status == GroupStatus::Created).ok_or(error)
+            }
+            other => other,
+        }
+    }
+
+    /// Changes a group; records are not touched.
+    pub async fn update_group(&self, name: &str, update: &GroupUpdate) -> Result<Arc<FeatureGroup>> {
+        self.check_writable()?;
+        let group = self.group(name).await?;
+        let changed = self.inner.catalog.update_group(&group.id, update, self.now()).await?;
+        self.after_change(changed).await
+    }
+
+    /// Changes what is written about a feature.
+    pub async fn update_feature(&self, name: &str, feature: &str, update: &FeatureUpdate) -> Result<Arc<FeatureGroup>> {
+        self.check_writable()?;
+        let group = self.group(name).await?;
+        let changed = self.inner.catalog.update_feature(&group.id, feature, update, self.now()).await?;
+        self.after_change(changed).await
+    }
+
+    async fn after_change(&self, changed: FeatureGroup) -> Result<Arc<FeatureGroup>> {
+        self.forget_definitions();
+        if changed.keeps_history() {
+            self.inner.offline.ensure_table(&changed).await?;
+        }
+        self.inner.offline.write_definition(&changed).await?;
+        Ok(Arc::new(changed))
+    }
+
+    /// Appends features to a group.
+    pub async fn add_features(&self, name: &str, features: Vec<FeatureDefinition>) -> Result<Arc<FeatureGroup>> {
+        self.update_group(name, &GroupUpdate { add_features: features, ..GroupUpdate::default() }).await
+    }
+
+    /// Drops a group: its online records and its place in the catalog go, the objects of its history stay.
+    pub async fn drop_group(&self, name: &str) -> Result<Arc<FeatureGroup>> {
+        self.check_writable()?;
+        let group = self.group(name).await?;
+        if group.status != GroupStatus::Deleting {
+            self.inner.catalog.set_status(&group.id, GroupStatus::Deleting, None, self.now()).await?;
+        }
+        self.forget_definitions();
+        self.inner.offline.drop_definition(&group).await?;
+        let (online, id) = (self.inner.online.clone(), group.id);
+        tokio::task::spawn_blocking(move || online.drop_group(id))
+            .await
+            .map_err(|error| Error::internal("the drop stopped").source(error))??;
+        self.inner.catalog.remove_group(&group.id).await?;
+        self.forget_definitions();
+        Ok(group)
+    }
+
+    /// What a group holds, as of now.
+    pub async fn group_summary(&self, group: &FeatureGroup) -> Result<GroupSummary> {
+        let counts = self.inner.online.counts(group.id)?;
+        let offline = if group.keeps_history() {
+            self.note_summary(group).await?
+        } else if group.is_external() {
+            Some(self.external_summary(group).await?)
+        } else {
+            None
+        };
+        self.summary_of(group, counts, offline.as_ref())
+    }
+
+    /// What every group holds, by its last noted summary: opens no Delta log.
+    pub async fn group_summaries(&self, groups: &[FeatureGroup]) -> Result<HashMap<GroupId, GroupSummary>> {
+        let noted = self.inner.catalog.offline_summaries().await?;
+        let mut summaries = HashMap::with_capacity(groups.len());
+        for group in groups {
+            let summary = match noted.get(&group.id) {
+                None if group.offline.is_some() => self.group_summary(group).await.unwrap_or_default(),
+                offline => self.summary_of(group, self.inner.online.counts(group.id)?, offline)?,
+            };
+            summaries.insert(group.id, summary);
+        }
+        Ok(summaries)
+    }
+
+    /// What the footers of an external group say.
+    async fn external_summary(&self, group: &FeatureGroup) -> Result<OfflineSummary> {
+        let external = self.inner.offline.external(group).await?;
+        let event_time = group.schema.event_time().name.as_str();
+        let (oldest, newest) = external.micros(event_time).unzip();
+        Ok(OfflineSummary {
+            delta_version: 0,
+            files: external.files().len() as u64,
+            rows: external.rows(),
+            bytes: external.bytes(),
+            oldest_event_time: oldest.and_then(EventTime::from_unix_micros),
+            newest_event_time: newest.and_then(EventTime::from_unix_micros),
+            updated: self.now(),
+        })
+    }
+
+    /// Reads the table's state and notes it in the catalog.
+    pub(super) async fn note_summary(&self, group: &FeatureGroup) -> Result<Option<OfflineSummary>> {
+        let snapshot = match self.inner.offline.snapshot(group).await {
+            Ok(snapshot) => snapshot,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let (oldest, newest) = snapshot.event_time().unzip();
+        let summary = OfflineSummary {
+            delta_version: snapshot.version(),
+            files: snapshot.files().len() as u64,
+            rows: snapshot.rows(),
+            bytes: snapshot.bytes(),
+            oldest_event_time: oldest.and_then(EventTime::from_unix_micros),
+            newest_event_time: newest.and_then(EventTime::from_unix_micros),
+            updated: self.now(),
+        };
+        if !self.inner.read_only {
+            let noted = self.inner.catalog.offline_summary(&group.id).await?;
+            if noted.is_none_or(|noted| noted.delta_version < summary.delta_version) {
+                self.inner.catalog.set_offline_summary(&group.id, &summary).await?;
+            }
+        }
+        Ok(Some(summary))
+    }
+
+    fn summary_of(&self, group: &FeatureGroup, counts: GroupCounts, offline: Option<&OfflineSummary>) -> Result<GroupSummary> {
+        let mut summary = GroupSummary { online_records: counts.records, outbox_rows: counts.outbox_rows, ..GroupSummary::default() };
+        if let Some(offline) = offline {
+            summary.records = offline.rows;
+            summary.offline_files = offline.files;
+            summary.offline_bytes = offline.bytes;
+            summary.oldest_event_time = offline.oldest_event_time;
+            summary.newest_event_time = offline.newest_event_time;
+            summary.delta_version = (!group.is_external()).then_some(offline.delta_version);
+        }
+        let mut widen = |time: EventTime| {
+            summary.oldest_event_time = Some(summary.oldest_event_time.map_or(time, |oldest| oldest.min(time)));
+            summary.newest_event_time = Some(summary.newest_event_time.map_or(time, |newest| newest.max(time)));
+        };
+        let online = self.inner.online.as_ref();
+        if counts.outbox_rows <= MAX_ROWS_READ && counts.outbox_rows > 0 {
+            online.outbox(group.id, Arrival(0), &mut |row| {
+                widen(row.event_time());
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        if group.offline.is_none() {
+            if counts.records <= MAX_ROWS_READ {
+                online.scan(group.id, None, &mut |row| {
+                    if !row.is_tombstone() {
+                        widen(row.event_time());
+                    }
+                    Ok(ControlFlow::Continue(()))
+                })?;
+            }
+            summary.records = counts.records;
+        } else {
+            summary.records += counts.outbox_rows;
+        }
+        Ok(summary)
+    }
+}

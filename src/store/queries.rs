@@ -1,0 +1,87 @@
+//! SQL: gives the query engine its groups, as snapshots that see records put a moment ago.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use async_trait::async_trait;
+
+use super::FeatureStore;
+use crate::backend::offline::columns::rows_to_batch;
+use crate::dataset::{EngineOptions, GroupScan, GroupSource, QueryEngine, QueryOptions, QueryStream, ScanFile};
+use crate::ingest::drain::{drain_mark_name, unflushed};
+use crate::model::{Arrival, ErrorKind, FeatureGroup, Result};
+
+impl FeatureStore {
+    /// Runs a statement; rows come as the stream is polled, and it stops when the stream is dropped.
+    pub async fn query(&self, sql: &str, max_rows: Option<u64>) -> Result<QueryStream> {
+        let engine = match self.inner.engine.get() {
+            Some(engine) => engine.clone(),
+            None => {
+                let engine = QueryEngine::new(&EngineOptions {
+                    memory_limit: usize::try_from(self.inner.settings.query_memory).unwrap_or(usize::MAX),
+                    spill_folder: (!self.inner.read_only).then(|| self.inner.folder.join("spill")),
+                    ..EngineOptions::default()
+                })?;
+                self.inner.engine.get_or_init(|| engine).clone()
+            }
+        };
+        let source: Arc<dyn GroupSource> = Arc::new(Groups(self.clone()));
+        engine.query(sql, source, &QueryOptions { now: self.now(), max_rows }).await
+    }
+
+    async fn open_scan(&self, group: &FeatureGroup) -> Result<GroupScan> {
+        if group.is_external() {
+            return self.open_external_scan(group).await;
+        }
+        let store = self.inner.offline.object_store()?;
+        // Outbox first, table second: a drain in between shows a record in both, and the mark drops it here.
+        let mut waiting = unflushed(self.inner.online.as_ref(), group, Arrival(0))?;
+        let snapshot = match self.inner.offline.snapshot(group).await {
+            Ok(snapshot) => Some(snapshot),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let mark = snapshot.as_ref().and_then(|snapshot| snapshot.mark(&drain_mark_name(self.inner.online.as_ref()))).unwrap_or(0);
+        waiting.retain(|row| row.arrival > Arrival(mark));
+        let unflushed = rows_to_batch(&group.schema, &waiting)?;
+        Ok(GroupScan::of_table(group.clone(), snapshot.as_ref(), store, Some(unflushed)))
+    }
+
+    async fn open_external_scan(&self, group: &FeatureGroup) -> Result<GroupScan> {
+        let external = self.inner.offline.external(group).await?;
+        let files = external.files().iter().map(|file| ScanFile::new(file.object.clone(), Some(file.statistics.clone()))).collect();
+        let schema = external.schema().clone();
+        let unflushed = RecordBatch::new_empty(schema.clone());
+        Ok(GroupScan { group: group.clone(), schema, store: external.object_store()?, files, unflushed })
+    }
+}
+
+#[derive(Clone)]
+struct Groups(FeatureStore);
+
+impl std::fmt::Debug for Groups {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Groups").field(&self.0.folder()).finish()
+    }
+}
+
+#[async_trait]
+impl GroupSource for Groups {
+    async fn group_names(&self) -> Result<Vec<String>> {
+        let groups = self.0.list_groups().await?;
+        Ok(groups.into_iter().filter(|group| group.offline.is_some()).map(|group| group.name.into()).collect())
+    }
+
+    async fn open_group(&self, name: &str) -> Result<GroupScan> {
+        let group = self.0.group(name).await?;
+        match self.0.open_scan(&group).await {
+            // Features were added meanwhile: its records need the new definition.
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                self.0.forget_definitions();
+                let group = self.0.group(name).await?;
+                self.0.open_scan(&group).await
+            }
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Records: put, delete, look up, history.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::FeatureStore;
+use crate::backend::offline::{OfflineStore, Predicate, RowReader, TableSnapshot};
+use crate::backend::online::{self, OnlineEffect, OnlineRow, RowWrite, RowWriter, Targets};
+use crate::ingest::drain::{drain_mark_name, offline_row};
+use crate::model::record::identifier_key;
+use crate::model::{
+    Arrival, Error, ErrorKind, EventTime, FeatureGroup, FeatureName, FeatureType, FeatureValue, GroupStatus, RawValue, Record, Result, Ttl,
+};
+
+/// Rows of a history unless a caller asks for more.
+pub const HISTORY_LIMIT: usize = 1_000;
+
+/// How to put a record.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PutOptions {
+    /// Stores it goes to; none is all the group has.
+    pub targets: Option<Targets>,
+    /// The record's own ttl; none is the group's.
+    pub ttl: Option<Ttl>,
+}
+
+/// How to delete a record.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DeleteOptions {
+    /// Removes the online row instead of leaving a tombstone; refused if it is older than the row.
+    pub hard: bool,
+    /// Stores it goes to; none is all the group has.
+    pub targets: Option<Targets>,
+}
+
+/// An acknowledged write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PutReceipt {
+    /// When it was stored.
+    pub arrival: Arrival,
+    /// What it did to the online store.
+    pub online: OnlineEffect,
+}
+
+/// The latest record of an identifier.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OnlineRecord {
+    /// Record identifier.
+    pub identifier: String,
+    /// When it was true.
+    pub event_time: EventTime,
+    /// When it was stored.
+    pub arrival: Arrival,
+    /// The last instant at which it exists.
+    pub expires_at: Option<EventTime>,
+    /// Values in the order asked for, else in definition order; none is null.
+    pub values: Vec<(FeatureName, FeatureType, Option<FeatureValue>)>,
+}
+
+/// Where a row of a history lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HistorySource {
+    /// In a Parquet file, relative to the group's data folder.
+    Offline {
+        /// The file.
+        file: String,
+    },
+    /// In the outbox, not yet in Parquet.
+    Outbox,
+}
+
+/// One record of a history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistoryRow {
+    /// When it was true.
+    pub event_time: EventTime,
+    /// When it was stored.
+    pub write_time: Arrival,
+    /// When the call that brought it arrived.
+    pub api_invocation_time: Arrival,
+    /// True for a delete marker.
+    pub is_deleted: bool,
+    /// Where it lies.
+    pub source: HistorySource,
+    /// Values in definition order; none is null.
+    pub values: Vec<Option<FeatureValue>>,
+}
+
+impl FeatureStore {
+    /// Puts a record; returns when it is durable.
+    pub async fn put(&self, group: &str, pairs: Vec<(String, RawValue)>, options: PutOptions) -> Result<PutReceipt> {
+        let mut receipts = self.put_many(group, vec![pairs], options).await?;
+        receipts.pop().ok_or_else(|| Error::internal("a put had no outcome"))
+    }
+
+    /// Puts records of one group, all or nothing; in order, so that the later of two equals wins.
+    pub async fn put_many(&self, group: &str, records: Vec<Vec<(String, RawValue)>>, options: PutOptions) -> Result<Vec<PutReceipt>> {
+        self.check_writable()?;
+        let group = self.group(group).await?;
+        let targets = check_targets(&group, options.targets)?;
+        if options.ttl.is_some() && group.online.is_none() {
+            return Err(Error::invalid(format!("'{}' has no online store, so a record of it can't have a ttl", group.name))
+                .remedy("leave the ttl out"));
+        }
+        let ttl = options.ttl.or(group.ttl());
+        let mut writes = Vec::with_capacity(records.len());
+        for (number, pairs) in records.into_iter().enumerate() {
+            let record = Record::from_pairs(&group.schema, pairs, self.inner.settings.time_mode)
+                .map_err(|error| if number == 0 { error } else { error.within(format_args!("record {}", number + 1)) })?;
+            let expires_at = ttl.map(|ttl| ttl.expiry(record.event_time));
+            writes.push(RowWrite { group: group.id, row: RowWriter::of_record(&record, expires_at, false), targets, hard_delete: false });
+        }
+        let outcomes = self.inner.writer.write(writes).await?;
+        self.after_writes(&group, outcomes.len() as u64);
+        Ok(outcomes.into_iter().map(|outcome| PutReceipt { arrival: outcome.arrival, online: outcome.online }).collect())
+    }
+
+    /// Deletes a record: a tombstone, or with `hard` its removal; the history gets a delete marker either way.
+    ///
+    /// # Errors
+    /// `Invalid` if a hard delete is older than the record: nothing is written then.
+    pub async fn delete(&self, group: &str, identifier: &str, event_time: &str, options: DeleteOptions) -> Result<PutReceipt> {
+        self.check_writable()?;
+        let group = self.group(group).await?;
+        let targets = check_targets(&group, options.targets)?;
+        let record = Record::tombstone(&group.schema, identifier, event_time, self.inner.settings.time_mode)?;
+        let row = RowWriter::of_record(&record, None, true);
+        let hard_delete = options.hard && targets.online;
+        let outcomes = self.inner.writer.write(vec![RowWrite { group: group.id, row, targets, hard_delete }]).await?;
+        let outcome = outcomes.into_iter().next().ok_or_else(|| Error::internal("a delete had no outcome"))?;
+        if let OnlineEffect::Refused { standing } = outcome.online {
+            return Err(Error::invalid(format!("'{}' was not deleted", identifier.escape_debug()))
+                .why(format!("the record's event time is {standing}, later than the delete's {}", record.event_time))
+                .remedy("give an event time that is not earlier"));
+        }
+        self.after_writes(&group, 1);
+        Ok(PutReceipt { arrival: outcome.arrival, online: outcome.online })
+    }
+
+    /// Looks up the latest record of an identifier; none if there is none, or it is deleted or expired.
+    pub async fn get(&self, group: &str, identifier: &str, features: Option<&[String]>) -> Result<Option<OnlineRecord>> {
+        let group = self.group(group).await?;
+        let positions = feature_positions(&group, features)?;
+        self.look_up(&group, identifier, positions.as_deref())
+    }
+
+    /// Looks up several identifiers of a group, from the same group definition; none where there is no record.
+    pub async fn batch_get(&self, group: &str, identifiers: &[String], features: Option<&[String]>) -> Result<Vec<Option<OnlineRecord>>> {
+        let group = self.group(group).await?;
+        let positions = feature_positions(&group, features)?;
+        identifiers.iter().map(|identifier| self.look_up(&group, identifier, positions.as_deref())).collect()
+    }
+
+    /// The look-up itself: a plain function on a definition at hand.
+    pub fn look_up(&self, group: &FeatureGroup, identifier: &str, positions: Option<&[usize]>) -> Result<Option<OnlineRecord>> {
+        if group.online.is_none() {
+            return Err(Error::invalid(format!("'{}' has no online store", group.name)).remedy(format!(
+                "ask its history: `larder history {} {}`",
+                group.name,
+                identifier.escape_debug()
+            )));
+        }
+        let key = identifier_key(&group.schema, identifier)?;
+        let row = online::get(self.inner.online.as_ref(), group.id, &key, positions, group.schema.len(), self.now())?;
+        row.map(|row| online_record(group, row)).transpose()
+    }
+
+    /// Identifiers of a group's online records in key order, starting after one.
+    pub async fn identifiers(&self, group: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>> {
+        let group = self.group(group).await?;
+        online::identifiers(self.inner.online.as_ref(), group.id, after, limit, false, self.now())
+    }
+
+    /// Every record of an identifier, newest first: from the history and the outbox.
+    pub async fn history(&self, group: &str, identifier: &str, limit: usize) -> Result<Vec<HistoryRow>> {
+        let group = self.group(group).await?;
+        if !group.keeps_history() {
+            let why = if group.is_external() { "it is external" } else { "it has no offline store" };
+            return Err(Error::invalid(format!("'{}' has no history of records", group.name))
+                .why(why)
+                .remedy("ask SQL, or look the record up with `larder get`"));
+        }
+        let key = identifier_key(&group.schema, identifier)?;
+        // Outbox first, table second: a drain in between shows a record twice, and the mark drops the second.
+        let mut waiting = Vec::new();
+        self.inner.online.outbox(group.id, Arrival(0), &mut |row| {
+            if row.identifier() == key {
+                waiting.push(offline_row(&group.schema, row)?);
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let mut rows = Vec::new();
+        match self.inner.offline.snapshot(&group).await {
+            Ok(snapshot) => {
+                let mark = Arrival(snapshot.mark(&drain_mark_name(self.inner.online.as_ref())).unwrap_or(0));
+                waiting.retain(|row| row.arrival > mark);
+                let (offline, definition) = (self.inner.offline.clone(), group.clone());
+                let wanted = Predicate { identifier: Some(key), ..Predicate::default() };
+                let scanned = tokio::task::spawn_blocking(move || rows_in_files(&offline, &snapshot, &definition, &wanted));
+                rows = scanned.await.map_err(|error| Error::internal("the look into the history stopped").source(error))??;
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        rows.extend(waiting.into_iter().map(|row| HistoryRow {
+            event_time: row.event_time,
+            write_time: row.arrival,
+            api_invocation_time: row.arrival,
+            is_deleted: row.is_deleted,
+            source: HistorySource::Outbox,
+            values: row.values,
+        }));
+        // Stable, on rows in the order of files and rows: where all three are equal the later row is the newer one.
+        rows.sort_by_key(|row| (row.event_time, row.api_invocation_time, row.write_time));
+        rows.reverse();
+        rows.truncate(limit);
+        Ok(rows)
+    }
+}
+
+fn rows_in_files(offline: &OfflineStore, snapshot: &TableSnapshot, group: &FeatureGroup, wanted: &Predicate) -> Result<Vec<HistoryRow>> {
+    let mut rows = Vec::new();
+    for part in offline.scan(snapshot, None, wanted)? {
+        let part = part?;
+        let reader = RowReader::new(&group.schema, &part.batch);
+        for row in 0..part.batch.num_rows() {
+            rows.push(HistoryRow {
+                event_time: reader.event_time(row)?,
+                write_time: reader.write_time(row),
+                api_invocation_time: reader.api_invocation_time(row),
+                is_deleted: reader.is_deleted(row),
+                source: HistorySource::Offline { file: part.file.to_string() },
+                values: reader.values(row)?,
+            });
+        }
+    }
+    Ok(rows)
+}
+
+fn check_targets(group: &Arc<FeatureGroup>, asked: Option<Targets>) -> Result<Targets> {
+    if group.status != GroupStatus::Created {
+        return Err(Error::new(ErrorKind::Conflict, format!("'{}' takes no records", group.name)).why(format!("it is {}", group.status)));
+    }
+    if group.is_external() {
+        return Err(Error::invalid(format!("'{}' takes no records", group.name))
+            .why("it reads external files in place")
+            .remedy("make a group of its own with `larder create`"));
+    }
+    let has = Targets { online: group.online.is_some(), offline: group.keeps_history() };
+    let targets = asked.unwrap_or(has);
+    for (wanted, there, store) in [(targets.online, has.online, "online"), (targets.offline, has.offline, "offline")] {
+        if wanted && !there {
+            return Err(Error::invalid(format!("'{}' has no {store} store", group.name)).remedy("leave that store out of the targets"));
+        }
+    }
+    if !targets.online && !targets.offline {
+        return Err(Error::invalid("a record must go to one store at least").remedy("name online, offline or both"));
+    }
+    Ok(targets)
+}
+
+/// Positions of the named features; none for all.
+fn feature_positions(group: &FeatureGroup, features: Option<&[String]>) -> Result<Option<Vec<usize>>> {
+    let Some(features) = features else { return Ok(None) };
+    features.iter().map(|name| group.schema.feature(name).map(|(position, _)| position)).collect::<Result<_>>().map(Some)
+}
+
+fn online_record(group: &FeatureGroup, row: OnlineRow) -> Result<OnlineRecord> {
+    let mut values = Vec::with_capacity(row.values.len());
+    for (position, raw) in row.values {
+        let definition = &group.schema.features()[position];
+        let value = raw.map(|raw| FeatureValue::parse(definition, raw)).transpose()?;
+        values.push((definition.name.clone(), definition.feature_type, value));
+    }
+    Ok(OnlineRecord { identifier: row.identifier, event_time: row.event_time, arrival: row.arrival, expires_at: row.expires_at, values })
+}

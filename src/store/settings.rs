@@ -1,0 +1,192 @@
+//! Settings of a store: `larder.toml`, then `LARDER_…` variables, through one parser.
+//!
+//! Every key is `section.name`; its variable is `LARDER_SECTION_NAME`. A key that is not known is an error with
+//! the nearest known one, never ignored: a typo in a settings file must not pass for a setting.
+
+use std::path::Path;
+
+use crate::model::suggest::suggest;
+use crate::model::{Error, Result, TimeMode};
+
+/// Name of the settings file in a store's folder.
+pub const FILE: &str = "larder.toml";
+
+/// The settings, with their defaults.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// `store.account`: twelve digits in object names and ARNs.
+    pub account: String,
+    /// `store.region`: in object names and ARNs.
+    pub region: String,
+    /// `store.s3_uri`: where groups keep their objects unless they say otherwise.
+    pub s3_uri: String,
+    /// `store.strict_time`: refuse event times outside the documented forms.
+    pub time_mode: TimeMode,
+    /// `online.map_size`: address space of the online store, in bytes or with a unit.
+    pub map_size: u64,
+    /// `online.outbox_limit`: most bytes a group's outbox may hold.
+    pub outbox_limit: u64,
+    /// `drain.max_rows`: records in a group's outbox that start a drain.
+    pub drain_rows: u64,
+    /// `drain.max_bytes`: bytes in a group's outbox that start a drain.
+    pub drain_bytes: u64,
+    /// `drain.max_age_seconds`: age of a group's oldest outbox entry that starts a drain.
+    pub drain_age: u64,
+    /// `query.memory`: bytes a query may hold before it spills.
+    pub query_memory: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            account: "000000000000".into(),
+            region: "us-east-1".into(),
+            s3_uri: crate::backend::offline::DEFAULT_S3_URI.into(),
+            time_mode: TimeMode::Lenient,
+            map_size: 256 << 30,
+            outbox_limit: 8 << 30,
+            drain_rows: 100_000,
+            drain_bytes: 64 << 20,
+            drain_age: 900,
+            query_memory: 1 << 30,
+        }
+    }
+}
+
+/// Every key, for errors and for the variables.
+const KEYS: [&str; 10] = [
+    "store.account",
+    "store.region",
+    "store.s3_uri",
+    "store.strict_time",
+    "online.map_size",
+    "online.outbox_limit",
+    "drain.max_rows",
+    "drain.max_bytes",
+    "drain.max_age_seconds",
+    "query.memory",
+];
+
+impl Settings {
+    /// Reads the settings of a store folder: the file if there is one, then variables through `variable`.
+    pub fn read(folder: &Path, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let mut settings = Self::default();
+        let path = folder.join(FILE);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => settings.apply_toml(&text).map_err(|error| error.within(path.display()))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::io(format!("can't read {}", path.display()), error)),
+        }
+        for key in KEYS {
+            let name = format!("LARDER_{}", key.replace('.', "_").to_uppercase());
+            if let Some(text) = variable(&name) {
+                settings.set(key, &text).map_err(|error| error.within(name))?;
+            }
+        }
+        Ok(settings)
+    }
+
+    fn apply_toml(&mut self, text: &str) -> Result<()> {
+        let table: toml::Table =
+            text.parse().map_err(|error: toml::de::Error| Error::usage("the settings can't be read").why(error.message().to_owned()))?;
+        for (section, values) in &table {
+            let toml::Value::Table(values) = values else {
+                return Err(Error::usage(format!("'{section}' stands outside a section"))
+                    .remedy("write it under [store], [online], [drain] or [query]"));
+            };
+            for (name, value) in values {
+                let text = match value {
+                    toml::Value::String(text) => text.clone(),
+                    other => other.to_string(),
+                };
+                self.set(&format!("{section}.{name}"), &text)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets one key from text.
+    pub fn set(&mut self, key: &str, text: &str) -> Result<()> {
+        match key {
+            "store.account" if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) => self.account = text.into(),
+            "store.account" => return Err(Error::usage(format!("'{text}' is not an account")).remedy("write twelve digits")),
+            "store.region" if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') => {
+                self.region = text.into()
+            }
+            "store.region" => return Err(Error::usage(format!("'{text}' is not a region")).remedy("write it like us-east-1")),
+            "store.s3_uri" => {
+                crate::backend::offline::layout::parse_s3_uri(text)?;
+                self.s3_uri = text.into();
+            }
+            "store.strict_time" => self.time_mode = if parse_flag(key, text)? { TimeMode::Strict } else { TimeMode::Lenient },
+            "online.map_size" => self.map_size = parse_bytes(key, text)?,
+            "online.outbox_limit" => self.outbox_limit = parse_bytes(key, text)?,
+            "drain.max_rows" => self.drain_rows = parse_count(key, text)?,
+            "drain.max_bytes" => self.drain_bytes = parse_bytes(key, text)?,
+            "drain.max_age_seconds" => self.drain_age = parse_count(key, text)?,
+            "query.memory" => self.query_memory = parse_bytes(key, text)?,
+            _ => {
+                let error = Error::usage(format!("there is no setting '{}'", key.escape_debug()));
+                return Err(match suggest(key, KEYS) {
+                    Some(near) => error.remedy(format!("did you mean '{near}'?")),
+                    None => error.remedy(format!("known are {}", KEYS.join(", "))),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn parse_flag(key: &str, text: &str) -> Result<bool> {
+    text.parse().map_err(|_| Error::usage(format!("'{text}' is not a value for {key}")).remedy("write true or false"))
+}
+
+fn parse_count(key: &str, text: &str) -> Result<u64> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err(Error::usage(format!("'{text}' is not a value for {key}")).remedy("write a whole number of 1 or more")),
+        Ok(count) => Ok(count),
+    }
+}
+
+/// Bytes as a number, or with KiB, MiB, GiB, TiB (also K, M, G, T, kB, MB, GB, TB: all powers of 1024).
+fn parse_bytes(key: &str, text: &str) -> Result<u64> {
+    let fault = || Error::usage(format!("'{text}' is not a size for {key}")).remedy("write it like 512MiB or 64GiB");
+    let digits = text.trim().trim_end_matches(|c: char| c.is_ascii_alphabetic()).trim_end();
+    let unit = text.trim()[digits.len()..].trim().to_ascii_lowercase();
+    let shift = match unit.trim_end_matches("ib").trim_end_matches('b') {
+        "" => 0,
+        "k" => 10,
+        "m" => 20,
+        "g" => 30,
+        "t" => 40,
+        _ => return Err(fault()),
+    };
+    let number: u64 = digits.parse().map_err(|_| fault())?;
+    number.checked_mul(1 << shift).filter(|bytes| *bytes > 0).ok_or_else(fault)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_variable_overrides_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), "[online]\nmap_size = \"4GiB\"\n[drain]\nmax_rows = 10\n").unwrap();
+        let settings = Settings::read(folder.path(), |name| (name == "LARDER_DRAIN_MAX_ROWS").then(|| "20".into())).unwrap();
+        assert_eq!((settings.map_size, settings.drain_rows), (4 << 30, 20));
+    }
+
+    #[test]
+    fn a_typo_is_an_error_that_names_the_key() {
+        let mut settings = Settings::default();
+        let message = settings.set("online.mapsize", "1").unwrap_err().to_string();
+        assert!(message.contains("did you mean 'online.map_size'?"), "{message}");
+        for (key, text) in [("drain.max_rows", "0"), ("query.memory", "lots"), ("store.account", "12"), ("store.strict_time", "yes")] {
+            assert!(settings.set(key, text).is_err(), "{key}");
+        }
+        assert!(settings.apply_toml("account = 1").is_err());
+        assert!(settings.apply_toml("[store").is_err());
+    }
+}
