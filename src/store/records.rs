@@ -12,8 +12,6 @@ use crate::model::{
     Arrival, Error, ErrorKind, EventTime, FeatureGroup, FeatureName, FeatureType, FeatureValue, GroupStatus, RawValue, Record, Result, Ttl,
 };
 
-/// Rows of a history unless a caller asks for more.
-pub const HISTORY_LIMIT: usize = 1_000;
 
 /// How to put a record.
 #[derive(Debug, Clone, Copy, Default)]
