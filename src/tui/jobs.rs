@@ -1,0 +1,115 @@
+//! Questions to the store, answered beside the browser.
+//!
+//! A slot runs one job at a time: asking again stops the older job at its next await and its answer, should it still come, bears an
+//! older generation and is dropped by the update. Filling the demo is the one job that is never stopped, because it writes. The channel is
+//! bounded: a job that talks faster than the screen can listen waits.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::AbortHandle;
+
+use super::model::remote::ErrorText;
+use super::msg::{Msg, News, Request, Slot};
+use super::source::Source;
+use crate::model::Error;
+
+/// Messages under way at most.
+const CAPACITY: usize = 256;
+
+/// The jobs of a browser.
+pub(super) struct Jobs {
+    source: Arc<dyn Source>,
+    sender: Sender<Msg>,
+    running: [Option<AbortHandle>; Slot::COUNT],
+}
+
+impl Jobs {
+    /// Jobs on a store, and where their messages come out.
+    pub(super) fn new(source: Arc<dyn Source>) -> (Self, Receiver<Msg>) {
+        let (sender, receiver) = channel(CAPACITY);
+        (Self { source, sender, running: Default::default() }, receiver)
+    }
+
+    /// Starts a job in a slot.
+    pub(super) fn start(&mut self, slot: Slot, generation: u64, request: Request) {
+        let running = &mut self.running[slot as usize];
+        if let Some(older) = running.take()
+            && slot != Slot::Demo
+        {
+            older.abort();
+        }
+        let voice = Voice { sender: self.sender.clone(), slot, generation };
+        let failed = failure_of(&request);
+        let job = tokio::spawn(answer(self.source.clone(), request, voice.clone()));
+        *running = Some(job.abort_handle());
+        tokio::spawn(async move {
+            // A panic of a job is that job's failure: the pane says so and the browser lives on.
+            if let Err(end) = job.await
+                && end.is_panic()
+            {
+                let error = Error::internal("the job stopped with an internal error").remedy("please report what you did");
+                voice.say(failed(ErrorText::from(&error))).await;
+            }
+        });
+    }
+}
+
+impl Drop for Jobs {
+    fn drop(&mut self) {
+        for job in self.running.iter().flatten() {
+            job.abort();
+        }
+    }
+}
+
+/// How a job talks to the browser.
+#[derive(Clone)]
+struct Voice {
+    sender: Sender<Msg>,
+    slot: Slot,
+    generation: u64,
+}
+
+impl Voice {
+    async fn say(&self, news: News) {
+        // The browser may have closed; then nobody listens and nobody minds.
+        let _ = self.sender.send(Msg::News(self.slot, self.generation, news)).await;
+    }
+
+    /// Says something that may be lost when the browser is busy, from a callback that can't wait.
+    fn mention(&self, news: News) {
+        let _ = self.sender.try_send(Msg::News(self.slot, self.generation, news));
+    }
+}
+
+fn failure_of(request: &Request) -> fn(ErrorText) -> News {
+    match request {
+        Request::Groups => |error| News::Groups(Err(error)),
+        Request::Summaries(_) => |error| News::Summary(String::new(), Err(error)),
+        Request::Identifiers { .. } => |error| News::Identifiers(Err(error)),
+        Request::Record { .. } => |error| News::Record(Err(error)),
+        Request::FillDemo => |error| News::DemoDone(Err(error)),
+    }
+}
+
+async fn answer(source: Arc<dyn Source>, request: Request, voice: Voice) {
+    let text = |error: Error| ErrorText::from(&error);
+    let news = match request {
+        Request::Groups => News::Groups(source.groups().await.map_err(text)),
+        Request::Identifiers { group, prefix } => News::Identifiers(source.identifiers(&group, &prefix).await.map_err(text)),
+        Request::Record { group, identifier } => News::Record(source.record(&group, &identifier).await.map_err(text)),
+        Request::Summaries(names) => {
+            for (name, summary) in source.summaries(&names).await {
+                voice.say(News::Summary(name, summary.map_err(text))).await;
+            }
+            return;
+        }
+        Request::FillDemo => {
+            let progress = voice.clone();
+            let filled = source.fill_demo(Box::new(move |step| progress.mention(News::DemoProgress(step)))).await;
+            News::DemoDone(filled.map_err(text))
+        }
+    };
+    voice.say(news).await;
+}

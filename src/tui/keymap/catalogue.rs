@@ -1,0 +1,89 @@
+//! The catalogue of actions: the one place that says what can be done, how it is called, and which keys do it.
+//!
+//! Key dispatch, hint bar and help are generated from this table; nothing else names a key. `name` is what a
+//! configuration file will call the action, `hint` is the word beside the key in the last line, `help` is the sentence in the help.
+
+use super::context::Context::{self, *};
+
+/// What the catalogue says of an action.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// The action.
+    pub(crate) action: Action,
+    /// Stable name, kebab-case.
+    pub(crate) name: &'static str,
+    /// A word or two for the hint bar.
+    pub(crate) hint: &'static str,
+    /// A sentence for the help.
+    pub(crate) help: &'static str,
+    /// Keys by context, most usual first, in the notation of [`crate::tui::model::key`].
+    pub(crate) keys: &'static [(Context, &'static [&'static str])],
+}
+
+macro_rules! catalogue {
+    ($($action:ident, $name:literal, $hint:literal, $help:literal, [$($context:ident: $keys:expr),* $(,)?];)*) => {
+        /// Something a person can do.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[allow(missing_docs)]
+        pub(crate) enum Action { $($action),* }
+
+        /// Every action there is.
+        pub(crate) const CATALOGUE: &[Entry] = &[
+            $(Entry { action: Action::$action, name: $name, hint: $hint, help: $help, keys: &[$(($context, &$keys)),*] }),*
+        ];
+    };
+}
+
+catalogue! {
+    Open, "open", "open", "Open what is under the cursor", [Open: ["enter", "l", "right"]];
+    Filter, "filter", "filter", "Filter the list: words, tag:pii, owner:growth, type:frac, !without", [Filter: ["/"]];
+    Sort, "sort", "sort", "Sort by the next column", [Sort: ["s"]];
+    SortReverse, "sort-reverse", "reverse", "Turn the order around", [Sort: ["S"]];
+
+    FillDemo, "fill-demo", "demo", "Fill this store with the demo", [FirstRun: ["d"]];
+
+    Older, "older", "step", "One version back in time", [Record: ["left", "h"]];
+    Newer, "newer", "step", "One version forward in time", [Record: ["right", "l"]];
+    Oldest, "oldest", "oldest", "To the oldest version", [Record: ["home"]];
+    Newest, "newest", "now", "To the newest version", [Record: ["end"]];
+    EditIdentifier, "edit-identifier", "look up", "Type a record identifier to look up", [Record: ["/", "i", "enter"]];
+
+    NextTab, "next-tab", "next tab", "Next tab", [Tabs: ["tab", "]"], TabArrows: ["right", "l"]];
+    PreviousTab, "previous-tab", "tab", "Previous tab", [Tabs: ["backtab", "["], TabArrows: ["left", "h"]];
+
+    MoveDown, "move-down", "move", "Down", [Move: ["down", "j"], FilterInput: ["down", "C-n"], IdentifierInput: ["down", "C-n"], HelpInput: ["down", "C-n"]];
+    MoveUp, "move-up", "move", "Up", [Move: ["up", "k"], FilterInput: ["up", "C-p"], IdentifierInput: ["up", "C-p"], HelpInput: ["up", "C-p"]];
+    PageDown, "page-down", "page", "A page down", [Move: ["pagedown", "C-f"], FilterInput: ["pagedown"], HelpInput: ["pagedown"]];
+    PageUp, "page-up", "page", "A page up", [Move: ["pageup", "C-b"], FilterInput: ["pageup"], HelpInput: ["pageup"]];
+    HalfDown, "half-page-down", "half page", "Half a page down", [Move: ["C-d"]];
+    HalfUp, "half-page-up", "half page", "Half a page up", [Move: ["C-u"]];
+    First, "first", "first", "To the first row", [Move: ["g"], Ends: ["home"]];
+    Last, "last", "last", "To the last row", [Move: ["G"], Ends: ["end"]];
+
+    Accept, "accept-filter", "keep", "Keep the filter and go to the list", [FilterInput: ["enter"]];
+    LookUp, "look-up", "look up", "Look the record up", [IdentifierInput: ["enter"]];
+    Complete, "complete", "complete", "Take the identifier that is offered", [IdentifierInput: ["tab"]];
+    Leave, "leave-input", "leave", "Clear the input, then leave it", [FilterInput: ["esc"], IdentifierInput: ["esc"], HelpInput: ["esc"]];
+
+    DeleteBack, "delete-back", "delete", "Delete the character before the caret", [Edit: ["backspace", "C-h"]];
+    DeleteForward, "delete-forward", "delete", "Delete the character behind the caret", [Edit: ["delete", "C-d"]];
+    DeleteWord, "delete-word", "delete word", "Delete the word before the caret", [Edit: ["C-w"]];
+    DeleteToStart, "delete-to-start", "clear", "Delete everything before the caret", [Edit: ["C-u"]];
+    CaretLeft, "caret-left", "left", "Caret to the left", [Edit: ["left", "C-b"]];
+    CaretRight, "caret-right", "right", "Caret to the right", [Edit: ["right", "C-f"]];
+    CaretStart, "caret-start", "start", "Caret to the start", [Edit: ["home", "C-a"]];
+    CaretEnd, "caret-end", "end", "Caret to the end", [Edit: ["end", "C-e"]];
+
+    Copy, "copy", "copy", "Copy: the name, the record as JSON, the code shown", [Global: ["y"]];
+    ScreenGroups, "screen-groups", "groups", "All feature groups", [Global: ["1"]];
+    ScreenFeatures, "screen-features", "features", "All features of all groups", [Global: ["2"]];
+    ScreenOnline, "screen-online", "online", "Look up a record of the group under the cursor", [Global: ["3"]];
+    Refresh, "refresh", "refresh", "Read everything again", [Global: ["r"]];
+    Help, "help", "help", "Keys of this screen; type to search them", [Global: ["?"], Always: ["F1"]];
+    Back, "back", "back", "One layer back: filter, then the screen before", [Global: ["esc"]];
+    Close, "close", "quit", "Close this screen; on the first one, quit", [Global: ["q"]];
+    Cancel, "cancel", "cancel", "Clear the input or close the layer; on the first screen, quit", [Always: ["C-c"]];
+    Quit, "quit", "quit", "Quit at once", [Always: ["C-q"]];
+    Suspend, "suspend", "suspend", "Back to the shell; fg returns here", [Always: ["C-z"]];
+    Redraw, "redraw", "redraw", "Draw the whole screen again", [Always: ["C-l"]];
+}

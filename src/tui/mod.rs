@@ -1,0 +1,66 @@
+//! The terminal face: browses the catalog, looks records up, and never waits.
+//!
+//! One task owns all state. What happened becomes a [`msg::Msg`]; [`update`] changes the model and says what is to be done, and is pure;
+//! [`view`] draws the model and changes nothing; [`run`] carries effects out, on jobs beside the screen, whose answers come back
+//! as messages. So every behaviour and every screen is tested with plain values and no terminal.
+//!
+//! ```text
+//! keys, signals ─▶ run ─▶ update(model, msg) ─▶ effects ─▶ jobs ─▶ source (the store)
+//!                   ▲                                        │
+//!                   └────────────── messages ◀───────────────┘        view(model) ─▶ one frame, when something changed
+//! ```
+//!
+//! There is no rule about data in here and no tick: what the store says is shown, and an idle browser does nothing at all.
+
+mod clean;
+mod fit;
+mod input;
+mod jobs;
+mod keymap;
+mod matching;
+mod model;
+mod msg;
+mod run;
+mod snippets;
+mod source;
+mod term;
+mod theme;
+mod units;
+mod update;
+mod view;
+mod widgets;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use crate::model::Result;
+use crate::store::FeatureStore;
+
+/// How the browser starts.
+#[derive(Debug, Clone, Default)]
+pub struct TuiOptions {
+    /// Change nothing from the browser.
+    pub read_only: bool,
+}
+
+/// Opens the browser on a store and returns when the person has quit.
+///
+/// The terminal is given back whatever happens. Needs a runtime with worker threads, so that a slow disk never freezes the keys.
+///
+/// # Errors
+/// `Usage` where standard input and output aren't a terminal that can be drawn on; `Interrupted` when a signal or the end of the
+/// terminal closed it; `Io` if the terminal fails.
+pub async fn run(store: FeatureStore, options: TuiOptions) -> Result<()> {
+    let read_only = options.read_only || store.is_read_only();
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let clock = store.clone();
+    let setting = run::Setting {
+        source: Arc::new(store),
+        read_only,
+        look: view::Look { no_color, ..view::Look::default() },
+        clock: Box::new(move || clock.now().unix_micros()),
+    };
+    run::run(setting).await
+}

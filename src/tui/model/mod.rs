@@ -1,0 +1,171 @@
+//! The whole state of the browser, and nothing but state.
+//!
+//! Only [`crate::tui::update`] changes it, only [`crate::tui::view`] draws it. No terminal library, database or clock is named in
+//! here or in `update` (a test reads the imports), so every behaviour can be tested with plain values.
+
+pub(crate) mod data;
+pub(crate) mod filtered;
+pub(crate) mod key;
+pub(crate) mod line;
+pub(crate) mod list;
+pub(crate) mod remote;
+pub(crate) mod screens;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::model::FeatureGroup;
+use crate::tui::keymap::Focus;
+use crate::tui::msg::{Effect, Request, Slot};
+use crate::tui::units::{Micros, SECOND};
+use data::{DemoProgress, Summary};
+use remote::Remote;
+use screens::{FeaturesScreen, GroupScreen, GroupsScreen, HelpScreen, Screen, Tab, Toast};
+
+/// How long waiting stays invisible: most answers are here before anybody could read a word.
+pub(crate) const PATIENCE: Micros = SECOND * 12 / 100;
+/// How long a frame of the spinner lasts.
+pub(crate) const SPINNER_STEP: Micros = SECOND / 10;
+
+/// Everything the browser knows.
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    /// The time, as of the last message.
+    pub(crate) now: Micros,
+    /// Columns and rows of the terminal.
+    pub(crate) size: (u16, u16),
+    /// The store's name in the first line.
+    pub(crate) place: String,
+    /// Nothing may be changed.
+    pub(crate) read_only: bool,
+    /// All groups, by name.
+    pub(crate) groups: Remote<Vec<Arc<FeatureGroup>>>,
+    /// Numbers of groups, by name of the group.
+    pub(crate) summaries: BTreeMap<String, Remote<Summary>>,
+    /// The screen shown.
+    pub(crate) screen: Screen,
+    /// The screens that Esc goes back to.
+    pub(crate) back: Vec<Screen>,
+    /// State of the list of groups.
+    pub(crate) groups_screen: GroupsScreen,
+    /// State of the list of features.
+    pub(crate) features_screen: FeaturesScreen,
+    /// State of the group that is or was open.
+    pub(crate) group_screen: GroupScreen,
+    /// Identifiers looked up in each group, latest first.
+    pub(crate) recent: BTreeMap<String, Vec<String>>,
+    /// The help, while it is open.
+    pub(crate) help: Option<HelpScreen>,
+    /// Messages at the bottom, latest last.
+    pub(crate) toasts: Vec<Toast>,
+    /// Filling the demo.
+    pub(crate) demo: Remote<DemoProgress>,
+    /// Generation of the question each slot waits for.
+    generations: [u64; Slot::COUNT],
+    /// Set once the browser shall close.
+    pub(crate) quit: bool,
+}
+
+impl Model {
+    /// A browser that knows nothing yet.
+    pub(crate) fn new(place: String, read_only: bool, size: (u16, u16), now: Micros) -> Self {
+        Self { now, size, place, read_only, ..Self::default() }
+    }
+
+    /// The group that is open, if it still exists.
+    pub(crate) fn open_group(&self) -> Option<&Arc<FeatureGroup>> {
+        self.group_named(&self.group_screen.name)
+    }
+
+    /// The group of that name.
+    pub(crate) fn group_named(&self, name: &str) -> Option<&Arc<FeatureGroup>> {
+        self.groups.value()?.iter().find(|group| group.name.as_str() == name)
+    }
+
+    /// The group under the cursor of the list of groups.
+    pub(crate) fn group_under_cursor(&self) -> Option<&Arc<FeatureGroup>> {
+        self.groups.value()?.get(self.groups_screen.filtered.selected()?)
+    }
+
+    /// Group and place of the feature under the cursor of the list of features.
+    pub(crate) fn feature_under_cursor(&self) -> Option<(&Arc<FeatureGroup>, usize)> {
+        let (group, feature) = *self.features_screen.all.get(self.features_screen.filtered.selected()?)?;
+        Some((self.groups.value()?.get(group)?, feature))
+    }
+
+    /// The numbers of a group, as far as they are known.
+    pub(crate) fn summary(&self, group: &str) -> Option<&Summary> {
+        self.summaries.get(group).and_then(Remote::value)
+    }
+
+    /// True once it is known that the store holds nothing.
+    pub(crate) fn is_empty_store(&self) -> bool {
+        self.groups.value().is_some_and(Vec::is_empty)
+    }
+
+    /// What has the keys.
+    pub(crate) fn focus(&self) -> Focus {
+        if self.help.is_some() {
+            return Focus::Help;
+        }
+        self.focus_below_help()
+    }
+
+    /// What would have the keys if the help were closed; the help is about this.
+    pub(crate) fn focus_below_help(&self) -> Focus {
+        if self.groups.value().is_none() {
+            return Focus::Waiting;
+        }
+        match self.screen {
+            Screen::Groups | Screen::Features if self.is_empty_store() => Focus::FirstRun,
+            Screen::Groups if self.groups_screen.filtered.typing => Focus::FilterInput,
+            Screen::Groups => Focus::Groups,
+            Screen::Features if self.features_screen.filtered.typing => Focus::FilterInput,
+            Screen::Features => Focus::Features,
+            Screen::Group => match self.group_screen.tab {
+                Tab::Overview => Focus::Overview,
+                Tab::Schema if self.group_screen.schema.typing => Focus::FilterInput,
+                Tab::Schema => Focus::Schema,
+                Tab::Online if self.group_screen.record.typing => Focus::IdentifierInput,
+                Tab::Online => Focus::Record,
+                Tab::Use => Focus::Use,
+            },
+        }
+    }
+
+    /// Puts a question; the slot forgets any older one.
+    pub(crate) fn ask(&mut self, slot: Slot, request: Request) -> Effect {
+        let generation = &mut self.generations[slot as usize];
+        *generation += 1;
+        Effect::Ask(slot, *generation, request)
+    }
+
+    /// Makes any answer to the slot's last question come too late.
+    pub(crate) fn forget(&mut self, slot: Slot) {
+        self.generations[slot as usize] += 1;
+    }
+
+    /// True if an answer of that generation is the one waited for.
+    pub(crate) fn awaits(&self, slot: Slot, generation: u64) -> bool {
+        generation > 0 && self.generations[slot as usize] == generation
+    }
+
+    /// Since when the longest-waiting pane that is shown has been waiting.
+    pub(crate) fn waiting_since(&self) -> Option<Micros> {
+        let record = (self.screen == Screen::Group && self.group_screen.tab == Tab::Online)
+            .then(|| self.group_screen.record.found.waiting_since())
+            .flatten();
+        [self.groups.waiting_since(), self.demo.waiting_since(), record].into_iter().flatten().min()
+    }
+
+    /// When something on the screen changes by itself: the next step of a spinner, the end of a message. None when idle,
+    /// and then nothing wakes the process.
+    pub(crate) fn next_wake(&self) -> Option<Micros> {
+        let spinner = self.waiting_since().map(|since| {
+            let shown_from = since + PATIENCE;
+            if self.now < shown_from { shown_from } else { self.now + SPINNER_STEP }
+        });
+        let toast = self.toasts.iter().filter_map(|toast| toast.until).min();
+        [spinner, toast].into_iter().flatten().min()
+    }
+}

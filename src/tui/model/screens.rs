@@ -1,0 +1,149 @@
+//! State of each screen: what a person has done there, never what the store holds.
+
+use super::data::Found;
+use super::filtered::Filtered;
+use super::line::Line;
+use super::list::List;
+use super::remote::Remote;
+use crate::tui::units::Micros;
+
+/// Which screen is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Screen {
+    /// All groups.
+    #[default]
+    Groups,
+    /// All features of all groups.
+    Features,
+    /// One group with its tabs.
+    Group,
+}
+
+/// A tab of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub(crate) enum Tab {
+    #[default]
+    Overview,
+    Schema,
+    Online,
+    Use,
+}
+
+impl Tab {
+    /// The tabs in their order, with their titles.
+    pub(crate) const ALL: [(Self, &'static str); 4] =
+        [(Self::Overview, "Overview"), (Self::Schema, "Schema"), (Self::Online, "Online"), (Self::Use, "Use")];
+
+    /// The tab that many places further, around the end.
+    pub(crate) fn step(self, by: isize) -> Self {
+        let at = Self::ALL.iter().position(|(tab, _)| *tab == self).unwrap_or(0) as isize;
+        let next = (at + by).rem_euclid(Self::ALL.len() as isize) as usize;
+        Self::ALL.get(next).map_or(self, |(tab, _)| *tab)
+    }
+}
+
+/// What a list is sorted by while no filter ranks it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub(crate) enum SortBy {
+    #[default]
+    Name,
+    Features,
+    Records,
+    Newest,
+    Owner,
+}
+
+impl SortBy {
+    /// The column after this one.
+    pub(crate) fn next(self) -> Self {
+        match self {
+            Self::Name => Self::Features,
+            Self::Features => Self::Records,
+            Self::Records => Self::Newest,
+            Self::Newest => Self::Owner,
+            Self::Owner => Self::Name,
+        }
+    }
+}
+
+/// The list of groups.
+#[derive(Debug, Default)]
+pub(crate) struct GroupsScreen {
+    /// Filter and cursor; rows are places among the groups.
+    pub(crate) filtered: Filtered,
+    /// Column that sorts.
+    pub(crate) sort: SortBy,
+    /// True for the other direction than the column's usual one.
+    pub(crate) reversed: bool,
+}
+
+/// The list of all features.
+#[derive(Debug, Default)]
+pub(crate) struct FeaturesScreen {
+    /// Filter and cursor; rows are places in `all`.
+    pub(crate) filtered: Filtered,
+    /// Place of the group, place of the feature in its schema.
+    pub(crate) all: Vec<(usize, usize)>,
+    /// Sorted by the name of the feature rather than by group and schema order.
+    pub(crate) by_name: bool,
+    /// True for descending.
+    pub(crate) reversed: bool,
+}
+
+/// One group.
+#[derive(Debug, Default)]
+pub(crate) struct GroupScreen {
+    /// Its name; the group itself is looked up among those of the store, which may change.
+    pub(crate) name: String,
+    /// The tab shown.
+    pub(crate) tab: Tab,
+    /// Lines scrolled in the overview.
+    pub(crate) overview: List,
+    /// The schema; rows are places of features.
+    pub(crate) schema: Filtered,
+    /// The record looked up.
+    pub(crate) record: RecordScreen,
+    /// The snippet chosen.
+    pub(crate) snippets: List,
+}
+
+/// A record look-up.
+#[derive(Debug, Default)]
+pub(crate) struct RecordScreen {
+    /// The identifier as typed.
+    pub(crate) line: Line,
+    /// True while it is being typed.
+    pub(crate) typing: bool,
+    /// Identifiers on offer.
+    pub(crate) offers: Remote<Vec<String>>,
+    /// The one chosen among them.
+    pub(crate) chosen: Option<usize>,
+    /// The answer.
+    pub(crate) found: Remote<Found>,
+    /// The version shown; the last one is now.
+    pub(crate) version: usize,
+    /// The feature under the cursor.
+    pub(crate) rows: List,
+}
+
+/// The help over a screen.
+#[derive(Debug, Default)]
+pub(crate) struct HelpScreen {
+    /// What is searched.
+    pub(crate) line: Line,
+    /// Cursor and window.
+    pub(crate) list: List,
+}
+
+/// A short message that leaves by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Toast {
+    /// What it says.
+    pub(crate) text: String,
+    /// True for something that went wrong.
+    pub(crate) is_error: bool,
+    /// When it leaves; an error stays until a key is pressed.
+    pub(crate) until: Option<Micros>,
+}

@@ -1,0 +1,99 @@
+//! What happened ([`Msg`]) and what is to be done about it ([`Effect`]).
+//!
+//! The update turns one into the other and does nothing itself. Every job carries a slot and a generation: a slot holds one
+//! question at a time, asking again raises its generation, and an answer of an older generation is dropped when it arrives.
+
+use std::sync::Arc;
+
+use crate::model::FeatureGroup;
+use crate::tui::model::data::{DemoProgress, Found, Summary};
+use crate::tui::model::key::Key;
+use crate::tui::model::remote::ErrorText;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub(crate) enum Msg {
+    /// A key was pressed.
+    Key(Key),
+    /// Text was pasted; never read as keys.
+    Paste(String),
+    /// The terminal has this many columns and rows.
+    Resize(u16, u16),
+    /// The terminal came to the front.
+    FocusGained,
+    /// The moment came that [`crate::tui::model::Model::next_wake`] asked for.
+    Wake,
+    /// A job brings something.
+    News(Slot, u64, News),
+}
+
+/// A place for one question at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub(crate) enum Slot {
+    Groups,
+    Summaries,
+    Identifiers,
+    Record,
+    Demo,
+}
+
+impl Slot {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 5;
+}
+
+/// What a job brings. A job may bring several; the last of them ends it.
+#[derive(Debug, Clone)]
+pub(crate) enum News {
+    /// All groups.
+    Groups(Result<Vec<Arc<FeatureGroup>>, ErrorText>),
+    /// Numbers of the group of that name.
+    Summary(String, Result<Summary, ErrorText>),
+    /// Identifiers that begin with what was typed.
+    Identifiers(Result<Vec<String>, ErrorText>),
+    /// A record.
+    Record(Result<Found, ErrorText>),
+    /// The demo is being made.
+    DemoProgress(DemoProgress),
+    /// The demo is complete, or failed.
+    DemoDone(Result<(), ErrorText>),
+}
+
+/// A question to the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// All groups.
+    Groups,
+    /// Numbers of these groups, one after the other.
+    Summaries(Vec<String>),
+    /// Some identifiers of a group that begin so.
+    Identifiers {
+        /// The group.
+        group: String,
+        /// What was typed.
+        prefix: String,
+    },
+    /// A record with its history.
+    Record {
+        /// The group.
+        group: String,
+        /// The record identifier.
+        identifier: String,
+    },
+    /// Fill the store with the demo.
+    FillDemo,
+}
+
+/// Something to do outside of the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Ask the store; replaces what the slot was asked before.
+    Ask(Slot, u64, Request),
+    /// Hand text to the terminal's clipboard.
+    Copy(String),
+    /// Go back to the shell until it wakes us.
+    Suspend,
+    /// Draw every cell again.
+    Redraw,
+}

@@ -1,0 +1,232 @@
+//! The loop: signals, then input, then answers of jobs, then the frame that is due.
+//!
+//! There is no tick. A frame is drawn after something happened, at most one every 16 ms; between two keys nothing wakes the process
+//! and nothing is written, except while something moves on the screen by itself (a spinner, the end of a message), for which the model
+//! names the moment. Everything that is ready is taken in before a frame is drawn, so a burst of keys costs one frame.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use crossterm::event::{Event, EventStream};
+use futures::{Stream, StreamExt};
+use rustix::process::{Signal, kill_current_process_group};
+use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::input;
+use super::jobs::Jobs;
+use super::model::Model;
+use super::msg::{Effect, Msg};
+use super::source::Source;
+use super::term::{self, Screen};
+use super::units::Micros;
+use super::update::{start, update};
+use super::view::{Look, draw};
+use crate::model::{Error, Result};
+
+/// Least time between two frames.
+const FRAME: Duration = Duration::from_millis(16);
+/// Most messages taken in before a frame is drawn.
+const BATCH: usize = 256;
+/// How long a stopped process may take to notice that it was woken.
+const WAKE_GRACE: Duration = Duration::from_millis(500);
+
+/// What the browser runs with.
+pub(super) struct Setting {
+    /// Where the data comes from.
+    pub(super) source: Arc<dyn Source>,
+    /// Refuse what changes the store.
+    pub(super) read_only: bool,
+    /// How it is drawn.
+    pub(super) look: Look,
+    /// The clock.
+    pub(super) clock: Box<dyn Fn() -> Micros + Send + Sync>,
+}
+
+/// Runs until the person quits or a signal ends it.
+pub(super) async fn run(setting: Setting) -> Result<()> {
+    let mut signals = Signals::listen()?;
+    let place = setting.source.place();
+    let screen = Screen::take(&format!("larder {place}"))?;
+    let (jobs, answers) = Jobs::new(setting.source);
+    let model = Model::new(place, setting.read_only, screen.size(), (setting.clock)());
+    let mut browser = Browser { model, look: setting.look, clock: setting.clock, screen, jobs, suspended: false };
+    browser.run(&mut signals, answers).await
+}
+
+struct Browser {
+    model: Model,
+    look: Look,
+    clock: Box<dyn Fn() -> Micros + Send + Sync>,
+    screen: Screen,
+    jobs: Jobs,
+    /// Set when the person asked for the shell.
+    suspended: bool,
+}
+
+/// What ended a wait.
+enum Happened {
+    Ended(&'static str),
+    Stop,
+    Input(Option<std::io::Result<Event>>),
+    Said(Msg),
+    FrameDue,
+    WakeDue,
+}
+
+impl Browser {
+    async fn run(&mut self, signals: &mut Signals, mut answers: Receiver<Msg>) -> Result<()> {
+        let mut events = EventStream::new();
+        // The first frame stands before the first question is asked.
+        self.draw()?;
+        let effects = start(&mut self.model);
+        self.carry_out(effects)?;
+        let mut dirty = false;
+        let mut drawn = Instant::now();
+        while !self.model.quit {
+            let wake = self.wake();
+            let happened = tokio::select! {
+                biased;
+                happened = signals.next() => happened,
+                event = events.next() => Happened::Input(event),
+                Some(msg) = answers.recv() => Happened::Said(msg),
+                () = sleep_until(drawn + FRAME), if dirty => Happened::FrameDue,
+                () = sleep_until(wake.unwrap_or(drawn)), if wake.is_some() => Happened::WakeDue,
+            };
+            match happened {
+                Happened::Ended(what) => return Err(Error::interrupted(what)),
+                Happened::Stop => self.suspended = true,
+                Happened::Input(event) => dirty |= self.read(event)?,
+                Happened::Said(msg) => dirty |= self.take(msg)?,
+                Happened::FrameDue => {}
+                Happened::WakeDue => dirty |= self.take(Msg::Wake)?,
+            }
+            for _ in 0..BATCH {
+                match ready(&mut events).await {
+                    Some(event) => dirty |= self.read(event)?,
+                    None => match answers.try_recv() {
+                        Ok(msg) => dirty |= self.take(msg)?,
+                        Err(_) => break,
+                    },
+                }
+            }
+            if self.suspended {
+                // A live stream would go on reading keys that are meant for the shell.
+                drop(events);
+                self.suspend(signals).await?;
+                events = EventStream::new();
+                dirty = true;
+            }
+            if dirty && drawn.elapsed() >= FRAME && !self.model.quit {
+                self.draw()?;
+                dirty = false;
+                drawn = Instant::now();
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, event: Option<std::io::Result<Event>>) -> Result<bool> {
+        match event {
+            Some(Ok(event)) => match input::message(event) {
+                Some(msg) => self.take(msg),
+                None => Ok(false),
+            },
+            Some(Err(error)) => Err(Error::io("the terminal can't be read", error)),
+            None => Err(Error::interrupted("the terminal was closed")),
+        }
+    }
+
+    /// Lets a message change the model; the screen is due then.
+    fn take(&mut self, msg: Msg) -> Result<bool> {
+        self.model.now = (self.clock)();
+        let effects = term::at_work(|| update(&mut self.model, msg));
+        self.carry_out(effects)?;
+        Ok(true)
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) -> Result<()> {
+        for effect in effects {
+            match effect {
+                Effect::Ask(slot, generation, request) => self.jobs.start(slot, generation, request),
+                Effect::Copy(text) => self.screen.copy(&text)?,
+                Effect::Redraw => self.screen.forget()?,
+                Effect::Suspend => self.suspended = true,
+            }
+        }
+        Ok(())
+    }
+
+    fn draw(&mut self) -> Result<()> {
+        self.model.now = (self.clock)();
+        let (model, look) = (&self.model, &self.look);
+        let screen = &mut self.screen;
+        term::at_work(|| screen.draw(|frame| draw(model, look, frame)))
+    }
+
+    /// When the model wants to be woken, on the runtime's clock.
+    fn wake(&self) -> Option<Instant> {
+        let at = self.model.next_wake()?;
+        let wait = u64::try_from(at.saturating_sub((self.clock)())).unwrap_or(0);
+        Some(Instant::now() + Duration::from_micros(wait))
+    }
+
+    /// Stops the process group, as Ctrl-Z does, and takes the terminal back when it goes on.
+    async fn suspend(&mut self, signals: &mut Signals) -> Result<()> {
+        self.suspended = false;
+        term::give_back();
+        let stopped = kill_current_process_group(Signal::STOP);
+        if stopped.is_ok() {
+            // The kernel may let this thread run on for a moment before it stops it: taking the screen now would leave it taken.
+            let _ = timeout(WAKE_GRACE, signals.woken.recv()).await;
+        }
+        self.screen.take_again()?;
+        self.model.size = self.screen.size();
+        Ok(())
+    }
+}
+
+/// The next event, if one is ready now. Polled with the task's own waker: the stream keeps the first waker it is given.
+async fn ready(events: &mut EventStream) -> Option<Option<std::io::Result<Event>>> {
+    poll_fn(|context| match Pin::new(&mut *events).poll_next(context) {
+        Poll::Ready(event) => Poll::Ready(Some(event)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+/// The signals that end or stop a browser.
+struct Signals {
+    terminated: SignalStream,
+    hung_up: SignalStream,
+    interrupted: SignalStream,
+    stop: SignalStream,
+    woken: SignalStream,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let listen = |kind| signal(kind).map_err(|error| Error::io("can't listen to signals", error));
+        Ok(Self {
+            terminated: listen(SignalKind::terminate())?,
+            hung_up: listen(SignalKind::hangup())?,
+            interrupted: listen(SignalKind::interrupt())?,
+            stop: listen(SignalKind::from_raw(libc::SIGTSTP))?,
+            woken: listen(SignalKind::from_raw(libc::SIGCONT))?,
+        })
+    }
+
+    async fn next(&mut self) -> Happened {
+        tokio::select! {
+            biased;
+            _ = self.terminated.recv() => Happened::Ended("terminated"),
+            _ = self.hung_up.recv() => Happened::Ended("the terminal was closed"),
+            _ = self.interrupted.recv() => Happened::Ended("interrupted"),
+            _ = self.stop.recv() => Happened::Stop,
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Where the browser's data comes from: a small trait, and the store behind it.
+//!
+//! Everything the screens show passes through here, translated into [`super::model::data`]; no other file of this face knows the store.
+//! There is no rule in here, only translation: what a record is, which one is newest and what has expired the store has decided.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+
+use super::model::data::{DemoProgress, Found, Summary, Value, Version};
+use crate::model::{Error, FeatureGroup, FeatureValue, Result};
+use crate::store::{FeatureStore, GroupSummary, HistoryRow, HistorySource, OnlineRecord};
+
+/// Identifiers offered at once.
+const OFFERED: usize = 64;
+/// Versions of a record that are read.
+const VERSIONS: usize = 500;
+
+/// What the browser asks for.
+#[async_trait]
+pub(super) trait Source: Send + Sync + 'static {
+    /// A short name of the store.
+    fn place(&self) -> String;
+    /// All groups, by name.
+    async fn groups(&self) -> Result<Vec<Arc<FeatureGroup>>>;
+    /// Numbers of these groups.
+    async fn summaries(&self, names: &[String]) -> Vec<(String, Result<Summary>)>;
+    /// Some identifiers of a group that begin so, in their order.
+    async fn identifiers(&self, group: &str, prefix: &str) -> Result<Vec<String>>;
+    /// A record as it is served, and its versions.
+    async fn record(&self, group: &str, identifier: &str) -> Result<Found>;
+    /// Fills the store with the demo.
+    async fn fill_demo(&self, progress: Box<dyn Fn(DemoProgress) + Send + Sync>) -> Result<()>;
+}
+
+#[async_trait]
+impl Source for FeatureStore {
+    fn place(&self) -> String {
+        let folder = self.folder();
+        let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
+        match name {
+            // The store that is used when none is named has a folder name that says nothing.
+            Some(name) if name != "larder" => name,
+            _ => shortened(&folder.to_string_lossy(), std::env::var("HOME").ok().as_deref()),
+        }
+    }
+
+    async fn groups(&self) -> Result<Vec<Arc<FeatureGroup>>> {
+        Ok(self.list_groups().await?.into_iter().map(Arc::new).collect())
+    }
+
+    async fn summaries(&self, names: &[String]) -> Vec<(String, Result<Summary>)> {
+        let groups = match self.list_groups().await {
+            Ok(groups) => groups,
+            Err(error) => return names.first().map(|name| (name.clone(), Err(error))).into_iter().collect(),
+        };
+        let groups: Vec<FeatureGroup> = groups.into_iter().filter(|group| names.iter().any(|name| name == group.name.as_str())).collect();
+        if let Ok(summaries) = self.group_summaries(&groups).await {
+            let summary_of = |group: &FeatureGroup| summaries.get(&group.id).map(|summary| Ok(summary.into()));
+            return groups.iter().filter_map(|group| Some((group.name.to_string(), summary_of(group)?))).collect();
+        }
+        // One of them is damaged; asked one by one, the others still answer.
+        let mut answers = Vec::with_capacity(groups.len());
+        for group in &groups {
+            let summary = self.group_summary(group).await.map(|summary| Summary::from(&summary));
+            answers.push((group.name.to_string(), summary));
+        }
+        answers
+    }
+
+    async fn identifiers(&self, group: &str, prefix: &str) -> Result<Vec<String>> {
+        let definition = self.group(group).await?;
+        if definition.online.is_none() {
+            return Ok(Vec::new());
+        }
+        if prefix.is_empty() {
+            return FeatureStore::identifiers(self, group, None, OFFERED).await;
+        }
+        // Keys are in order, so those that begin with the prefix follow it; the prefix itself may be one.
+        let itself = self.look_up(&definition, prefix, Some(&[]))?.map(|record| record.identifier);
+        let following = FeatureStore::identifiers(self, group, Some(prefix), OFFERED).await?;
+        Ok(itself.into_iter().chain(following.into_iter().take_while(|identifier| identifier.starts_with(prefix))).collect())
+    }
+
+    async fn record(&self, group: &str, identifier: &str) -> Result<Found> {
+        let definition = self.group(group).await?;
+        let mut found = Found { identifier: identifier.to_owned(), ..Found::default() };
+        if definition.online.is_some() {
+            let started = Instant::now();
+            let record = self.look_up(&definition, identifier, None)?;
+            found.latency = u64::try_from(started.elapsed().as_micros()).ok();
+            if let Some(record) = record {
+                found.identifier.clone_from(&record.identifier);
+                found.expires = record.expires_at.map(|time| time.unix_micros());
+                found.current = Some(served(record));
+            }
+        }
+        if definition.keeps_history() {
+            let rows = self.history(group, identifier, VERSIONS + 1).await?;
+            found.truncated = rows.len() > VERSIONS;
+            found.versions = rows.into_iter().take(VERSIONS).map(version).collect();
+            found.versions.reverse();
+        } else if definition.online.is_none() {
+            return Err(
+                Error::invalid(format!("'{group}' is read in place and has no records to look up")).remedy("ask it with `larder query`")
+            );
+        }
+        if let Some(current) = &found.current
+            && found.versions.last().is_none_or(|last| is_later_than(current, last))
+        {
+            found.versions.push(current.clone());
+        }
+        Ok(found)
+    }
+
+    async fn fill_demo(&self, progress: Box<dyn Fn(DemoProgress) + Send + Sync>) -> Result<()> {
+        progress(DemoProgress::default());
+        Err(Error::invalid("the demo can't be filled from here").remedy("run `larder demo`"))
+    }
+}
+
+/// True if the served record isn't the newest one of the history but came after it: it was put online only.
+fn is_later_than(current: &Version, last: &Version) -> bool {
+    let same = current.event_time == last.event_time && !last.deleted && current.values == last.values;
+    !same && current.event_time >= last.event_time
+}
+
+fn served(record: OnlineRecord) -> Version {
+    Version {
+        event_time: record.event_time.unix_micros(),
+        event_time_text: record.event_time.to_iso8601(),
+        write_time: Some(record.arrival.micros()),
+        deleted: false,
+        place: "online".to_owned(),
+        values: record.values.iter().map(|(_, _, value)| value.as_ref().map(value_of)).collect(),
+    }
+}
+
+fn version(row: HistoryRow) -> Version {
+    Version {
+        event_time: row.event_time.unix_micros(),
+        event_time_text: row.event_time.to_iso8601(),
+        write_time: Some(row.write_time.micros()),
+        deleted: row.is_deleted,
+        place: match row.source {
+            HistorySource::Offline { .. } => "offline".to_owned(),
+            HistorySource::Outbox => "outbox".to_owned(),
+        },
+        values: row.values.iter().map(|value| value.as_ref().map(value_of)).collect(),
+    }
+}
+
+fn value_of(value: &FeatureValue) -> Value {
+    Value { text: value.display(), json: value.to_json() }
+}
+
+impl From<&GroupSummary> for Summary {
+    fn from(summary: &GroupSummary) -> Self {
+        Self {
+            records: summary.records,
+            online_records: summary.online_records,
+            files: summary.offline_files,
+            bytes: summary.offline_bytes,
+            waiting: summary.outbox_rows,
+            oldest: summary.oldest_event_time.map(|time| time.unix_micros()),
+            newest: summary.newest_event_time.map(|time| time.unix_micros()),
+            delta_version: summary.delta_version,
+        }
+    }
+}
+
+/// A path below the home folder, with `~` for it.
+fn shortened(path: &str, home: Option<&str>) -> String {
+    match home.filter(|home| !home.is_empty()).and_then(|home| path.strip_prefix(home)) {
+        Some(rest) if rest.starts_with('/') => format!("~{rest}"),
+        _ => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_home_folder_is_a_tilde_and_nothing_else_is() {
+        assert_eq!(shortened("/home/ada/.local/share/larder", Some("/home/ada")), "~/.local/share/larder");
+        assert_eq!(shortened("/home/adam/larder", Some("/home/ada")), "/home/adam/larder");
+        assert_eq!(shortened("/srv/larder", None), "/srv/larder");
+    }
+}

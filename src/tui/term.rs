@@ -1,0 +1,164 @@
+//! The terminal: taken over on entry, given back however this ends.
+//!
+//! Raw mode, alternate screen, bracketed paste, focus reports and the window title are set together and undone together by one function,
+//! [`give_back`], which may be called any number of times and from anywhere: at the end, on an error, from the panic hook, before the
+//! process stops for Ctrl-Z. A destructor alone would not do: a panic would print its message onto the alternate screen.
+//!
+//! A panic of a background job must not touch the screen that still works, so the hook acts only on a panic of the thread that is
+//! just updating or drawing; a job's panic comes back as that job's failure.
+
+use std::cell::Cell;
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::cursor::Show;
+use crossterm::event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange};
+use crossterm::style::Print;
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, SetTitle, disable_raw_mode, enable_raw_mode,
+};
+use crossterm::{execute, queue};
+use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
+use ratatui::{Frame, Terminal};
+
+use super::clean::clean;
+use crate::model::{Error, Result};
+
+/// True while the terminal is ours.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+static HOOK: Once = Once::new();
+
+thread_local! {
+    /// True while this thread updates or draws: a panic now is a panic of the browser itself.
+    static AT_WORK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Xterm's stack of window titles: ours goes on top, the shell's comes back. Terminals without it ignore both.
+const PUSH_TITLE: &str = "\x1b[22;2t";
+const POP_TITLE: &str = "\x1b[23;2t";
+
+/// The terminal while it is ours.
+pub(super) struct Screen {
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    title: String,
+}
+
+impl Screen {
+    /// Takes the terminal over.
+    ///
+    /// # Errors
+    /// `Usage` where there is no terminal that can be drawn on; then nothing was changed.
+    pub(super) fn take(title: &str) -> Result<Self> {
+        let refuse = |why: &str| {
+            Error::usage("the browser needs a terminal").why(why).remedy("every answer is on the command line too: try `larder list`")
+        };
+        if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+            return Err(refuse("input or output is not one"));
+        }
+        if std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
+            return Err(refuse("TERM is dumb"));
+        }
+        install_panic_hook();
+        let title = clean(title).into_owned();
+        let guard = Guard;
+        occupy(&title).map_err(no_terminal)?;
+        let terminal = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(1 << 16, io::stdout()))).map_err(no_terminal)?;
+        std::mem::forget(guard);
+        Ok(Self { terminal, title })
+    }
+
+    /// Columns and rows.
+    pub(super) fn size(&self) -> (u16, u16) {
+        self.terminal.size().map(|size| (size.width, size.height)).unwrap_or((80, 24))
+    }
+
+    /// Draws a frame as one update, so that nothing tears.
+    pub(super) fn draw(&mut self, view: impl FnOnce(&mut Frame<'_>)) -> Result<()> {
+        let drawn = (|| {
+            queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+            self.terminal.draw(view)?;
+            execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
+        })();
+        drawn.map_err(no_terminal)
+    }
+
+    /// Makes the next frame draw every cell. Clearing would ask the terminal where its cursor is and wait for the answer; a resize to the
+    /// same size clears without a question.
+    pub(super) fn forget(&mut self) -> Result<()> {
+        let (width, height) = self.size();
+        self.terminal.resize(Rect::new(0, 0, width, height)).map_err(no_terminal)
+    }
+
+    /// Asks the terminal to put text into its clipboard. Nothing confirms it.
+    pub(super) fn copy(&mut self, text: &str) -> Result<()> {
+        execute!(self.terminal.backend_mut(), CopyToClipboard::to_clipboard_from(text)).map_err(no_terminal)
+    }
+
+    /// Takes the terminal back after it was given back for a while.
+    pub(super) fn take_again(&mut self) -> Result<()> {
+        occupy(&self.title).map_err(no_terminal)?;
+        self.forget()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+/// Gives the terminal back while it is being taken over and that fails half-way.
+struct Guard;
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+fn occupy(title: &str) -> io::Result<()> {
+    TAKEN.store(true, Ordering::SeqCst);
+    enable_raw_mode()?;
+    execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange, Print(PUSH_TITLE), SetTitle(title))
+}
+
+/// Gives the terminal back as it was. Idempotent; errors are ignored, since there is nobody left to tell.
+pub(super) fn give_back() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let mut out = io::stdout();
+    let _ = execute!(out, EndSynchronizedUpdate, DisableFocusChange, DisableBracketedPaste, Print(POP_TITLE), LeaveAlternateScreen, Show);
+    let _ = out.flush();
+    let _ = disable_raw_mode();
+}
+
+/// Does a piece of the browser's own work; a panic in it gives the terminal back before it is reported.
+pub(super) fn at_work<R>(work: impl FnOnce() -> R) -> R {
+    AT_WORK.with(|flag| flag.set(true));
+    let result = work();
+    AT_WORK.with(|flag| flag.set(false));
+    result
+}
+
+fn install_panic_hook() {
+    HOOK.call_once(|| {
+        let earlier = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if AT_WORK.with(Cell::get) {
+                give_back();
+            }
+            // While the screen is ours, the message of a job's panic would be drawn across it.
+            if !TAKEN.load(Ordering::SeqCst) {
+                earlier(info);
+            }
+        }));
+    });
+}
+
+fn no_terminal(error: io::Error) -> Error {
+    Error::io("the terminal can't be drawn on", error)
+}

@@ -1,0 +1,310 @@
+//! What keys do, told as scripts.
+
+use super::shop::{NOW, SLOTS, Shop, hostile};
+use super::stage::Stage;
+use crate::tui::model::screens::{Screen, Tab};
+use crate::tui::msg::{Effect, Msg, News, Slot};
+use crate::tui::units::SECOND;
+
+fn shop() -> Stage {
+    Stage::open(Shop::stocked(), (80, 24))
+}
+
+fn group_at_cursor(stage: &Stage) -> String {
+    stage.model.group_under_cursor().map(|group| group.name.to_string()).unwrap_or_default()
+}
+
+#[test]
+fn a_filter_narrows_while_typing_and_enter_keeps_it() {
+    let mut stage = shop();
+    stage.keys("/risk");
+    assert_eq!(stage.model.groups_screen.filtered.rows.len(), 2, "payment-risk by name, account-features by owner");
+    assert_eq!(group_at_cursor(&stage), "payment-risk");
+    stage.keys("<enter>j");
+    assert_eq!(group_at_cursor(&stage), "account-features");
+    stage.keys("<esc>");
+    assert_eq!((stage.model.groups_screen.filtered.rows.len(), group_at_cursor(&stage).as_str()), (8, "account-features"));
+}
+
+#[test]
+fn tags_and_owners_filter_groups() {
+    let mut stage = shop();
+    stage.keys("/tag:pii=yes");
+    assert_eq!(stage.model.groups_screen.filtered.rows.len(), 2);
+    stage.keys("<C-u>owner:growth");
+    assert_eq!(group_at_cursor(&stage), "customer-features");
+    stage.keys("<C-u>refreshed");
+    assert_eq!(group_at_cursor(&stage), "customer-features", "descriptions are searched");
+}
+
+#[test]
+fn escape_goes_back_one_layer_at_a_time_and_never_quits() {
+    let mut stage = shop();
+    stage.keys("/cust<enter><enter>");
+    assert_eq!((stage.model.screen, stage.model.group_screen.name.as_str()), (Screen::Group, "customer-features"));
+    stage.keys("]/loy<enter>?x");
+    assert!(stage.model.help.is_some());
+    stage.keys("<esc>");
+    assert!(stage.model.help.is_some(), "the first Esc clears the search in the help");
+    stage.keys("<esc>");
+    assert!(stage.model.help.is_none());
+    stage.keys("<esc>");
+    assert!(stage.model.group_screen.schema.line.is_empty());
+    stage.keys("<esc>");
+    assert_eq!(stage.model.screen, Screen::Groups);
+    stage.keys("<esc><esc><esc>");
+    assert!(!stage.model.quit);
+    assert!(stage.model.groups_screen.filtered.line.is_empty());
+}
+
+#[test]
+fn q_closes_a_screen_and_quits_on_the_first() {
+    let mut stage = shop();
+    stage.keys("<enter>q");
+    assert_eq!(stage.model.screen, Screen::Groups);
+    stage.keys("q");
+    assert!(stage.model.quit);
+    let mut stage = shop();
+    stage.keys("/q");
+    assert!(!stage.model.quit, "typed text is never a command");
+    stage.keys("<C-q>");
+    assert!(stage.model.quit);
+}
+
+#[test]
+fn interrupting_clears_then_leaves_then_quits() {
+    let mut stage = shop();
+    stage.keys("<enter>]/x<C-c><C-c><C-c>");
+    assert_eq!(stage.model.screen, Screen::Groups);
+    stage.keys("<C-c>");
+    assert!(stage.model.quit);
+}
+
+#[test]
+fn a_refresh_keeps_cursor_filter_and_data() {
+    let mut stage = shop();
+    stage.keys("jjj");
+    let before = group_at_cursor(&stage);
+    stage.hold = true;
+    stage.keys("r");
+    assert_eq!(stage.model.groups.value().map(Vec::len), Some(8), "old data stays while new data is on its way");
+    stage.shop.groups.remove(0);
+    stage.release();
+    assert_eq!(group_at_cursor(&stage), before, "the cursor is on its group, not on its row");
+}
+
+#[test]
+fn coming_to_the_front_refreshes() {
+    let mut stage = shop();
+    stage.shop.groups.truncate(3);
+    stage.send(Msg::FocusGained);
+    assert_eq!(stage.model.groups.value().map(Vec::len), Some(3));
+}
+
+#[test]
+fn an_answer_that_comes_too_late_is_dropped() {
+    let mut stage = shop();
+    for slot in SLOTS {
+        stage.send(Msg::News(slot, 0, News::Groups(Ok(Vec::new()))));
+    }
+    assert_eq!(stage.model.groups.value().map(Vec::len), Some(8));
+    stage.keys("2");
+    stage.send(Msg::News(Slot::Record, 99, News::Groups(Ok(Vec::new()))));
+    assert_eq!(stage.model.groups.value().map(Vec::len), Some(8));
+}
+
+#[test]
+fn numbers_switch_screens_and_back_returns() {
+    let mut stage = shop();
+    stage.keys("2");
+    assert_eq!(stage.model.screen, Screen::Features);
+    stage.keys("/loyalty_sc<enter><enter>");
+    assert_eq!((stage.model.screen, stage.model.group_screen.tab), (Screen::Group, Tab::Schema));
+    let group = stage.model.open_group().unwrap().clone();
+    let at = stage.model.group_screen.schema.selected().unwrap();
+    assert_eq!(group.schema.features()[at].name.as_str(), "loyalty_score", "opened at the feature");
+    stage.keys("<esc>");
+    assert_eq!(stage.model.screen, Screen::Features);
+    stage.keys("1");
+    assert_eq!(stage.model.screen, Screen::Groups);
+}
+
+#[test]
+fn a_record_is_looked_up_and_walked_through() {
+    let mut stage = shop();
+    stage.keys("/cust<enter>3C0042<enter>");
+    let record = |stage: &Stage| (stage.model.group_screen.record.version, stage.model.group_screen.record.typing);
+    assert_eq!(record(&stage), (11, false));
+    stage.keys("<left>h");
+    assert_eq!(record(&stage), (9, false));
+    stage.keys("<home><left>");
+    assert_eq!(record(&stage), (0, false));
+    stage.keys("r");
+    assert_eq!(record(&stage).0, 0, "a refresh stays at the version");
+    stage.keys("<end>l");
+    assert_eq!(record(&stage).0, 11);
+    stage.keys("/");
+    assert!(record(&stage).1);
+}
+
+#[test]
+fn identifiers_are_offered_chosen_and_remembered() {
+    let mut stage = shop();
+    stage.keys("j3C00<down><down><enter>");
+    assert_eq!(stage.model.group_screen.record.line.text(), "C0002");
+    stage.keys("/<C-u>C01<tab>");
+    assert_eq!(stage.model.group_screen.record.line.text(), "C0100");
+    stage.keys("<C-u>C0");
+    assert_eq!(crate::tui::update::offers(&stage.model)[0], "C0002", "what was looked up comes first");
+}
+
+#[test]
+fn leaving_the_look_up_without_a_record_leaves_the_tab() {
+    let mut stage = shop();
+    stage.keys("3abc<esc>");
+    assert!(stage.model.group_screen.record.line.is_empty());
+    stage.keys("<esc>");
+    assert_eq!((stage.model.screen, stage.model.group_screen.tab), (Screen::Group, Tab::Overview));
+}
+
+#[test]
+fn tabs_go_around() {
+    let mut stage = shop();
+    stage.keys("<enter>]");
+    assert_eq!(stage.model.group_screen.tab, Tab::Schema);
+    stage.keys("[[");
+    assert_eq!(stage.model.group_screen.tab, Tab::Use);
+    stage.keys("<tab><right>");
+    assert_eq!(stage.model.group_screen.tab, Tab::Schema);
+}
+
+#[test]
+fn copying_says_so_and_copies_what_is_shown() {
+    let mut stage = shop();
+    stage.keys("jy");
+    assert_eq!(stage.done, [Effect::Copy("customer-features".to_owned())]);
+    assert_eq!(stage.model.toasts[0].text, "customer-features sent to the terminal's clipboard");
+    stage.keys("3C0042<enter><left>y");
+    let Some(Effect::Copy(json)) = stage.done.last() else { panic!("nothing copied") };
+    let json: serde_json::Value = serde_json::from_str(json).unwrap();
+    assert_eq!(json["record_identifier"], "C0042");
+    assert_eq!(json["features"]["avg_order_value"], 55.0);
+    assert_eq!(json["features"]["return_rate"], serde_json::Value::Null);
+    stage.keys("]y");
+    assert_eq!(stage.done.last(), Some(&Effect::Copy("larder get customer-features C0042 --json".to_owned())));
+}
+
+#[test]
+fn a_message_leaves_by_itself_and_then_nothing_wakes_the_process() {
+    let mut stage = shop();
+    assert_eq!(stage.model.next_wake(), None, "idle");
+    stage.keys("y");
+    assert_eq!(stage.model.next_wake(), Some(NOW + 3 * SECOND));
+    stage.model.now += 3 * SECOND;
+    stage.send(Msg::Wake);
+    assert!(stage.model.toasts.is_empty());
+    assert_eq!(stage.model.next_wake(), None);
+}
+
+#[test]
+fn waiting_shows_only_after_a_while() {
+    let mut stage = Stage::opening(Shop::stocked(), (80, 24));
+    assert!(!stage.text().contains("reading the catalog"));
+    let wake = stage.model.next_wake().unwrap();
+    assert_eq!(wake, NOW + SECOND * 12 / 100);
+    stage.model.now = wake;
+    assert!(stage.text().contains("reading the catalog"));
+    stage.release();
+    assert_eq!(stage.model.next_wake(), None);
+}
+
+#[test]
+fn an_empty_store_is_filled_with_one_key() {
+    let mut stage = Stage::open(Shop::empty(), (80, 24));
+    assert!(stage.text().contains("Nothing on the shelf yet."));
+    stage.keys("d");
+    assert_eq!(stage.model.groups.value().map(Vec::len), Some(8));
+    assert!(stage.text().contains("customer-features"));
+}
+
+#[test]
+fn a_read_only_store_is_not_filled() {
+    let mut stage = Stage::open(Shop::empty(), (80, 24));
+    stage.model.read_only = true;
+    stage.keys("d");
+    assert!(stage.shop.groups.is_empty());
+    assert!(stage.text().contains("read-only"));
+}
+
+#[test]
+fn sorting_goes_through_the_columns_and_back() {
+    let mut stage = shop();
+    let first = |stage: &Stage| {
+        let place = stage.model.groups_screen.filtered.rows[0];
+        stage.model.groups.value().unwrap()[place].name.to_string()
+    };
+    stage.keys("s");
+    assert_eq!(first(&stage), "customer-features", "most features");
+    stage.keys("s");
+    assert_eq!(first(&stage), "customer-features", "most records");
+    stage.keys("S");
+    assert_eq!(first(&stage), "order-features-failed", "fewest records");
+    stage.keys("sss");
+    assert_eq!(first(&stage), "account-features", "by name again");
+}
+
+#[test]
+fn pasted_text_goes_into_the_input_and_nowhere_else() {
+    let mut stage = shop();
+    stage.send(Msg::Paste("q\nq".to_owned()));
+    assert!(!stage.model.quit);
+    stage.keys("3");
+    stage.send(Msg::Paste("C0042\n".to_owned()));
+    assert_eq!(stage.model.group_screen.record.line.text(), "C0042");
+}
+
+#[test]
+fn a_group_that_disappears_while_it_is_open_is_said_to_be_gone() {
+    let mut stage = shop();
+    stage.keys("<enter>");
+    stage.shop.groups.remove(0);
+    stage.keys("r");
+    assert!(stage.text().contains("account-features is no longer in the store"));
+    stage.keys("]]]]]jkGg<enter>y/x<esc><esc>");
+    assert!(!stage.model.quit);
+}
+
+#[test]
+fn hostile_text_never_reaches_the_screen_or_the_clipboard() {
+    for size in [(40, 10), (80, 24), (200, 60)] {
+        let mut stage = Stage::open(hostile(), size);
+        for script in ["", "j", "y", "<enter>", "]", "y", "]C1<enter>", "]", "y", "?", "<esc>", "1", "2"] {
+            stage.keys(script);
+            let shown = stage.symbols();
+            assert!(!shown.chars().any(crate::tui::clean::is_hostile), "after {script:?} at {size:?}: {shown:?}");
+        }
+        for effect in &stage.done {
+            let Effect::Copy(text) = effect else { continue };
+            assert!(!text.chars().any(|c| c != '\n' && crate::tui::clean::is_hostile(c)), "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn any_size_and_any_keys_draw_something() {
+    let script = "jjG/loy<enter><enter>]]C0042<enter><left><left>]?pag<down><esc><esc>2/x<enter>1<esc>3";
+    for width in [1, 2, 5, 20, 39, 40, 41, 60, 79, 119, 120, 121, 199, 300] {
+        for height in [1, 2, 5, 9, 10, 11, 13, 14, 24, 29, 30, 31, 61] {
+            let mut stage = Stage::open(Shop::stocked(), (width, height));
+            stage.keys(script);
+            assert!(!stage.text().is_empty());
+        }
+    }
+}
+
+#[test]
+fn the_cursor_of_the_terminal_stands_in_the_input() {
+    let mut stage = shop();
+    stage.keys("/客户a<left>");
+    assert_eq!(stage.cursor(), (3 + 4, 1));
+}

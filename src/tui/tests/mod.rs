@@ -1,0 +1,8 @@
+//! Tests of the whole face on a fixed store: keys go in, screens come out.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod keys;
+mod layers;
+mod screens;
+mod shop;
+mod stage;

@@ -1,0 +1,177 @@
+//! What every screen looks like, at four sizes and in every state.
+
+use super::shop::{Shop, hostile};
+use super::stage::Stage;
+use crate::tui::model::data::DemoProgress;
+use crate::tui::msg::{Msg, News, Slot};
+use crate::tui::units::SECOND;
+
+const SIZES: [(u16, u16); 4] = [(40, 10), (80, 24), (120, 30), (200, 60)];
+
+fn with_settings(check: impl FnOnce()) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/snapshots"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(check);
+}
+
+fn check(name: &str, screen: &str) {
+    with_settings(|| insta::assert_snapshot!(format!("tui_{name}"), screen));
+}
+
+/// One screen at every size.
+fn at_every_size(name: &str, script: &str) {
+    for (width, height) in SIZES {
+        let mut stage = Stage::open(Shop::stocked(), (width, height));
+        stage.keys(script);
+        check(&format!("{name}_{width}x{height}"), &stage.text());
+    }
+}
+
+#[test]
+fn groups() {
+    at_every_size("groups", "j");
+}
+
+#[test]
+fn groups_filtered() {
+    at_every_size("groups_filtered", "/ris");
+}
+
+#[test]
+fn features() {
+    at_every_size("features", "2/loy<enter>");
+}
+
+#[test]
+fn overview() {
+    at_every_size("overview", "j<enter>");
+}
+
+#[test]
+fn schema() {
+    at_every_size("schema", "j<enter>]jjj");
+}
+
+#[test]
+fn identifier_being_typed() {
+    at_every_size("identifier", "j3C004<down>");
+}
+
+#[test]
+fn record_now() {
+    at_every_size("record_now", "j3C0042<enter>");
+}
+
+#[test]
+fn record_then() {
+    at_every_size("record_then", "j3C0042<enter><left><left><left>jj");
+}
+
+#[test]
+fn snippets() {
+    at_every_size("use", "j3C0042<enter>]j");
+}
+
+#[test]
+fn help() {
+    at_every_size("help", "?");
+}
+
+#[test]
+fn help_searched() {
+    let mut stage = Stage::open(Shop::stocked(), (80, 24));
+    check("help_searched_80x24", &stage.keys("j3C0042<enter>?version").text());
+}
+
+#[test]
+fn first_run() {
+    for (width, height) in SIZES {
+        let mut stage = Stage::open(Shop::empty(), (width, height));
+        check(&format!("first_run_{width}x{height}"), &stage.text());
+    }
+}
+
+#[test]
+fn filling_the_demo() {
+    let mut stage = Stage::open(Shop::empty(), (80, 24));
+    stage.hold = true;
+    stage.keys("d");
+    let progress = DemoProgress { what: "payment-risk".to_owned(), done: 84_000, total: 200_000 };
+    stage.send(Msg::News(Slot::Demo, 1, News::DemoProgress(progress)));
+    stage.model.now += 2 * SECOND;
+    check("demo_80x24", &stage.text());
+}
+
+#[test]
+fn failed() {
+    for (width, height) in [(40, 10), (80, 24)] {
+        let mut stage = Stage::open(Shop::broken(), (width, height));
+        check(&format!("failed_{width}x{height}"), &stage.text());
+    }
+}
+
+#[test]
+fn failed_to_refresh() {
+    let mut stage = Stage::open(Shop::stocked(), (80, 24));
+    stage.shop.broken = Shop::broken().broken;
+    check("stale_80x24", &stage.keys("r").text());
+}
+
+#[test]
+fn loading() {
+    let mut stage = Stage::opening(Shop::stocked(), (80, 24));
+    stage.model.now += 2 * SECOND;
+    check("loading_80x24", &stage.text());
+}
+
+#[test]
+fn nothing_matches() {
+    let mut stage = Stage::open(Shop::stocked(), (80, 24));
+    check("nothing_80x24", &stage.keys("/usr_agee").text());
+}
+
+#[test]
+fn records_that_are_gone() {
+    for (name, identifier) in [("deleted", "C0007"), ("expired", "C0009"), ("missing", "x-1"), ("single", "C0001")] {
+        let mut stage = Stage::open(Shop::stocked(), (80, 24));
+        check(&format!("record_{name}_80x24"), &stage.keys(&format!("j3{identifier}<enter>")).text());
+    }
+}
+
+#[test]
+fn wide_characters_and_hostile_names() {
+    for (width, height) in [(80, 24), (200, 60)] {
+        let mut stage = Stage::open(hostile(), (width, height));
+        check(&format!("hostile_{width}x{height}"), &stage.text());
+    }
+    let mut stage = Stage::open(hostile(), (80, 24));
+    check("hostile_schema_80x24", &stage.keys("k<enter>]G").text());
+}
+
+#[test]
+fn too_small() {
+    let mut stage = Stage::open(Shop::stocked(), (38, 9));
+    check("too_small_38x9", &stage.text());
+}
+
+#[test]
+fn styles() {
+    let mut stage = Stage::open(Shop::stocked(), (120, 30));
+    check("groups_styles_120x30", &stage.keys("/ris").styles());
+    let mut stage = Stage::open(Shop::stocked(), (80, 24));
+    check("record_styles_80x24", &stage.keys("j3C0042<enter><left>").styles());
+}
+
+#[test]
+fn without_colour_the_weights_stay() {
+    let mut stage = Stage::open(Shop::stocked(), (80, 24));
+    stage.look.no_color = true;
+    let styles = stage.keys("/ris").styles();
+    assert!(styles.contains("reversed") && styles.contains("underlined"), "{styles}");
+    for color in ["cyan", "green", "red", "yellow"] {
+        assert!(!styles.contains(color), "{color} in\n{styles}");
+    }
+    check("no_color_styles_80x24", &styles);
+}

@@ -1,0 +1,80 @@
+//! One group: its tabs, its schema list, its snippets.
+
+use super::record;
+use crate::tui::model::Model;
+use crate::tui::model::list::Move;
+use crate::tui::model::screens::{GroupScreen, Screen, Tab};
+use crate::tui::msg::{Effect, Slot};
+use crate::tui::snippets;
+
+/// Opens a group at a tab, with the cursor of the schema on a feature if one is named.
+pub(super) fn open(model: &mut Model, name: &str, tab: Tab, feature: Option<String>) -> Vec<Effect> {
+    super::go_to(model, Screen::Group);
+    if model.group_screen.name != name {
+        model.group_screen = GroupScreen { name: name.to_owned(), ..GroupScreen::default() };
+        model.forget(Slot::Record);
+        model.forget(Slot::Identifiers);
+    }
+    if let Some(feature) = feature {
+        model.group_screen.schema = Default::default();
+        model.group_screen.schema.aim(feature);
+    }
+    show_schema(model, false);
+    show_tab(model, tab)
+}
+
+/// Shows a tab. The look-up starts with its input open, since there is nothing else to do on it.
+pub(super) fn show_tab(model: &mut Model, tab: Tab) -> Vec<Effect> {
+    model.group_screen.tab = tab;
+    match tab {
+        Tab::Online => record::enter(model),
+        _ => Vec::new(),
+    }
+}
+
+/// Filters the schema again.
+pub(super) fn show_schema(model: &mut Model, to_best: bool) {
+    let Some(group) = model.open_group().cloned() else { return };
+    let schema = &mut model.group_screen.schema;
+    let rows = schema.query().rank((0..group.schema.len()).map(|place| super::features::haystack(&group, place)));
+    let names = |row: usize| group.schema.features().get(row).map(|feature| feature.name.to_string()).unwrap_or_default();
+    match to_best {
+        true => schema.show_best(rows, names),
+        false => schema.show(rows, names),
+    }
+}
+
+pub(super) fn go(model: &mut Model, to: Move) {
+    let Some(group) = model.open_group().cloned() else { return };
+    let screen = &mut model.group_screen;
+    match screen.tab {
+        Tab::Overview => screen.overview.go(to, OVERVIEW_LINES),
+        Tab::Schema => {
+            screen.schema.go(to, |row| group.schema.features().get(row).map(|feature| feature.name.to_string()).unwrap_or_default())
+        }
+        Tab::Online => screen.record.rows.go(to, group.schema.len()),
+        Tab::Use => screen.snippets.go(to, snippets::TITLES.len()),
+    }
+}
+
+/// Lines the overview may have at most; the view stops at the last one there is.
+const OVERVIEW_LINES: usize = 4096;
+
+/// Text to copy and what to call it.
+pub(super) fn copied(model: &Model) -> Option<(String, String)> {
+    let group = model.open_group()?;
+    let screen = &model.group_screen;
+    match screen.tab {
+        Tab::Overview | Tab::Online => Some((group.name.to_string(), group.name.to_string())),
+        Tab::Schema => {
+            let feature = group.schema.features().get(screen.schema.selected()?)?;
+            let name = format!("{}.{}", group.name, feature.name);
+            Some((name.clone(), name))
+        }
+        Tab::Use => {
+            let all = snippets::of(group, record::shown_identifier(model).as_deref());
+            let chosen = all.into_iter().nth(screen.snippets.at)?;
+            Some((chosen.text, chosen.title.to_owned()))
+        }
+    }
+}

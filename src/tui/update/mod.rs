@@ -1,0 +1,336 @@
+//! What each message does to the model. Pure: the same model and message always give the same model and effects.
+
+mod features;
+mod group;
+mod groups;
+mod help;
+mod news;
+mod record;
+
+pub(crate) use help::{HelpRow, rows as help_rows};
+pub(crate) use record::{offers, shown_identifier};
+
+use crate::tui::clean::clean_lines;
+use crate::tui::keymap::{self, Action, Focus};
+use crate::tui::model::Model;
+use crate::tui::model::key::{Code, Key};
+use crate::tui::model::line::{Edit, Line};
+use crate::tui::model::list::Move;
+use crate::tui::model::remote::Remote;
+use crate::tui::model::screens::{Screen, Tab, Toast};
+use crate::tui::msg::{Effect, Msg, Request, Slot};
+use crate::tui::units::{Micros, SECOND};
+
+/// How long a message stays.
+const TOAST: Micros = 3 * SECOND;
+/// Most messages at once.
+const MOST_TOASTS: usize = 3;
+/// Most text a terminal is asked to take into its clipboard; several refuse more.
+const MOST_COPIED: usize = 74_994;
+
+/// The first questions, asked when the browser opens.
+pub(crate) fn start(model: &mut Model) -> Vec<Effect> {
+    refresh(model)
+}
+
+/// Takes a message in and returns what is to be done.
+pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    let now = model.now;
+    model.toasts.retain(|toast| toast.until.is_none_or(|until| until > now));
+    match msg {
+        Msg::Key(key) => {
+            model.toasts.retain(|toast| !toast.is_error);
+            press(model, key)
+        }
+        Msg::Paste(text) => paste(model, &text),
+        Msg::Resize(columns, rows) => {
+            model.size = (columns, rows);
+            Vec::new()
+        }
+        Msg::FocusGained => refresh(model),
+        Msg::Wake => Vec::new(),
+        Msg::News(slot, generation, news) if model.awaits(slot, generation) => news::take(model, news),
+        Msg::News(..) => Vec::new(),
+    }
+}
+
+fn press(model: &mut Model, key: Key) -> Vec<Effect> {
+    let focus = model.focus();
+    if let Some(action) = keymap::resolve(focus, key) {
+        return act(model, focus, action);
+    }
+    match key.typed() {
+        Some(character) if focus.is_typing() => edit(model, focus, Edit::Insert(character)),
+        // Shift with space or enter still means the key.
+        _ if key.code == Code::Escape => act(model, focus, Action::Back),
+        _ => Vec::new(),
+    }
+}
+
+fn act(model: &mut Model, focus: Focus, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Quit => {
+            model.quit = true;
+            Vec::new()
+        }
+        Action::Suspend => vec![Effect::Suspend],
+        Action::Redraw => vec![Effect::Redraw],
+        Action::Help => help::toggle(model),
+        Action::Back => back(model),
+        Action::Close => close(model),
+        Action::Cancel => cancel(model, focus),
+        Action::Refresh => refresh(model),
+        Action::Copy => copy(model, focus),
+        Action::ScreenGroups => go_to(model, Screen::Groups),
+        Action::ScreenFeatures => go_to(model, Screen::Features),
+        Action::ScreenOnline => go_online(model),
+        Action::FillDemo => fill_demo(model),
+        Action::Open => open(model),
+        Action::Sort | Action::SortReverse => {
+            sort(model, action == Action::SortReverse);
+            Vec::new()
+        }
+        Action::NextTab => group::show_tab(model, model.group_screen.tab.step(1)),
+        Action::PreviousTab => group::show_tab(model, model.group_screen.tab.step(-1)),
+        Action::Older => record::step(model, |at, _| at.saturating_sub(1)),
+        Action::Newer => record::step(model, |at, last| (at + 1).min(last)),
+        Action::Oldest => record::step(model, |_, _| 0),
+        Action::Newest => record::step(model, |_, last| last),
+        Action::EditIdentifier => record::edit_identifier(model),
+        Action::LookUp => record::look_up_typed(model),
+        Action::Complete => record::complete(model),
+        Action::Filter => set_typing(model, true),
+        Action::Accept => set_typing(model, false),
+        Action::Leave => leave(model, focus),
+        Action::MoveDown => step(model, focus, Move::Down),
+        Action::MoveUp => step(model, focus, Move::Up),
+        Action::PageDown => step(model, focus, Move::PageDown),
+        Action::PageUp => step(model, focus, Move::PageUp),
+        Action::HalfDown => step(model, focus, Move::HalfDown),
+        Action::HalfUp => step(model, focus, Move::HalfUp),
+        Action::First => step(model, focus, Move::First),
+        Action::Last => step(model, focus, Move::Last),
+        Action::DeleteBack => edit(model, focus, Edit::Backspace),
+        Action::DeleteForward => edit(model, focus, Edit::Delete),
+        Action::DeleteWord => edit(model, focus, Edit::DeleteWord),
+        Action::DeleteToStart => edit(model, focus, Edit::DeleteToStart),
+        Action::CaretLeft => edit(model, focus, Edit::Left),
+        Action::CaretRight => edit(model, focus, Edit::Right),
+        Action::CaretStart => edit(model, focus, Edit::Start),
+        Action::CaretEnd => edit(model, focus, Edit::End),
+    }
+}
+
+/// Reads everything again; what is on the screen stays until the answer is here.
+fn refresh(model: &mut Model) -> Vec<Effect> {
+    let now = model.now;
+    model.groups.ask(now);
+    let mut effects = vec![model.ask(Slot::Groups, Request::Groups)];
+    effects.extend(record::again(model));
+    effects
+}
+
+fn go_to(model: &mut Model, screen: Screen) -> Vec<Effect> {
+    if model.screen != screen {
+        model.back.retain(|earlier| *earlier != screen);
+        model.back.push(model.screen);
+        model.screen = screen;
+    }
+    Vec::new()
+}
+
+fn go_online(model: &mut Model) -> Vec<Effect> {
+    let name = match model.screen {
+        Screen::Groups => model.group_under_cursor().map(|group| group.name.as_str().to_owned()),
+        Screen::Features => model.feature_under_cursor().map(|(group, _)| group.name.as_str().to_owned()),
+        Screen::Group => Some(model.group_screen.name.clone()),
+    };
+    match name {
+        Some(name) => group::open(model, &name, Tab::Online, None),
+        None => Vec::new(),
+    }
+}
+
+fn open(model: &mut Model) -> Vec<Effect> {
+    match model.screen {
+        Screen::Groups => groups::open(model),
+        Screen::Features => features::open(model),
+        Screen::Group => Vec::new(),
+    }
+}
+
+fn sort(model: &mut Model, reverse: bool) {
+    match model.screen {
+        Screen::Groups => groups::sort(model, reverse),
+        Screen::Features => features::sort(model, reverse),
+        Screen::Group => {}
+    }
+}
+
+/// One layer back: a filter that narrows the list, then the screen before.
+fn back(model: &mut Model) -> Vec<Effect> {
+    if let Some(filtered) = filter_of(model)
+        && !filtered.line.is_empty()
+    {
+        filtered.line = Line::default();
+        show_again(model, false);
+        return Vec::new();
+    }
+    if let Some(screen) = model.back.pop() {
+        model.screen = screen;
+    }
+    Vec::new()
+}
+
+fn close(model: &mut Model) -> Vec<Effect> {
+    match model.back.pop() {
+        Some(screen) => model.screen = screen,
+        None if model.demo.waiting_since().is_some() => tell(model, "the demo is being made; C-q quits all the same".to_owned()),
+        None => model.quit = true,
+    }
+    Vec::new()
+}
+
+fn cancel(model: &mut Model, focus: Focus) -> Vec<Effect> {
+    match focus {
+        Focus::Help => help::toggle(model),
+        Focus::FilterInput | Focus::IdentifierInput => leave(model, focus),
+        _ if model.back.is_empty() => close(model),
+        _ => back(model),
+    }
+}
+
+/// Clears the input that is being typed into, or leaves it if it is clear.
+fn leave(model: &mut Model, focus: Focus) -> Vec<Effect> {
+    match focus {
+        Focus::Help => help::leave(model),
+        Focus::IdentifierInput => record::leave(model),
+        _ => {
+            let Some(filtered) = filter_of(model) else { return Vec::new() };
+            if filtered.line.is_empty() {
+                filtered.typing = false;
+            } else {
+                filtered.line = Line::default();
+                show_again(model, false);
+            }
+            Vec::new()
+        }
+    }
+}
+
+fn set_typing(model: &mut Model, typing: bool) -> Vec<Effect> {
+    if let Some(filtered) = filter_of(model) {
+        filtered.typing = typing;
+    }
+    Vec::new()
+}
+
+/// The filter of the list that is shown.
+fn filter_of(model: &mut Model) -> Option<&mut crate::tui::model::filtered::Filtered> {
+    match (model.screen, model.group_screen.tab) {
+        (Screen::Groups, _) => Some(&mut model.groups_screen.filtered),
+        (Screen::Features, _) => Some(&mut model.features_screen.filtered),
+        (Screen::Group, Tab::Schema) => Some(&mut model.group_screen.schema),
+        (Screen::Group, _) => None,
+    }
+}
+
+/// Applies the filter of the list that is shown; typing goes to the best match, anything else stays on its row.
+fn show_again(model: &mut Model, to_best: bool) {
+    match model.screen {
+        Screen::Groups => groups::show(model, to_best),
+        Screen::Features => features::show(model, to_best),
+        Screen::Group => group::show_schema(model, to_best),
+    }
+}
+
+fn edit(model: &mut Model, focus: Focus, edit: Edit) -> Vec<Effect> {
+    match focus {
+        Focus::Help => help::edit(model, edit),
+        Focus::IdentifierInput => record::edit(model, edit),
+        _ => {
+            if filter_of(model).is_some_and(|filtered| filtered.edit(edit)) {
+                show_again(model, true);
+            }
+            Vec::new()
+        }
+    }
+}
+
+fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
+    match model.focus() {
+        Focus::Help => help::paste(model, text),
+        Focus::IdentifierInput => record::paste(model, text),
+        Focus::FilterInput => {
+            if let Some(filtered) = filter_of(model) {
+                filtered.line.paste(text);
+                show_again(model, true);
+            }
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn step(model: &mut Model, focus: Focus, to: Move) -> Vec<Effect> {
+    match focus {
+        Focus::Help => help::go(model, to),
+        Focus::IdentifierInput => record::choose(model, to),
+        _ => match (model.screen, model.group_screen.tab) {
+            (Screen::Groups, _) => groups::go(model, to),
+            (Screen::Features, _) => features::go(model, to),
+            (Screen::Group, _) => group::go(model, to),
+        },
+    }
+    Vec::new()
+}
+
+fn copy(model: &mut Model, focus: Focus) -> Vec<Effect> {
+    let copied = match focus {
+        Focus::Groups => model.group_under_cursor().map(|group| (group.name.to_string(), group.name.to_string())),
+        Focus::Features => model.feature_under_cursor().and_then(|(group, feature)| {
+            let name = format!("{}.{}", group.name, group.schema.features().get(feature)?.name);
+            Some((name.clone(), name))
+        }),
+        Focus::Overview | Focus::Schema | Focus::Use => group::copied(model),
+        Focus::Record => record::copied(model),
+        _ => None,
+    };
+    let Some((text, what)) = copied else { return Vec::new() };
+    if text.len() > MOST_COPIED {
+        complain(model, format!("too much to copy: {} bytes; terminals take {MOST_COPIED}", text.len()));
+        return Vec::new();
+    }
+    tell(model, format!("{what} sent to the terminal's clipboard"));
+    vec![Effect::Copy(clean_lines(&text))]
+}
+
+fn fill_demo(model: &mut Model) -> Vec<Effect> {
+    if model.demo.waiting_since().is_some() {
+        return Vec::new();
+    }
+    if model.read_only {
+        complain(model, "the store is open read-only; start without --read-only to fill it".to_owned());
+        return Vec::new();
+    }
+    model.demo = Remote::Loading(model.now);
+    vec![model.ask(Slot::Demo, Request::FillDemo)]
+}
+
+/// Shows a message that leaves by itself.
+fn tell(model: &mut Model, text: String) {
+    let until = Some(model.now + TOAST);
+    add_toast(model, Toast { text, is_error: false, until });
+}
+
+/// Shows what went wrong until a key is pressed.
+fn complain(model: &mut Model, text: String) {
+    add_toast(model, Toast { text, is_error: true, until: None });
+}
+
+fn add_toast(model: &mut Model, toast: Toast) {
+    model.toasts.retain(|earlier| earlier.text != toast.text);
+    model.toasts.push(toast);
+    let surplus = model.toasts.len().saturating_sub(MOST_TOASTS);
+    model.toasts.drain(..surplus);
+}

@@ -1,0 +1,83 @@
+//! What jobs bring back. Whether an answer is still wanted was decided before.
+
+use super::{features, group, groups, record, refresh};
+use crate::tui::model::Model;
+use crate::tui::model::remote::{ErrorText, Remote};
+use crate::tui::msg::{Effect, News, Request, Slot};
+
+pub(super) fn take(model: &mut Model, news: News) -> Vec<Effect> {
+    match news {
+        News::Groups(answer) => take_groups(model, answer),
+        News::Summary(name, answer) => {
+            model.summaries.entry(name).or_default().answer(answer);
+            groups::show(model, false);
+            Vec::new()
+        }
+        News::Identifiers(answer) => {
+            model.group_screen.record.offers.answer(answer);
+            let count = record::offers(model).len();
+            let chosen = &mut model.group_screen.record.chosen;
+            *chosen = chosen.filter(|at| *at < count);
+            Vec::new()
+        }
+        News::Record(answer) => {
+            let was_now =
+                model.group_screen.record.found.value().is_none_or(|old| model.group_screen.record.version + 1 >= old.versions.len());
+            let seen = model
+                .group_screen
+                .record
+                .found
+                .value()
+                .and_then(|old| old.versions.get(model.group_screen.record.version))
+                .map(|v| v.event_time);
+            let screen = &mut model.group_screen.record;
+            screen.found.answer(answer);
+            let versions = screen.found.value().map(|found| found.versions.as_slice()).unwrap_or_default();
+            let newest = versions.len().saturating_sub(1);
+            // A refresh keeps the version one looks at; one who looks at now stays at now.
+            screen.version = match seen {
+                Some(time) if !was_now => versions.iter().rposition(|version| version.event_time == time).unwrap_or(newest),
+                _ => newest,
+            };
+            Vec::new()
+        }
+        News::DemoProgress(progress) => {
+            let since = model.demo.waiting_since().unwrap_or(model.now);
+            model.demo = Remote::Stale(progress, since);
+            Vec::new()
+        }
+        News::DemoDone(Ok(())) => {
+            model.demo = Remote::Idle;
+            refresh(model)
+        }
+        News::DemoDone(Err(error)) => {
+            model.demo = Remote::Failed(error, None);
+            refresh(model)
+        }
+    }
+}
+
+fn take_groups(model: &mut Model, answer: Result<Vec<std::sync::Arc<crate::model::FeatureGroup>>, ErrorText>) -> Vec<Effect> {
+    let failure = answer.as_ref().err().map(ErrorText::line);
+    model.groups.answer(answer);
+    if let Some(failure) = failure {
+        // What was here stays on the screen, so the reason has no pane of its own.
+        if model.groups.value().is_some() {
+            super::complain(model, failure);
+        }
+        return Vec::new();
+    }
+    let names: Vec<String> = model.groups.value().into_iter().flatten().map(|group| group.name.to_string()).collect();
+    model.summaries.retain(|name, _| names.contains(name));
+    let now = model.now;
+    for name in &names {
+        model.summaries.entry(name.clone()).or_default().ask(now);
+    }
+    groups::show(model, false);
+    features::gather(model);
+    group::show_schema(model, false);
+    if names.is_empty() {
+        return Vec::new();
+    }
+    vec![model.ask(Slot::Summaries, Request::Summaries(names))]
+}

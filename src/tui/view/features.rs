@@ -1,0 +1,214 @@
+//! Lists of features: all of the store, and the schema of one group.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::{groups, layout, states};
+use crate::model::{FeatureDefinition, FeatureGroup};
+use crate::tui::fit;
+use crate::tui::keymap::Focus;
+use crate::tui::matching::Query;
+use crate::tui::model::Model;
+use crate::tui::theme::{Theme, sign};
+use crate::tui::units::UNKNOWN;
+use crate::tui::widgets::table::{Column, Table};
+use crate::tui::widgets::text::{name, prose, put, span};
+
+const ALL: [Column; 5] = [
+    Column::text("FEATURE", 18, 34, 0),
+    Column::text("GROUP", 14, 26, 1),
+    Column::text("TYPE", 10, 12, 2),
+    Column::text("OWNER", 8, 12, 4),
+    Column::text("DESCRIPTION", 14, 90, 3),
+];
+
+const SCHEMA: [Column; 4] = [
+    Column::text("FEATURE", 16, 34, 0),
+    Column::text("TYPE", 10, 14, 1),
+    Column::text("DESCRIPTION", 16, 90, 2),
+    Column::text("PARAMETERS", 16, 40, 3),
+];
+
+/// All features of all groups.
+pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Rect) {
+    let Some(all_groups) = model.groups.value() else { return };
+    let screen = &model.features_screen;
+    let (list_area, detail_area) = layout::beside(body);
+    let (filter_area, table_area) = layout::below(list_area, 1);
+    groups::filter_line(&screen.filtered, screen.all.len(), "words   type:frac   group:orders   tag:pii", theme, frame, filter_area);
+    if screen.filtered.rows.is_empty() {
+        states::nothing(screen.filtered.line.text(), "feature", theme, frame, table_area);
+        return;
+    }
+    let query = screen.filtered.query();
+    let found = |row: &usize| {
+        let (group, at) = *screen.all.get(*row)?;
+        let group = all_groups.get(group)?;
+        Some((group, group.schema.features().get(at)?))
+    };
+    let shown = || screen.filtered.rows.iter().take(groups::MEASURED).filter_map(found);
+    let mut columns = ALL;
+    columns[0] = columns[0].fitting(shown().map(|(_, feature)| fit::width(feature.name.as_str())).max().unwrap_or(0), table_area.width);
+    columns[1] = columns[1].fitting(shown().map(|(group, _)| fit::width(group.name.as_str())).max().unwrap_or(0), table_area.width);
+    let table = Table {
+        columns: &columns,
+        length: screen.filtered.rows.len(),
+        list: &screen.filtered.list,
+        focused: matches!(model.focus(), Focus::Features | Focus::FilterInput),
+        sorted: query.is_empty().then_some((if screen.by_name { "FEATURE" } else { "GROUP" }, screen.reversed)),
+    };
+    table.draw(frame.buffer_mut(), table_area, theme, |row, widths| {
+        let Some((group, feature)) = screen.filtered.rows.get(row).and_then(found) else { return Vec::new() };
+        widths.iter().map(|(at, width)| cell(ALL[*at].title, *width, group, feature, &query, theme)).collect()
+    });
+    if let (Some(area), Some((group, at))) = (detail_area, model.feature_under_cursor())
+        && let Some(feature) = group.schema.features().get(at)
+    {
+        beside(group, feature, &query, theme, frame, area);
+    }
+}
+
+/// The schema of a group: every feature with what is known of it.
+pub(super) fn schema(model: &Model, group: &FeatureGroup, theme: &Theme, frame: &mut Frame<'_>, body: Rect) {
+    let filtered = &model.group_screen.schema;
+    let (list_area, detail_area) = layout::beside(body);
+    let (filter_area, rest) = layout::below(list_area, 1);
+    groups::filter_line(filtered, group.schema.len(), "words   type:frac   tag:pii", theme, frame, filter_area);
+    if filtered.rows.is_empty() {
+        states::nothing(filtered.line.text(), "feature", theme, frame, rest);
+        return;
+    }
+    let query = filtered.query();
+    let footer_rows = if rest.height >= 14 && detail_area.is_none() { 4 } else { 0 };
+    let (table_area, footer) = layout::below(rest, (rest.height - footer_rows).min(filtered.rows.len() as u16 + 1));
+    let mut columns = SCHEMA;
+    let names = group.schema.features().iter().take(groups::MEASURED).map(|feature| fit::width(feature.name.as_str()));
+    columns[0] = columns[0].fitting(names.max().unwrap_or(0), table_area.width);
+    if group.schema.features().iter().all(|feature| feature.parameters.is_empty()) {
+        // A column without anything in it would only take room.
+        columns[3].least = u16::MAX / 8;
+    }
+    let table = Table {
+        columns: &columns,
+        length: filtered.rows.len(),
+        list: &filtered.list,
+        focused: matches!(model.focus(), Focus::Schema | Focus::FilterInput),
+        sorted: None,
+    };
+    table.draw(frame.buffer_mut(), table_area, theme, |row, widths| {
+        let Some(feature) = filtered.rows.get(row).and_then(|place| group.schema.features().get(*place)) else { return Vec::new() };
+        widths.iter().map(|(at, width)| cell(SCHEMA[*at].title, *width, group, feature, &query, theme)).collect()
+    });
+    if let Some(feature) = filtered.selected().and_then(|place| group.schema.features().get(place)) {
+        match detail_area {
+            Some(area) => beside(group, feature, &query, theme, frame, area),
+            None => below(group, feature, theme, frame, footer),
+        }
+    }
+}
+
+fn cell(title: &str, width: u16, group: &FeatureGroup, feature: &FeatureDefinition, query: &Query, theme: &Theme) -> Line<'static> {
+    let columns = usize::from(width);
+    match title {
+        "FEATURE" => {
+            let text = feature.name.as_str();
+            Line::from(name(text, columns, &query.name_hits(text), theme.text, theme.matched))
+        }
+        "GROUP" => {
+            let text = group.name.as_str();
+            Line::from(name(text, columns, &query.text_hits(text), theme.muted, theme.matched))
+        }
+        "TYPE" => Line::from(Span::styled(fit::cut(&feature.type_text(), columns), theme.muted)),
+        "OWNER" => optional(group.owner.as_deref(), columns, query, theme),
+        "DESCRIPTION" => match role(group, feature) {
+            // What a key is for matters more than what was written about it.
+            Some(role) if feature.description.is_none() => Line::from(Span::styled(role, theme.muted)),
+            _ => optional(feature.description.as_deref(), columns, query, theme),
+        },
+        _ => {
+            let parameters = parameters(feature);
+            optional(Some(parameters.as_str()).filter(|text| !text.is_empty()), columns, query, theme)
+        }
+    }
+}
+
+fn optional(text: Option<&str>, columns: usize, query: &Query, theme: &Theme) -> Line<'static> {
+    match text {
+        Some(text) => Line::from(prose(text, columns, &query.text_hits(text), theme.text, theme.matched)),
+        None => Line::from(Span::styled(UNKNOWN, theme.muted)),
+    }
+}
+
+fn parameters(feature: &FeatureDefinition) -> String {
+    let pairs: Vec<String> = feature.parameters.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    pairs.join("  ")
+}
+
+pub(super) fn role(group: &FeatureGroup, feature: &FeatureDefinition) -> Option<&'static str> {
+    match () {
+        () if group.schema.identifier().name == feature.name => Some("record identifier"),
+        () if group.schema.event_time().name == feature.name => Some("event time"),
+        () => None,
+    }
+}
+
+/// Everything about a feature, for the pane beside the list.
+fn beside(group: &FeatureGroup, feature: &FeatureDefinition, query: &Query, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    for row in 0..area.height {
+        put(frame.buffer_mut(), layout::indent(area, 1), row, &Line::from(Span::styled(sign::RULE, theme.muted)));
+    }
+    let inner = layout::indent(area, 3);
+    let columns = inner.width.saturating_sub(1);
+    let mut facts = super::facts::Facts::new(theme, columns);
+    facts.lines.push(Line::from(span(&fit::cut_middle(feature.name.as_str(), usize::from(columns)), theme.strong)));
+    let kind = format!("{} · {}", group.name, feature.type_text());
+    facts.lines.push(Line::from(span(&kind, theme.muted)));
+    facts.lines.push(Line::default());
+    match &feature.description {
+        Some(description) => facts.paragraph(description, query),
+        None => facts.lines.push(Line::from(Span::styled("no description", theme.muted))),
+    }
+    if let Some(role) = role(group, feature) {
+        facts.fact("role", role);
+    }
+    if !feature.parameters.is_empty() {
+        facts.heading("parameters");
+        for (key, value) in &feature.parameters {
+            facts.fact(&fit::cut(&crate::tui::clean::clean(key), 11), value);
+        }
+    }
+    facts.heading("group");
+    facts.fact("name", group.name.as_str());
+    facts.fact("about", group.description.as_deref().unwrap_or_default());
+    facts.fact("owner", group.owner.as_deref().unwrap_or_default());
+    facts.fact("identifier", group.schema.identifier().name.as_str());
+    let mut lines = facts.lines;
+    let left = usize::from(inner.height).saturating_sub(lines.len() + 1);
+    if left >= 4 {
+        lines.push(Line::default());
+        lines.extend(super::facts::feature_lines(group, query, theme, columns, left));
+    }
+    for (row, line) in lines.iter().enumerate() {
+        put(frame.buffer_mut(), inner, row as u16, line);
+    }
+}
+
+/// The whole description of the feature under the cursor, below the schema.
+fn below(group: &FeatureGroup, feature: &FeatureDefinition, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    if area.height < 3 {
+        return;
+    }
+    let inner = layout::indent(area, 1);
+    let columns = usize::from(inner.width.saturating_sub(2));
+    let mut title = vec![span(feature.name.as_str(), theme.strong), Span::styled(format!("  {}", feature.type_text()), theme.muted)];
+    if let Some(role) = role(group, feature) {
+        title.push(Span::styled(format!("  {role}"), theme.accent));
+    }
+    put(frame.buffer_mut(), inner, 1, &Line::from(title));
+    let parameters = parameters(feature);
+    let text = [feature.description.as_deref().unwrap_or("no description"), parameters.as_str()].join("   ");
+    for (row, part) in fit::wrap(&crate::tui::clean::clean(&text), columns).into_iter().take(2).enumerate() {
+        put(frame.buffer_mut(), inner, row as u16 + 2, &Line::from(Span::styled(part, theme.muted)));
+    }
+}

@@ -1,0 +1,89 @@
+//! Draws the model. Reads it, changes nothing, does no I/O, and makes rows only for what can be seen.
+//!
+//! One file per screen; this one draws what all of them share and seals the frame: no control character leaves it, and under
+//! `NO_COLOR` no colour does.
+
+mod facts;
+mod features;
+mod frame;
+mod group;
+mod groups;
+mod help;
+pub(crate) mod layout;
+mod record;
+mod states;
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::style::Color;
+use ratatui::text::{Line, Span};
+
+use crate::tui::clean::is_hostile;
+use crate::tui::model::Model;
+use crate::tui::model::screens::Screen;
+use crate::tui::theme::Theme;
+
+/// How the screen is drawn, apart from what is on it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Look {
+    /// Colours and weights.
+    pub(crate) theme: Theme,
+    /// Colours are left out.
+    pub(crate) no_color: bool,
+}
+
+/// Draws a whole frame.
+pub(crate) fn draw(model: &Model, look: &Look, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let (width, height) = layout::LEAST;
+    if area.width < width || area.height < height {
+        let text = format!("terminal too small ({}×{}), need {width}×{height}", area.width, area.height);
+        let line = Line::from(Span::raw(crate::tui::fit::cut(&text, usize::from(area.width))));
+        crate::tui::widgets::text::put(frame.buffer_mut(), area, 0, &line);
+    } else {
+        draw_screen(model, &look.theme, frame);
+    }
+    seal(frame.buffer_mut(), look.no_color);
+}
+
+fn draw_screen(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
+    let parts = layout::parts(frame.area());
+    frame::header(model, theme, frame, parts.header);
+    if model.groups.value().is_none() {
+        match model.groups.error() {
+            Some(error) => states::failed(error, "the catalog", theme, frame, parts.body),
+            None => states::loading(model, model.groups.waiting_since(), "reading the catalog", theme, frame, parts.body),
+        }
+    } else if model.is_empty_store() {
+        states::first_run(model, theme, frame, parts.body);
+    } else {
+        match model.screen {
+            Screen::Groups => groups::draw(model, theme, frame, parts.body),
+            Screen::Features => features::draw(model, theme, frame, parts.body),
+            Screen::Group => group::draw(model, theme, frame, parts.body),
+        }
+    }
+    frame::hints(model, theme, frame, parts.hints);
+    frame::toasts(model, theme, frame, parts.body);
+    if let Some(help) = &model.help {
+        help::draw(model, help, theme, frame, parts.body);
+    }
+}
+
+/// The last step of every frame. Text is cleaned where it is laid out; this makes sure, for every cell and whatever a widget did.
+/// Colours are taken out here because the terminal library, told about `NO_COLOR`, would send resets that wipe the weights.
+fn seal(buffer: &mut Buffer, no_color: bool) {
+    for cell in &mut buffer.content {
+        if !cell.symbol().is_ascii() || cell.symbol().chars().any(is_hostile) {
+            let symbol: String = cell.symbol().chars().filter(|character| !is_hostile(*character)).collect();
+            if symbol.len() != cell.symbol().len() {
+                cell.set_symbol(if symbol.is_empty() { " " } else { &symbol });
+            }
+        }
+        if no_color {
+            cell.fg = Color::Reset;
+            cell.bg = Color::Reset;
+            cell.underline_color = Color::Reset;
+        }
+    }
+}
