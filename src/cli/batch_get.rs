@@ -1,6 +1,14 @@
 //! `larder batch-get`: the latest records of many identifiers.
 
 use clap::Args;
+use serde::Serialize;
+
+use super::console::Console;
+use super::exit::{Exit, Verdict};
+use super::place::Place;
+use super::read_text;
+use super::record_view::{self, RecordEntry};
+use crate::store::OnlineRecord;
 
 /// Look up the latest records of many identifiers; exit code 4 if none is there
 #[derive(Args, Debug)]
@@ -18,4 +26,44 @@ pub(crate) struct BatchGet {
     /// Read only this feature, repeatable
     #[arg(long = "feature", value_name = "FEATURE", value_delimiter = ',')]
     features: Vec<String>,
+}
+
+/// The document of `batch-get --json`.
+#[derive(Serialize)]
+struct Found<'a> {
+    records: Vec<RecordEntry<'a>>,
+    missing: Vec<&'a str>,
+}
+
+impl BatchGet {
+    pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
+        let mut ids = Vec::with_capacity(self.ids.len());
+        for id in self.ids {
+            match id.as_str() {
+                "-" => ids.extend(
+                    read_text("-")?.lines().map(|line| line.trim_end_matches('\r')).filter(|line| !line.is_empty()).map(str::to_owned),
+                ),
+                _ => ids.push(id),
+            }
+        }
+        let store = place.open().await?;
+        let group = store.group(&self.group).await?;
+        let features = (!self.features.is_empty()).then_some(self.features.as_slice());
+        let answers = store.batch_get(group.name.as_str(), &ids, features).await?;
+        let records: Vec<&OnlineRecord> = answers.iter().flatten().collect();
+        let missing: Vec<&str> = ids.iter().zip(&answers).filter(|(_, answer)| answer.is_none()).map(|(id, _)| id.as_str()).collect();
+        if console.json() {
+            let entries = records.iter().map(|record| record_view::record_entry(group.name.as_str(), record)).collect();
+            console.document(&Found { records: entries, missing: missing.clone() })?;
+        } else {
+            record_view::write_records(console, &records)?;
+        }
+        if !missing.is_empty() && !console.json() || records.is_empty() {
+            let shown = missing.iter().take(10).copied().collect::<Vec<_>>().join(", ");
+            let rest = missing.len().saturating_sub(10);
+            let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+            console.complain(format!("no record in '{}' for {shown}{more}", group.name));
+        }
+        Ok(if records.is_empty() { Exit::CheckSaysNo } else { Exit::Done })
+    }
 }

@@ -118,6 +118,11 @@ impl Console {
         self.json
     }
 
+    /// True where confirmations are unwelcome.
+    pub(crate) fn quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// True where a person watches standard error, and has not asked for quiet.
     pub(crate) fn shows_progress(&self) -> bool {
         self.notes_terminal && !self.quiet

@@ -1,11 +1,15 @@
 //! `larder create`: a group whose schema is read off a file.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
+use super::console::Console;
+use super::exit::{Exit, Verdict};
+use super::group_view;
 use super::pairs::parse_pair;
-use crate::model::Ttl;
+use super::place::Place;
+use super::text::{counted, visible};
+use crate::model::{GroupName, OnlineSettings, Ttl};
+use crate::store::NewGroup;
 
 /// Make a group with the schema of a Parquet, CSV or JSON lines file
 #[derive(Args, Debug)]
@@ -54,4 +58,56 @@ pub(crate) struct Create {
     /// Leave a column out, repeatable
     #[arg(long, value_name = "COL")]
     drop: Vec<String>,
+}
+
+impl Create {
+    pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
+        let name = GroupName::parse(&self.name)?;
+        let store = place.open_or_make().await?;
+        let inferred = store.infer_schema(std::slice::from_ref(&self.from), &self.id, &self.event_time, &self.drop).await?;
+        let group = store
+            .create_group(NewGroup {
+                online: (!self.offline_only && !self.external).then_some(OnlineSettings { ttl: self.ttl }),
+                offline: !self.online_only && !self.external,
+                external: self.external.then(|| self.from.clone()),
+                description: self.description,
+                owner: self.owner,
+                tags: self.tags.into_iter().collect(),
+                ..NewGroup::new(name, inferred.schema)
+            })
+            .await?;
+        let summary = store.group_summary(&group).await?;
+        if console.json() {
+            console.document(&group_view::page(&group, &summary))?;
+        } else if !console.quiet() {
+            console.line(format!("created {} with {}", group.name, counted(group.schema.len() as u64, "feature")))?;
+            console.line("")?;
+            group_view::write_features(console, &group)?;
+        }
+        for note in &inferred.notes {
+            console.hint(visible(note));
+        }
+        if !group.is_external() {
+            console.hint(format!("no rows are loaded yet: larder ingest {} {}", group.name, visible(&shell_word(&self.from))));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// Returns a word as a shell reads it back.
+fn shell_word(word: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "_-./:,@%+=~".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_can_be_pasted_into_a_shell() {
+        assert_eq!(shell_word("data/trips.csv"), "data/trips.csv");
+        assert_eq!(shell_word("my trips/*.csv"), "'my trips/*.csv'");
+        assert_eq!(shell_word("it's"), "'it'\\''s'");
+    }
 }

@@ -2,6 +2,12 @@
 
 use clap::Args;
 
+use super::console::Console;
+use super::exit::{Exit, Verdict};
+use super::place::Place;
+use super::text::visible;
+use crate::store::{DeleteOptions, OnlineEffect};
+
 /// Delete a record as of a time; its history stays
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -22,4 +28,22 @@ pub(crate) struct Delete {
     /// Forget the record online instead of marking it deleted, so that any event time is accepted again
     #[arg(long)]
     hard: bool,
+}
+
+impl Delete {
+    pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
+        let store = place.open().await?;
+        let receipt =
+            store.delete(&self.group, &self.id, &self.event_time, DeleteOptions { hard: self.hard, ..DeleteOptions::default() }).await?;
+        store.close().await?;
+        let late = receipt.online == OnlineEffect::Late;
+        console.confirm(
+            format!("deleted {} from {} as of {}", visible(&self.id), self.group, visible(&self.event_time)),
+            &serde_json::json!({"group": self.group, "record_identifier": self.id, "hard": self.hard, "late": late}),
+        )?;
+        if late {
+            console.hint("the record online is newer and stays; the history has the mark");
+        }
+        Ok(Exit::Done)
+    }
 }

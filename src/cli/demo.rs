@@ -17,3 +17,17 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 }
+
+impl Demo {
+    pub(crate) async fn run(&self, _: &super::place::Place, _: &mut super::console::Console) -> super::exit::Verdict {
+        Err(crate::model::Error::internal("being written").into())
+    }
+    pub(crate) fn ending(
+        self,
+        verdict: super::exit::Verdict,
+        _: &super::place::Place,
+        console: &mut super::console::Console,
+    ) -> super::Ending {
+        super::Ending::Exit(console.finish(verdict).code())
+    }
+}

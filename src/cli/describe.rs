@@ -2,6 +2,11 @@
 
 use clap::Args;
 
+use super::console::Console;
+use super::exit::{Exit, Verdict};
+use super::group_view;
+use super::place::{Place, now};
+
 /// Show a group: its stores, figures and features
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -11,4 +16,18 @@ Examples:
 pub(crate) struct Describe {
     /// Name of the group
     group: String,
+}
+
+impl Describe {
+    pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
+        let store = place.open().await?;
+        let group = store.group(&self.group).await?;
+        let summary = store.group_summary(&group).await?;
+        if console.json() {
+            console.document(&group_view::page(&group, &summary))?;
+        } else {
+            group_view::write_page(console, &group, &summary, now())?;
+        }
+        Ok(Exit::Done)
+    }
 }

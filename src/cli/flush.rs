@@ -1,6 +1,12 @@
 //! `larder flush`: records waiting in the outbox become files now.
 
 use clap::Args;
+use serde::Serialize;
+
+use super::console::Console;
+use super::exit::{Exit, Verdict};
+use super::place::Place;
+use super::text::counted;
 
 /// Write records that wait in the outbox to Parquet files
 #[derive(Args, Debug)]
@@ -15,4 +21,38 @@ pub(crate) struct Flush {
     /// Groups to flush [default: all]
     #[arg(value_name = "GROUP")]
     groups: Vec<String>,
+}
+
+/// The document of `flush --json`.
+#[derive(Serialize)]
+struct Flushed {
+    rows: u64,
+    files: u64,
+    groups: Vec<FlushedGroup>,
+}
+
+#[derive(Serialize)]
+struct FlushedGroup {
+    group: String,
+    rows: u64,
+    files: u64,
+}
+
+impl Flush {
+    pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
+        let store = place.open().await?;
+        let reports = store.flush(&self.groups).await?;
+        let groups: Vec<FlushedGroup> =
+            reports.into_iter().map(|(group, report)| FlushedGroup { group, rows: report.rows, files: report.files }).collect();
+        let rows = groups.iter().map(|group| group.rows).sum();
+        let files = groups.iter().map(|group| group.files).sum();
+        let line = if rows == 0 {
+            "nothing was waiting".to_owned()
+        } else {
+            format!("wrote {} to {}", counted(rows, "record"), counted(files, "file"))
+        };
+        console.confirm(line, &Flushed { rows, files, groups })?;
+        store.close().await?;
+        Ok(Exit::Done)
+    }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::console::Console;
 use super::exit::Failure;
 use super::table::{Facts, Side, Table};
-use super::text::{counted, full_count, relative_time, short_bytes, short_count};
+use super::text::{UNKNOWN, counted, full_count, relative_time, short_bytes, short_count, visible};
 use crate::model::{Collection, EventTime, FeatureDefinition, FeatureGroup};
 use crate::store::GroupSummary;
 
@@ -67,4 +67,188 @@ struct FeatureEntry<'a> {
     dimension: Option<u32>,
     description: Option<&'a str>,
     parameters: &'a BTreeMap<String, String>,
+}
+
+impl<'a> GroupHead<'a> {
+    fn new(group: &'a FeatureGroup, summary: &GroupSummary) -> GroupHead<'a> {
+        GroupHead {
+            name: group.name.as_str(),
+            status: group.status.as_str(),
+            failure_reason: group.failure_reason.as_deref(),
+            online: group.online.is_some(),
+            offline: group.offline.is_some(),
+            external: group.is_external(),
+            record_identifier: group.schema.identifier().name.as_str(),
+            event_time: group.schema.event_time().name.as_str(),
+            ttl: group.ttl().map(|ttl| ttl.to_string()),
+            records: summary.records,
+            created: group.created.to_iso8601(),
+            modified: group.modified.to_iso8601(),
+            owner: group.owner.as_deref(),
+            description: group.description.as_deref(),
+            tags: &group.tags,
+        }
+    }
+}
+
+/// Returns a group as an entry of `list --json`.
+pub(crate) fn entry<'a>(group: &'a FeatureGroup, summary: &GroupSummary) -> GroupEntry<'a> {
+    GroupEntry { head: GroupHead::new(group, summary), features: group.schema.len() }
+}
+
+/// Returns a group as the document of `describe --json`.
+pub(crate) fn page<'a>(group: &'a FeatureGroup, summary: &GroupSummary) -> GroupPage<'a> {
+    GroupPage {
+        head: GroupHead::new(group, summary),
+        online_records: summary.online_records,
+        outbox_rows: summary.outbox_rows,
+        offline_files: summary.offline_files,
+        offline_bytes: summary.offline_bytes,
+        table_version: summary.delta_version,
+        location: location(group),
+        oldest_event_time: summary.oldest_event_time.map(EventTime::to_iso8601),
+        newest_event_time: summary.newest_event_time.map(EventTime::to_iso8601),
+        features: group.schema.features().iter().map(feature_entry).collect(),
+    }
+}
+
+fn feature_entry(feature: &FeatureDefinition) -> FeatureEntry<'_> {
+    FeatureEntry {
+        name: feature.name.as_str(),
+        r#type: feature.feature_type.as_str(),
+        collection: feature.collection.map(Collection::as_str),
+        dimension: match feature.collection {
+            Some(Collection::Vector { dimension }) => Some(dimension),
+            _ => None,
+        },
+        description: feature.description.as_deref(),
+        parameters: &feature.parameters,
+    }
+}
+
+fn location(group: &FeatureGroup) -> Option<&str> {
+    let offline = group.offline.as_ref()?;
+    Some(offline.external.as_deref().unwrap_or(&offline.s3_uri))
+}
+
+/// Returns which stores a group has, in words.
+pub(crate) fn stores(group: &FeatureGroup) -> &'static str {
+    match (group.online.is_some(), group.offline.is_some(), group.is_external()) {
+        (_, _, true) => "external",
+        (true, true, _) => "both",
+        (true, false, _) => "online",
+        _ => "offline",
+    }
+}
+
+/// Writes groups as a table, one a line.
+pub(crate) fn write_list(console: &mut Console, groups: &[(FeatureGroup, GroupSummary)], now: i64) -> Result<(), Failure> {
+    let mut table = Table::new(&[
+        ("NAME", Side::Left),
+        ("STATUS", Side::Left),
+        ("STORES", Side::Left),
+        ("FEATURES", Side::Right),
+        ("RECORDS", Side::Right),
+        ("NEWEST", Side::Right),
+        ("OWNER", Side::Left),
+        ("DESCRIPTION", Side::Left),
+    ]);
+    for (group, summary) in groups {
+        table.row([
+            group.name.as_str(),
+            group.status.as_str(),
+            stores(group),
+            &group.schema.len().to_string(),
+            &short_count(summary.records),
+            &summary.newest_event_time.map_or_else(|| UNKNOWN.to_owned(), |newest| relative_time(newest.unix_micros(), now)),
+            group.owner.as_deref().unwrap_or_default(),
+            group.description.as_deref().unwrap_or_default(),
+        ]);
+    }
+    console.table(&table)
+}
+
+/// Writes all that is known about a group.
+pub(crate) fn write_page(console: &mut Console, group: &FeatureGroup, summary: &GroupSummary, now: i64) -> Result<(), Failure> {
+    let style = console.style();
+    console.line(style.strong(&visible(group.name.as_str())))?;
+    if let Some(description) = &group.description {
+        console.line(visible(description))?;
+    }
+    console.line("")?;
+    for line in facts(group, summary, now).lines(style) {
+        console.line(line)?;
+    }
+    console.line("")?;
+    write_features(console, group)
+}
+
+fn facts(group: &FeatureGroup, summary: &GroupSummary, now: i64) -> Facts {
+    let mut facts = Facts::default();
+    facts.fact("status", group.status.as_str());
+    facts.maybe("failed", group.failure_reason.as_deref());
+    facts.fact(
+        "stores",
+        match stores(group) {
+            "both" => "online and offline",
+            "external" => "offline, external files read in place",
+            one => one,
+        },
+    );
+    facts.fact("record identifier", group.schema.identifier().name.as_str());
+    facts.fact("event time", group.schema.event_time().name.as_str());
+    facts.maybe("ttl", group.ttl().map(|ttl| ttl.to_string()));
+    facts.maybe("owner", group.owner.as_deref());
+    let tags: Vec<String> = group.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    facts.maybe("tags", (!tags.is_empty()).then(|| tags.join("  ")));
+    facts.fact("created", format!("{} ({})", group.created.to_iso8601(), relative_time(group.created.unix_micros(), now)));
+    facts.fact("records", records(group, summary));
+    if let (Some(oldest), Some(newest)) = (summary.oldest_event_time, summary.newest_event_time) {
+        facts.fact("event times", format!("{} to {}", oldest.to_iso8601(), newest.to_iso8601()));
+    }
+    if let Some(place) = location(group) {
+        let files = format!("{}, {}", counted(summary.offline_files, "file"), short_bytes(summary.offline_bytes));
+        let version = summary.delta_version.map(|version| format!(", version {version}")).unwrap_or_default();
+        facts.fact("files", format!("{files}{version}"));
+        facts.fact("location", place);
+    }
+    facts
+}
+
+fn records(group: &FeatureGroup, summary: &GroupSummary) -> String {
+    let mut parts = vec![full_count(summary.records)];
+    if group.online.is_some() && group.offline.is_some() {
+        parts.push(format!("{} online", full_count(summary.online_records)));
+    }
+    if summary.outbox_rows > 0 {
+        parts.push(format!("{} waiting for a file", full_count(summary.outbox_rows)));
+    }
+    parts.join(", ")
+}
+
+/// Writes the features of a group as a table.
+pub(crate) fn write_features(console: &mut Console, group: &FeatureGroup) -> Result<(), Failure> {
+    let mut table = Table::new(&[
+        ("FEATURE", Side::Left),
+        ("TYPE", Side::Left),
+        ("ROLE", Side::Left),
+        ("DESCRIPTION", Side::Left),
+        ("PARAMETERS", Side::Left),
+    ]);
+    for (position, feature) in group.schema.features().iter().enumerate() {
+        let role = match position {
+            _ if position == group.schema.identifier_position() => "identifier",
+            _ if position == group.schema.event_time_position() => "event time",
+            _ => "",
+        };
+        let parameters: Vec<String> = feature.parameters.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        table.row([
+            feature.name.as_str(),
+            &feature.type_text(),
+            role,
+            feature.description.as_deref().unwrap_or_default(),
+            &parameters.join("  "),
+        ]);
+    }
+    console.table(&table)
 }

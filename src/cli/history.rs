@@ -2,6 +2,11 @@
 
 use clap::Args;
 
+use super::console::Console;
+use super::exit::{Exit, Verdict};
+use super::place::Place;
+use super::record_view;
+
 /// Show every version of a record, newest first; exit code 4 if there is none
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -21,4 +26,31 @@ pub(crate) struct History {
     /// Show only this feature, repeatable
     #[arg(long = "feature", value_name = "FEATURE", value_delimiter = ',')]
     features: Vec<String>,
+}
+
+impl History {
+    pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
+        let store = place.open().await?;
+        let group = store.group(&self.group).await?;
+        let mut positions = Vec::with_capacity(self.features.len());
+        for name in &self.features {
+            positions.push(group.schema.feature(name)?.0);
+        }
+        if positions.is_empty() {
+            positions.extend(0..group.schema.len());
+        }
+        let limit = self.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let rows = store.history(group.name.as_str(), &self.id, limit).await?;
+        if console.json() {
+            let versions: Vec<_> = rows.iter().map(|row| record_view::version_entry(&group.schema, &positions, row)).collect();
+            console.document(&versions)?;
+        } else {
+            record_view::write_history(console, &group.schema, &positions, &rows)?;
+        }
+        if rows.is_empty() {
+            console.complain(format!("there is no version of record '{}' in '{}'", self.id, group.name));
+            return Ok(Exit::CheckSaysNo);
+        }
+        Ok(Exit::Done)
+    }
 }

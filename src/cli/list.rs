@@ -2,6 +2,12 @@
 
 use clap::Args;
 
+use super::console::Console;
+use super::exit::{Exit, Verdict};
+use super::group_view;
+use super::place::{Place, now};
+use crate::model::ErrorKind;
+
 /// List the groups of the store
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -9,3 +15,35 @@ Examples:
   larder list
   larder list --json | jq -r '.[].name'")]
 pub(crate) struct List {}
+
+impl List {
+    pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
+        let groups = match place.open().await {
+            Ok(store) => {
+                let groups = store.list_groups().await?;
+                let mut summaries = store.group_summaries(&groups).await?;
+                groups
+                    .into_iter()
+                    .map(|group| {
+                        let summary = summaries.remove(&group.id).unwrap_or_default();
+                        (group, summary)
+                    })
+                    .collect()
+            }
+            // A store that nobody has made yet has no groups.
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        if console.json() {
+            let entries: Vec<_> = groups.iter().map(|(group, summary)| group_view::entry(group, summary)).collect();
+            console.document(&entries)?;
+            return Ok(Exit::Done);
+        }
+        if groups.is_empty() {
+            console.hint("nothing on the shelf yet: `larder create NAME --from FILE --id COL --event-time COL` makes a group, `larder demo` a sample store");
+            return Ok(Exit::Done);
+        }
+        group_view::write_list(console, &groups, now())?;
+        Ok(Exit::Done)
+    }
+}

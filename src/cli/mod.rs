@@ -11,13 +11,16 @@
 
 mod console;
 mod exit;
+mod group_view;
 mod interrupt;
 mod json_record;
 mod logging;
 mod output_file;
 mod pairs;
 mod place;
-mod rows;
+mod progress;
+mod record_view;
+mod sink;
 mod table;
 mod text;
 mod usage;
@@ -48,10 +51,11 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use console::Console;
-use exit::{Failure, Verdict};
+use exit::{Exit, Failure, Verdict};
 use place::Place;
 
 use crate::model::Error;
+use crate::store::{FeatureStore, OpenOptions};
 
 /// How a command line ended.
 #[derive(Debug)]
@@ -65,10 +69,27 @@ pub enum Ending {
 /// What the browser is asked to open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Browse {
-    /// The store's folder, if one was named.
-    pub store: Option<PathBuf>,
+    /// The store's folder.
+    pub store: PathBuf,
     /// Whether nothing may be changed from it.
     pub read_only: bool,
+}
+
+impl Browse {
+    /// Opens the store, makes it if there is none, runs the browser on it, and returns the exit code.
+    pub fn run<Browsing>(self, browser: impl FnOnce(FeatureStore, bool) -> Browsing) -> u8
+    where
+        Browsing: Future<Output = crate::model::Result<()>>,
+    {
+        let options = OpenOptions { read_only: self.read_only, create: !self.read_only, ..OpenOptions::default() };
+        let verdict = on_all_cores(async {
+            let store = FeatureStore::open(&self.store, options).await?;
+            browser(store.clone(), self.read_only).await?;
+            store.close().await?;
+            Ok(Exit::Done)
+        });
+        Console::new(false, false).finish(verdict).code()
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -144,6 +165,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Ending {
     let verb = match cli.verb {
         None => return tui::Tui::default().ending(&place, &mut console),
         Some(Verb::Tui(tui)) => return tui.ending(&place, &mut console),
+        Some(Verb::Demo(demo)) => {
+            logging::start();
+            let verdict = on_all_cores(demo.run(&place, &mut console));
+            return demo.ending(verdict, &place, &mut console);
+        }
         Some(verb) => verb,
     };
     logging::start();
@@ -151,10 +177,26 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Ending {
     Ending::Exit(console.finish(verdict).code())
 }
 
-fn act(verb: Verb, _place: &Place, console: &mut Console) -> Verdict {
+fn act(verb: Verb, place: &Place, console: &mut Console) -> Verdict {
     match verb {
+        Verb::List(list) => on_one_core(list.run(place, console)),
+        Verb::Describe(describe) => on_one_core(describe.run(place, console)),
+        Verb::Update(update) => on_one_core(update.run(place, console)),
+        Verb::Tag(tag) => on_one_core(tag.run(place, console)),
+        Verb::Drop(drop) => on_one_core(drop.run(place, console)),
+        Verb::Put(put) => on_one_core(put.run(place, console)),
+        Verb::Get(get) => on_one_core(get.run(place, console)),
+        Verb::BatchGet(batch_get) => on_one_core(batch_get.run(place, console)),
+        Verb::Delete(delete) => on_one_core(delete.run(place, console)),
+        Verb::Create(create) => on_all_cores(create.run(place, console)),
+        Verb::History(history) => on_all_cores(interrupt::until_signal(history.run(place, console))),
+        Verb::Ingest(ingest) => on_all_cores(ingest.run(place, console)),
+        Verb::Query(query) => on_all_cores(interrupt::until_signal(query.run(place, console))),
+        Verb::Flush(flush) => on_all_cores(flush.run(place, console)),
+        Verb::Doctor(doctor) => on_all_cores(interrupt::until_signal(doctor.run(place, console))),
         Verb::Completions(completions) => completions.run(console),
-        _ => Err(Error::internal("the store is being written").into()),
+        // Both end elsewhere: see `run`.
+        Verb::Demo(_) | Verb::Tui(_) => Err(Error::internal("a verb was run in the wrong place").into()),
     }
 }
 

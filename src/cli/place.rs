@@ -1,6 +1,12 @@
-//! Which store a command works on.
+//! Which store a command works on, and how it is opened.
+//!
+//! `--store` comes before `LARDER_STORE`, which comes before the user's own folder. Only the verbs that begin a store make one: a typing
+//! mistake in a path must not leave an empty store behind.
 
 use std::path::PathBuf;
+
+use crate::model::Result;
+use crate::store::{FeatureStore, OpenOptions, default_path};
 
 /// The store that was named on the command line, or none.
 #[derive(Clone, Debug)]
@@ -14,8 +20,24 @@ impl Place {
         Place { folder }
     }
 
-    /// Returns what `--store` said.
-    pub(crate) fn folder(&self) -> Option<PathBuf> {
-        self.folder.clone()
+    /// Returns the folder.
+    pub(crate) fn folder(&self) -> Result<PathBuf> {
+        let named = || std::env::var_os("LARDER_STORE").filter(|name| !name.is_empty()).map(PathBuf::from);
+        self.folder.clone().or_else(named).map_or_else(default_path, Ok)
     }
+
+    /// Opens a store that is there.
+    pub(crate) async fn open(&self) -> Result<FeatureStore> {
+        FeatureStore::open(self.folder()?, OpenOptions::default()).await
+    }
+
+    /// Opens a store, and makes it if it is not there.
+    pub(crate) async fn open_or_make(&self) -> Result<FeatureStore> {
+        FeatureStore::open(self.folder()?, OpenOptions { create: true, ..OpenOptions::default() }).await
+    }
+}
+
+/// Returns the present in microseconds since 1970, for ages.
+pub(crate) fn now() -> i64 {
+    jiff::Timestamp::now().as_microsecond()
 }

@@ -2,8 +2,19 @@
 
 use clap::{Args, ValueEnum};
 
-use super::json_record::{Pairs, parse_value};
-use crate::model::{RawValue, Ttl};
+use serde::Serialize;
+
+use super::console::Console;
+use super::exit::{Exit, Verdict};
+use super::json_record::{Pairs, parse_records, parse_value};
+use super::place::Place;
+use super::read_text;
+use super::text::counted;
+use crate::model::{Error, FeatureGroup, RawValue, Record, Result, Ttl};
+use crate::store::{OnlineEffect, PutOptions, Targets};
+
+/// Records that are stored in one go, all or none of them.
+const RECORDS_AT_ONCE: usize = 1_000;
 
 /// Which of a group's stores are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -14,6 +25,12 @@ pub(crate) enum Stores {
     Online,
     /// The history only
     Offline,
+}
+
+impl From<Stores> for Targets {
+    fn from(stores: Stores) -> Targets {
+        Targets { online: stores != Stores::Offline, offline: stores != Stores::Online }
+    }
 }
 
 /// Store a record; a feature left out is null
@@ -36,12 +53,92 @@ pub(crate) struct Put {
     /// Read records as JSON objects from this file, or from standard input for '-'
     #[arg(long, value_name = "FILE", conflicts_with = "fields")]
     json_record: Option<String>,
-    /// Write these stores of the group
-    #[arg(long, value_name = "STORES", value_enum, default_value = "both")]
-    to: Stores,
+    /// Write only these stores of the group [default: all it has]
+    #[arg(long, value_name = "STORES", value_enum)]
+    to: Option<Stores>,
     /// Let the record expire this long after its event time: 90s, 30m, 12h, 7d, 4w
     #[arg(long, value_name = "TTL")]
     ttl: Option<Ttl>,
+}
+
+/// The document of `put --json`.
+#[derive(Serialize)]
+struct Receipt<'a> {
+    group: &'a str,
+    records: u64,
+    /// Records whose event time is older than the one online: they went into the history only.
+    late: u64,
+}
+
+impl Put {
+    pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
+        let from_json = self.json_record.is_some();
+        let mut records = match &self.json_record {
+            Some(argument) => parse_records(&read_text(argument)?)?,
+            None => vec![pairs_of(self.fields)],
+        };
+        if records.is_empty() {
+            return Err(Error::invalid("there is no record to store").remedy("write one JSON object per record").into());
+        }
+        let store = place.open().await?;
+        let group = store.group(&self.group).await?;
+        if !from_json {
+            for record in &mut records {
+                read_lists(&group, record)?;
+            }
+        } else if records.len() > 1 {
+            // Every record is checked before the first is stored, so that a bad one changes nothing however long the input.
+            for (number, record) in records.iter().enumerate() {
+                Record::from_pairs(&group.schema, record.clone(), store.settings().time_mode)
+                    .map_err(|error| error.within(format!("record {}", number + 1)))?;
+            }
+        }
+        let options = PutOptions { targets: self.to.map(Targets::from), ttl: self.ttl };
+        let (mut stored, mut late) = (0, 0);
+        let mut records = records.into_iter();
+        loop {
+            let portion: Vec<Pairs> = records.by_ref().take(RECORDS_AT_ONCE).collect();
+            if portion.is_empty() {
+                break;
+            }
+            match store.put_many(group.name.as_str(), portion, options).await {
+                Ok(receipts) => {
+                    stored += receipts.len() as u64;
+                    late += receipts.iter().filter(|receipt| receipt.online == OnlineEffect::Late).count() as u64;
+                }
+                Err(error) if stored == 0 => return Err(error.into()),
+                Err(error) => {
+                    console.complain(error.to_string());
+                    console
+                        .complain(format!("the first {} are stored, those after them are not; put those again", counted(stored, "record")));
+                    store.close().await?;
+                    return Ok(Exit::Partly);
+                }
+            }
+        }
+        store.close().await?;
+        let receipt = Receipt { group: group.name.as_str(), records: stored, late };
+        console.confirm(format!("stored {} in {}", counted(stored, "record"), group.name), &receipt)?;
+        if late > 0 {
+            let which = if stored == 1 { "the record".to_owned() } else { counted(late, "record") };
+            console.hint(format!("{which} went into the history only: the online store holds a newer one"));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// Reads `name=[1, 2]` as a list where the feature is one, so that `:=` is needed only by those who want to be exact.
+fn read_lists(group: &FeatureGroup, record: &mut Pairs) -> Result<()> {
+    for (name, value) in record {
+        let RawValue::Text(text) = value else { continue };
+        let is_collection = group.schema.feature(name).is_ok_and(|(_, feature)| feature.collection.is_some());
+        if is_collection && text.trim_start().starts_with('[') {
+            if let Some(list) = parse_value(name, text)? {
+                *value = list;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// One feature of a record as it was typed; no value where it was `name:=null`.
@@ -51,7 +148,7 @@ struct Field {
     value: Option<RawValue>,
 }
 
-fn parse_field(text: &str) -> Result<Field, String> {
+fn parse_field(text: &str) -> std::result::Result<Field, String> {
     let (name, value) = super::pairs::parse_pair(text)?;
     if let Some(name) = name.strip_suffix(':') {
         let value = parse_value(name, &value).map_err(|error| error.to_string())?;

@@ -1,8 +1,21 @@
 //! `larder query`: SQL over the history of every group.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::{Args, ValueEnum};
+use futures::StreamExt;
+
+use super::console::{Console, output_failure};
+use super::exit::{Exit, Failure, Verdict};
+use super::output_file::OutputFile;
+use super::place::Place;
+use super::progress::Progress;
+use super::read_text;
+use super::sink::Sink;
+use super::text::{counted, took};
+use crate::model::{Error, Result};
+use crate::store::{OutputFormat, QueryStream, result_writer};
 
 /// How the rows of an answer are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -15,6 +28,17 @@ pub(crate) enum Format {
     Json,
     /// Apache Parquet
     Parquet,
+}
+
+impl From<Format> for OutputFormat {
+    fn from(format: Format) -> OutputFormat {
+        match format {
+            Format::Table => OutputFormat::Table,
+            Format::Csv => OutputFormat::Csv,
+            Format::Json => OutputFormat::Json,
+            Format::Parquet => OutputFormat::Parquet,
+        }
+    }
 }
 
 /// Ask SQL over the groups, one table per group
@@ -37,4 +61,105 @@ pub(crate) struct Query {
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+}
+
+impl Query {
+    pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
+        let output = self.output.as_deref().filter(|path| *path != Path::new("-"));
+        let format = chosen_format(self.format, console.json(), output)?;
+        if format == OutputFormat::Parquet && output.is_none() && console.page().is_terminal() {
+            return Err(Error::usage("Parquet is not for a terminal").remedy("name a file with -o FILE").into());
+        }
+        let sql = if self.sql == "-" { read_text("-")? } else { self.sql };
+        if sql.trim().is_empty() {
+            return Err(Error::usage("there is no SQL statement").remedy("write one, such as 'select count(*) from trips'").into());
+        }
+        let store = place.open().await?;
+        let started = Instant::now();
+        let mut progress = Progress::rows(console);
+        let stream = progress.during(store.query(&sql, None)).await?;
+        let Some(path) = output else {
+            let page = console.page();
+            let sink = if page.is_terminal() { Sink::on_terminal(console.out(), format) } else { Sink::new(console.out()) };
+            write_rows(stream, format, page.is_terminal().then(|| page.width()), sink, output_failure, &mut progress).await?;
+            return Ok(Exit::Done);
+        };
+        let mut file = OutputFile::create(path)?;
+        let name = path.display().to_string();
+        let fault = |error| Failure::Error(Error::io(format!("can't write '{name}'"), error));
+        let rows = write_rows(stream, format, None, Sink::new(file.writer()), fault, &mut progress).await?;
+        file.finish()?;
+        progress.clear();
+        console.hint(format!("{} in {name}, {}", counted(rows, "row"), took(started.elapsed())));
+        Ok(Exit::Done)
+    }
+}
+
+/// Settles the format: what was asked for, else what the file's name says, else a table.
+fn chosen_format(asked: Option<Format>, json: bool, output: Option<&Path>) -> Result<OutputFormat> {
+    match (asked, output) {
+        (Some(format), None) if json && format != Format::Json => {
+            Err(Error::usage("--json and --format ask for two forms").remedy("leave one of them out"))
+        }
+        (Some(format), _) => Ok(format.into()),
+        (None, Some(path)) => match OutputFormat::from_file_name(&path.to_string_lossy()) {
+            Some(format) => Ok(format),
+            None if json => Ok(OutputFormat::Json),
+            None => Err(Error::usage(format!("the name '{}' does not say in which form to write", path.display()))
+                .remedy("end it in .csv, .json or .parquet, or add --format")),
+        },
+        (None, None) => Ok(if json { OutputFormat::Json } else { OutputFormat::Table }),
+    }
+}
+
+/// Writes all rows and returns how many there were.
+async fn write_rows(
+    stream: QueryStream,
+    format: OutputFormat,
+    width: Option<usize>,
+    mut sink: Sink<'_>,
+    unwritten: impl Fn(std::io::Error) -> Failure,
+    progress: &mut Progress,
+) -> std::result::Result<u64, Failure> {
+    let done = copy_rows(stream, format, width, &mut sink, progress).await;
+    // Where the stream itself failed, only the sink knows why.
+    done.map_err(|error| sink.take_failure().map_or(Failure::Error(error), unwritten))
+}
+
+async fn copy_rows(
+    mut stream: QueryStream,
+    format: OutputFormat,
+    width: Option<usize>,
+    sink: &mut Sink<'_>,
+    progress: &mut Progress,
+) -> Result<u64> {
+    let mut writer = result_writer(format, &stream.schema(), width, sink)?;
+    let mut rows = 0;
+    while let Some(batch) = progress.during(stream.next()).await {
+        let batch = batch?;
+        rows += batch.num_rows() as u64;
+        writer.write(&batch)?;
+        progress.advance(rows);
+    }
+    writer.finish()?;
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_format_is_asked_for_or_read_off_the_name() {
+        let file = |name: &'static str| Some(Path::new(name));
+        assert_eq!(chosen_format(None, false, None).unwrap(), OutputFormat::Table);
+        assert_eq!(chosen_format(None, true, None).unwrap(), OutputFormat::Json);
+        assert_eq!(chosen_format(None, false, file("a.parquet")).unwrap(), OutputFormat::Parquet);
+        assert_eq!(chosen_format(Some(Format::Csv), false, file("a.dat")).unwrap(), OutputFormat::Csv);
+        assert_eq!(chosen_format(None, true, file("a.dat")).unwrap(), OutputFormat::Json);
+        assert!(chosen_format(None, false, file("a.dat")).is_err());
+        assert!(chosen_format(Some(Format::Csv), true, None).is_err());
+        assert_eq!(chosen_format(Some(Format::Json), true, None).unwrap(), OutputFormat::Json);
+    }
 }

@@ -11,6 +11,8 @@ use super::text::{clipped, visible, width};
 const GAP: &str = "  ";
 /// A column is never squeezed below this, however narrow the terminal.
 const NARROWEST: usize = 8;
+/// A column this wide tells enough of its cells.
+const WIDE_ENOUGH: usize = 24;
 
 /// On which side a column's cells line up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +51,30 @@ impl Table {
         self.rows.push(cells.into_iter().map(|cell| visible(cell.as_ref()).into_owned()).collect());
     }
 
+    /// Drops columns from the right until a row fits, and returns how many went. The first three always stay.
+    pub(crate) fn keep_columns_that_fit(&mut self, available: usize) -> usize {
+        let widths = self.natural_widths();
+        let mut used = 0;
+        let mut kept = 0;
+        for column in &widths {
+            // A wide column may be squeezed, so a stretch of it is enough.
+            let needed = (*column).min(WIDE_ENOUGH) + if used > 0 { GAP.len() } else { 0 };
+            if kept >= 3 && used + needed > available {
+                break;
+            }
+            used += needed;
+            kept += 1;
+        }
+        let hidden = self.columns.len() - kept;
+        self.columns.truncate(kept);
+        for row in &mut self.rows {
+            row.truncate(kept);
+        }
+        hidden
+    }
+
     /// Returns the width each column needs for its heading and its rows.
-    pub(crate) fn natural_widths(&self) -> Vec<usize> {
+    fn natural_widths(&self) -> Vec<usize> {
         let mut widths: Vec<usize> = self.columns.iter().map(|(name, _)| width(name)).collect();
         for row in &self.rows {
             for (column, cell) in widths.iter_mut().zip(row) {
@@ -70,28 +94,13 @@ impl Table {
     /// Writes headings and rows, made to fit the page.
     pub(crate) fn write(&self, out: &mut dyn Write, page: Page) -> io::Result<()> {
         let widths = fitted(self.natural_widths(), page.width());
-        self.write_heading(out, page.style(), &widths)?;
-        self.write_rows(out, &widths, page.is_terminal())
-    }
-
-    /// Writes the headings alone.
-    pub(crate) fn write_heading(&self, out: &mut dyn Write, style: Style, widths: &[usize]) -> io::Result<()> {
         let headings: Vec<&str> = self.columns.iter().map(|(name, _)| name.as_str()).collect();
-        writeln!(out, "{}", style.muted(&self.joined(&headings, widths, true)))
-    }
-
-    /// Writes the rows alone; cells wider than their column are cut only if `cuts`.
-    pub(crate) fn write_rows(&self, out: &mut dyn Write, widths: &[usize], cuts: bool) -> io::Result<()> {
+        writeln!(out, "{}", page.style().muted(&self.joined(&headings, &widths, true)))?;
         for row in &self.rows {
             let cells: Vec<&str> = row.iter().map(String::as_str).collect();
-            writeln!(out, "{}", self.joined(&cells, widths, cuts))?;
+            writeln!(out, "{}", self.joined(&cells, &widths, page.is_terminal()))?;
         }
         Ok(())
-    }
-
-    /// Forgets the rows and keeps the columns, so that a long answer is written piece by piece.
-    pub(crate) fn clear_rows(&mut self) {
-        self.rows.clear();
     }
 
     fn joined(&self, cells: &[&str], widths: &[usize], cuts: bool) -> String {
@@ -123,7 +132,7 @@ impl Table {
 }
 
 /// Returns the widths made narrower, widest first, until a row fits.
-pub(crate) fn fitted(mut widths: Vec<usize>, available: usize) -> Vec<usize> {
+fn fitted(mut widths: Vec<usize>, available: usize) -> Vec<usize> {
     let columns = widths.iter().filter(|column| **column > 0).count();
     let gaps = columns.saturating_sub(1) * GAP.len();
     let mut excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(available);

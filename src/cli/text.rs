@@ -34,6 +34,14 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// Like [`visible`], but keeps line breaks.
+pub(crate) fn harmless_lines(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|letter| letter != '\n' && steers_a_terminal(letter)) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.split('\n').map(visible).collect::<Vec<_>>().join("\n"))
+}
+
 /// Returns JSON text in which everything that could steer a terminal is written as a JSON escape: the same document, harmless to look at.
 pub(crate) fn harmless_json(json: &str) -> Cow<'_, str> {
     let hostile = |letter: char| letter != '\n' && steers_a_terminal(letter);

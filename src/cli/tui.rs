@@ -29,6 +29,9 @@ impl Tui {
             let error = Error::usage("the browser needs a terminal").remedy("use a verb, such as `larder list`; see 'larder --help'");
             return Ending::Exit(console.finish(Err(error.into())).code());
         }
-        Ending::Browse(Browse { store: place.folder(), read_only: self.read_only })
+        match place.folder() {
+            Ok(store) => Ending::Browse(Browse { store, read_only: self.read_only }),
+            Err(error) => Ending::Exit(console.finish(Err(error.into())).code()),
+        }
     }
 }

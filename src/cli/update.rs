@@ -2,8 +2,13 @@
 
 use clap::Args;
 
+use super::console::Console;
+use super::exit::{Exit, Verdict};
+use super::group_view;
 use super::pairs::parse_pair;
+use super::place::Place;
 use crate::model::{Collection, Error, FeatureDefinition, FeatureName, FeatureType, Result, Ttl};
+use crate::store::{FeatureUpdate, GroupUpdate};
 
 /// Change what is written about a group, its ttl, or add features
 #[derive(Args, Debug)]
@@ -43,6 +48,42 @@ pub(crate) struct Update {
     /// Remove a parameter of the feature, repeatable
     #[arg(long = "remove-parameter", value_name = "KEY", requires = "feature", group = "changes")]
     removed_parameters: Vec<String>,
+}
+
+impl Update {
+    pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
+        let store = place.open().await?;
+        let changes_group = self.description.is_some() || self.owner.is_some() || self.ttl.is_some() || !self.added.is_empty();
+        let change = GroupUpdate {
+            description: self.description.map(cleared_if_empty),
+            owner: self.owner.map(cleared_if_empty),
+            ttl: self.ttl.map(|ttl| match ttl {
+                NewTtl::Never => None,
+                NewTtl::After(ttl) => Some(ttl),
+            }),
+            add_features: self.added,
+            ..GroupUpdate::default()
+        };
+        let mut group = store.group(&self.group).await?;
+        if let Some(feature) = &self.feature {
+            let change = FeatureUpdate {
+                description: self.feature_description.map(cleared_if_empty),
+                add_parameters: self.parameters.into_iter().collect(),
+                remove_parameters: self.removed_parameters.into_iter().collect(),
+            };
+            group = store.update_feature(&self.group, feature, &change).await?;
+        }
+        if changes_group {
+            group = store.update_group(&self.group, &change).await?;
+        }
+        let summary = store.group_summary(&group).await?;
+        console.confirm(format!("changed {}", group.name), &group_view::page(&group, &summary))?;
+        Ok(Exit::Done)
+    }
+}
+
+fn cleared_if_empty(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 /// A ttl to set, or none.
