@@ -39,6 +39,9 @@ const PUTS: u32 = 16;
 /// Records that are deleted in each group that has an online store.
 const DELETIONS: u32 = 6;
 
+/// Rows of history a group has at least, however small the demo: enough for the known entity.
+const FEWEST_ROWS: u32 = 100;
+
 /// The customer whom the documentation looks up; never deleted.
 const KNOWN_ENTITY: u32 = 42;
 
@@ -65,11 +68,19 @@ pub(crate) struct DemoGroup {
     schema: Schema,
     seed: u64,
     now: EventTime,
+    rows: u32,
 }
 
-/// The groups of the demo that a seed makes at a moment.
-pub(crate) fn groups(seed: u64, now: EventTime) -> Result<Vec<DemoGroup>> {
-    GROUPS.into_iter().map(|shape| Ok(DemoGroup { shape, schema: shape.schema()?, seed, now })).collect()
+/// The groups of the demo that a seed makes at a moment, with that percentage of their rows.
+pub(crate) fn groups(seed: u64, now: EventTime, percent: u8) -> Result<Vec<DemoGroup>> {
+    let rows = |shape: &GroupShape| {
+        let rows = (shape.rows * u32::from(percent.min(100)) / 100).max(FEWEST_ROWS);
+        match shape.rhythm {
+            Rhythm::Steady => (rows - rows % shape.entities).max(shape.entities),
+            Rhythm::Lively => rows,
+        }
+    };
+    GROUPS.into_iter().map(|shape| Ok(DemoGroup { shape, schema: shape.schema()?, seed, now, rows: rows(shape) })).collect()
 }
 
 impl DemoGroup {
@@ -91,6 +102,11 @@ impl DemoGroup {
 
     pub(crate) fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    /// Rows that [`Self::history`] has in both parts.
+    pub(crate) fn rows(&self) -> u64 {
+        u64::from(self.rows)
     }
 
     /// Settings of its online store, if it has one.
@@ -144,7 +160,7 @@ impl DemoGroup {
     }
 
     fn moments(&self, draw: &mut Draw) -> Vec<Moment> {
-        let (entities, rows) = (self.shape.entities, self.shape.rows);
+        let (entities, rows) = (self.shape.entities, self.rows);
         let end = self.now.saturating_add_seconds(-PUTS_SECONDS);
         match self.shape.rhythm {
             Rhythm::Steady => {
@@ -251,7 +267,7 @@ mod tests {
     }
 
     fn demo() -> Vec<DemoGroup> {
-        groups(1, now()).unwrap()
+        groups(1, now(), 100).unwrap()
     }
 
     fn named(name: &str) -> DemoGroup {
@@ -312,7 +328,7 @@ mod tests {
             assert_eq!(one.puts(), two.puts());
             assert_eq!(one.deletions(), two.deletions());
         }
-        let other = groups(2, now()).unwrap();
+        let other = groups(2, now(), 100).unwrap();
         assert_ne!(demo()[3].history().unwrap().0, other[3].history().unwrap().0);
     }
 
@@ -329,6 +345,15 @@ mod tests {
             assert!(late.num_rows() * 200 > loaded.num_rows(), "{}: {} late rows", group.name(), late.num_rows());
         }
         assert!(rows >= 200_000, "{rows}");
+    }
+
+    #[test]
+    fn a_small_demo_has_fewer_rows_of_the_same_kind() {
+        for group in groups(1, now(), 1).unwrap() {
+            let (loaded, late) = group.history().unwrap();
+            assert_eq!((loaded.num_rows() + late.num_rows()) as u64, group.rows(), "{}", group.name());
+            assert!(group.rows() <= 600, "{}", group.name());
+        }
     }
 
     #[test]
