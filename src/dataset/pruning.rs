@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, UInt64Array};
-use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::physical_expr::PhysicalExpr;
@@ -48,18 +48,22 @@ impl Bounds<'_> {
     }
 }
 
-/// The bound as a value of the column's type; none if they don't match.
+/// The bound as a value of the column's type; none if they don't match. External files have types of their own, and
+/// bounds that were widened from these types fit back into them.
 fn scalar(bound: &Bound, data_type: &DataType) -> Option<ScalarValue> {
-    match (bound, data_type) {
-        (Bound::Int(value), DataType::Int64) => Some(ScalarValue::Int64(Some(*value))),
-        (Bound::Float(value), DataType::Float64) => Some(ScalarValue::Float64(Some(*value))),
-        (Bound::Text(text), DataType::Utf8) => Some(ScalarValue::Utf8(Some(text.clone()))),
-        (Bound::Bool(value), DataType::Boolean) => Some(ScalarValue::Boolean(Some(*value))),
-        (Bound::Micros(micros), DataType::Timestamp(TimeUnit::Microsecond, zone)) => {
-            Some(ScalarValue::TimestampMicrosecond(Some(*micros), zone.clone()))
-        }
-        _ => None,
-    }
+    let value = match bound {
+        Bound::Int(value) if data_type.is_integer() => ScalarValue::Int64(Some(*value)),
+        Bound::Float(value) if data_type.is_floating() => ScalarValue::Float64(Some(*value)),
+        Bound::Text(text) if data_type.is_string() => ScalarValue::Utf8(Some(text.clone())),
+        Bound::Bool(value) if *data_type == DataType::Boolean => ScalarValue::Boolean(Some(*value)),
+        Bound::Micros(micros) => match data_type {
+            DataType::Timestamp(_, zone) => ScalarValue::TimestampMicrosecond(Some(*micros), zone.clone()),
+            DataType::Date32 => ScalarValue::TimestampMicrosecond(Some(*micros), None),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    value.cast_to(data_type).ok().filter(|value| !value.is_null())
 }
 
 impl PruningStatistics for Bounds<'_> {
@@ -94,7 +98,7 @@ impl PruningStatistics for Bounds<'_> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use arrow::datatypes::{Field, Schema};
+    use arrow::datatypes::{Field, Schema, TimeUnit};
     use datafusion::common::DFSchema;
     use datafusion::prelude::{Expr, SessionContext, col, lit};
 
@@ -116,6 +120,18 @@ mod tests {
         let context = SessionContext::new();
         let filter = context.state().create_physical_expr(filter, &DFSchema::try_from(schema.clone()).unwrap()).unwrap();
         files_to_read(filter, &schema, &statistics)
+    }
+
+    #[test]
+    fn bounds_fit_the_types_of_other_writers() {
+        let nanos = DataType::Timestamp(TimeUnit::Nanosecond, None);
+        assert_eq!(scalar(&Bound::Micros(2), &nanos), Some(ScalarValue::TimestampNanosecond(Some(2_000), None)));
+        assert_eq!(scalar(&Bound::Micros(i64::MAX), &nanos), None, "beyond what nanoseconds can hold: unknown");
+        assert_eq!(scalar(&Bound::Micros(172_800_000_000), &DataType::Date32), Some(ScalarValue::Date32(Some(2))));
+        assert_eq!(scalar(&Bound::Int(7), &DataType::UInt8), Some(ScalarValue::UInt8(Some(7))));
+        assert_eq!(scalar(&Bound::Float(0.5), &DataType::Float32), Some(ScalarValue::Float32(Some(0.5))));
+        assert_eq!(scalar(&Bound::Text("a".into()), &DataType::Utf8View), Some(ScalarValue::Utf8View(Some("a".into()))));
+        assert_eq!(scalar(&Bound::Int(7), &DataType::Utf8), None);
     }
 
     #[test]

@@ -27,7 +27,7 @@ use super::failure::from_engine;
 use super::pruning::files_to_read;
 use super::reader::NamingReaders;
 use crate::backend::offline::bounds::FileStatistics;
-use crate::backend::offline::columns::{EVENT_TIME, file_schema};
+use crate::backend::offline::columns::{EVENT_TIME, feature_field, file_schema};
 use crate::backend::offline::{DataFile, TableSnapshot};
 use crate::model::error::{Error, Result};
 use crate::model::group::FeatureGroup;
@@ -133,13 +133,16 @@ pub(super) struct Scan {
 
 impl SharedScan {
     /// Checks a snapshot.
-    pub(super) fn new(snapshot: GroupScan) -> Result<Self> {
+    pub(super) fn new(mut snapshot: GroupScan) -> Result<Self> {
+        if snapshot.group.is_external() {
+            snapshot = with_features_only(snapshot);
+        }
         let schema = &snapshot.schema;
         if snapshot.unflushed.schema().fields() != schema.fields() {
             return Err(Error::internal(format!("unflushed rows of '{}' don't have the columns of its files", snapshot.group.name)));
         }
         let position = |name: &str| {
-            schema.fields().iter().position(|field| field.name().eq_ignore_ascii_case(name)).ok_or_else(|| {
+            position_of(schema, name).ok_or_else(|| {
                 Error::corrupt(format!("the files of group '{}' have no column '{name}'", snapshot.group.name))
                     .remedy("put the files back as they were, or drop the group and create it anew")
             })
@@ -153,6 +156,24 @@ impl SharedScan {
         let visible = Arc::new(Schema::new(visible));
         Ok(Self(Arc::new(Scan { url, identifier, event_time, instant, visible, snapshot })))
     }
+}
+
+fn position_of(schema: &Schema, name: &str) -> Option<usize> {
+    schema.index_of(name).ok().or_else(|| schema.fields().iter().position(|field| field.name().eq_ignore_ascii_case(name)))
+}
+
+/// External files may hold more than the group defines: its table has the features, in definition order, with the types
+/// and names of the files. A feature that no file has reads null.
+fn with_features_only(snapshot: GroupScan) -> GroupScan {
+    let features =
+        snapshot.group.schema.features().iter().filter_map(|feature| match position_of(&snapshot.schema, feature.name.as_str()) {
+            Some(position) => Some(snapshot.schema.fields()[position].clone()),
+            // Without these two there is no table, and that is said where they are looked for.
+            None if snapshot.group.schema.identifier() == feature || snapshot.group.schema.event_time() == feature => None,
+            None => Some(Arc::new(feature_field(feature))),
+        });
+    let schema: SchemaRef = Arc::new(Schema::new(features.collect::<Fields>()));
+    GroupScan { unflushed: RecordBatch::new_empty(schema.clone()), schema, ..snapshot }
 }
 
 impl Scan {

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, Float32Array, Int32Array, RecordBatch, TimestampNanosecondArray};
 use arrow::compute::concat_batches;
 use arrow::datatypes::Int64Type;
 use arrow::util::display::array_value_to_string;
 use async_trait::async_trait;
 use larder::backend::offline::columns::rows_to_batch;
 use larder::backend::offline::{OfflineOptions, OfflineRow, OfflineStore};
-use larder::dataset::{EngineOptions, GroupScan, GroupSource, OutputFormat, QueryEngine, QueryOptions, write_result};
+use larder::dataset::{EngineOptions, GroupScan, GroupSource, OutputFormat, QueryEngine, QueryOptions, ScanFile, write_result};
 use larder::model::{
     Arrival, Error, ErrorKind, EventTime, FeatureDefinition, FeatureGroup, FeatureName, FeatureType, FeatureValue, GroupId, GroupName,
     GroupStatus, OfflineSettings, OnlineSettings, RawValue, Result, Schema, TimeMode, Ttl,
@@ -46,6 +46,13 @@ impl GroupSource for Groups {
 
     async fn open_group(&self, name: &str) -> Result<GroupScan> {
         let kept = self.kept.get(name).ok_or_else(|| Error::internal(format!("asked for '{name}'")))?;
+        if kept.group.is_external() {
+            let table = self.offline.external(&kept.group).await?;
+            let files = table.files().iter().map(|file| ScanFile::new(file.object.clone(), Some(file.statistics.clone()))).collect();
+            let (schema, store) = (table.schema().clone(), table.object_store()?);
+            let unflushed = RecordBatch::new_empty(schema.clone());
+            return Ok(GroupScan { group: kept.group.clone(), schema, store, files, unflushed });
+        }
         let snapshot = match self.offline.snapshot(&kept.group).await {
             Ok(snapshot) => Some(snapshot),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -554,4 +561,46 @@ async fn a_truncated_file_is_one_clear_error() {
     std::fs::remove_file(&path).unwrap();
     let error = bench.fault("select max(fare) from trips").await;
     assert_eq!(error.kind(), ErrorKind::Conflict, "{error:?}");
+}
+
+/// Writes a Parquet file as any other tool would.
+fn foreign_file(path: &std::path::Path, columns: Vec<(&str, ArrayRef)>) {
+    let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(std::fs::File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+#[tokio::test]
+async fn parquet_of_others_is_read_in_place_with_its_own_types() {
+    let mut bench = Bench::new();
+    let folder = bench.folder.path().join("theirs");
+    std::fs::create_dir(&folder).unwrap();
+    let times = |days: [i64; 3]| -> ArrayRef {
+        Arc::new(TimestampNanosecondArray::from_iter(days.iter().map(|day| (*day >= 0).then_some(day * 86_400_000_000_000))))
+    };
+    let ids = |ids: [i32; 3]| -> ArrayRef { Arc::new(Int32Array::from(ids.to_vec())) };
+    let scores = |scores: [f32; 3]| -> ArrayRef { Arc::new(Float32Array::from(scores.to_vec())) };
+    let junk: ArrayRef = Arc::new(Int32Array::from(vec![0, 0, 0]));
+    // Driver 1 has two rows of one time in one file: the later row counts. Driver 2 has them in two files: the later file.
+    foreign_file(
+        &folder.join("a.parquet"),
+        vec![("ID", ids([1, 1, 2])), ("at", times([5, 5, 7])), ("Score", scores([0.1, 0.2, 0.3])), ("junk", junk)],
+    );
+    foreign_file(&folder.join("b.parquet"), vec![("ID", ids([2, 3, 4])), ("at", times([7, 9, -1])), ("Score", scores([0.4, 0.5, 0.6]))]);
+    let features =
+        [("id", FeatureType::Integral), ("at", FeatureType::String), ("score", FeatureType::Fractional), ("unknown", FeatureType::String)];
+    bench.group("theirs", &features, None);
+    let group = &mut bench.groups.kept.get_mut("theirs").unwrap().group;
+    group.offline = Some(OfflineSettings { s3_uri: "s3://larder/feature-store".into(), external: Some(folder.display().to_string()) });
+
+    let all = bench.query("select * from theirs order by 1, 3").await;
+    assert_eq!(names(&all), ["ID", "at", "Score", "unknown"], "features alone, as the files spell them");
+    assert_eq!(all.column(2).data_type(), &arrow::datatypes::DataType::Float32);
+    assert_eq!(bench.count("select count(*) from theirs where unknown is null").await, 6);
+    assert_eq!(bench.files_read("select id from theirs where at >= timestamp '1970-01-09'").await, 1);
+    assert_eq!(bench.files_read("select id from theirs where id = 1").await, 1);
+    assert_eq!(bench.cells("select id, score from theirs where at >= timestamp '1970-01-09'").await, [["3", "0.5"]]);
+    // A row without event time is no record.
+    assert_eq!(bench.cells("select id, score from \"theirs$latest\" order by id").await, [["1", "0.2"], ["2", "0.4"], ["3", "0.5"]]);
 }
