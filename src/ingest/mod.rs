@@ -6,4 +6,5 @@
 
 pub mod drain;
 pub mod files;
+pub mod load;
 pub mod writer;
