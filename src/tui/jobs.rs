@@ -86,7 +86,7 @@ impl Voice {
 fn failure_of(request: &Request) -> fn(ErrorText) -> News {
     match request {
         Request::Groups => |error| News::Groups(Err(error)),
-        Request::Summaries(_) => |error| News::Summary(String::new(), Err(error)),
+        Request::Summaries(_) => |error| News::Summaries(Err(error)),
         Request::Identifiers { .. } => |error| News::Identifiers(Err(error)),
         Request::Record { .. } => |error| News::Record(Err(error)),
         Request::FillDemo => |error| News::DemoDone(Err(error)),
@@ -100,10 +100,9 @@ async fn answer(source: Arc<dyn Source>, request: Request, voice: Voice) {
         Request::Identifiers { group, prefix } => News::Identifiers(source.identifiers(&group, &prefix).await.map_err(text)),
         Request::Record { group, identifier } => News::Record(source.record(&group, &identifier).await.map_err(text)),
         Request::Summaries(names) => {
-            for (name, summary) in source.summaries(&names).await {
-                voice.say(News::Summary(name, summary.map_err(text))).await;
-            }
-            return;
+            let summaries = source.summaries(&names).await;
+            let each = |(name, summary): (String, crate::model::Result<_>)| (name, summary.map_err(text));
+            News::Summaries(summaries.map(|summaries| summaries.into_iter().map(each).collect()).map_err(text))
         }
         Request::FillDemo => {
             let progress = voice.clone();

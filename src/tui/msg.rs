@@ -48,8 +48,8 @@ impl Slot {
 pub(crate) enum News {
     /// All groups.
     Groups(Result<Vec<Arc<FeatureGroup>>, ErrorText>),
-    /// Numbers of the group of that name.
-    Summary(String, Result<Summary, ErrorText>),
+    /// Numbers of groups, by name of the group.
+    Summaries(Result<Vec<(String, Result<Summary, ErrorText>)>, ErrorText>),
     /// Identifiers that begin with what was typed.
     Identifiers(Result<Vec<String>, ErrorText>),
     /// A record.
@@ -65,7 +65,7 @@ pub(crate) enum News {
 pub(crate) enum Request {
     /// All groups.
     Groups,
-    /// Numbers of these groups, one after the other.
+    /// Numbers of these groups.
     Summaries(Vec<String>),
     /// Some identifiers of a group that begin so.
     Identifiers {

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 
 use super::model::data::{DemoProgress, Found, Summary, Value, Version};
 use crate::model::{Error, FeatureGroup, FeatureValue, Result};
+use crate::store::demo::{self, DemoOptions};
 use crate::store::{FeatureStore, GroupSummary, HistoryRow, HistorySource, OnlineRecord};
 
 /// Identifiers offered at once.
@@ -25,7 +26,7 @@ pub(super) trait Source: Send + Sync + 'static {
     /// All groups, by name.
     async fn groups(&self) -> Result<Vec<Arc<FeatureGroup>>>;
     /// Numbers of these groups.
-    async fn summaries(&self, names: &[String]) -> Vec<(String, Result<Summary>)>;
+    async fn summaries(&self, names: &[String]) -> Result<Vec<(String, Result<Summary>)>>;
     /// Some identifiers of a group that begin so, in their order.
     async fn identifiers(&self, group: &str, prefix: &str) -> Result<Vec<String>>;
     /// A record as it is served, and its versions.
@@ -50,15 +51,12 @@ impl Source for FeatureStore {
         Ok(self.list_groups().await?.into_iter().map(Arc::new).collect())
     }
 
-    async fn summaries(&self, names: &[String]) -> Vec<(String, Result<Summary>)> {
-        let groups = match self.list_groups().await {
-            Ok(groups) => groups,
-            Err(error) => return names.first().map(|name| (name.clone(), Err(error))).into_iter().collect(),
-        };
+    async fn summaries(&self, names: &[String]) -> Result<Vec<(String, Result<Summary>)>> {
+        let groups = self.list_groups().await?;
         let groups: Vec<FeatureGroup> = groups.into_iter().filter(|group| names.iter().any(|name| name == group.name.as_str())).collect();
         if let Ok(summaries) = self.group_summaries(&groups).await {
             let summary_of = |group: &FeatureGroup| summaries.get(&group.id).map(|summary| Ok(summary.into()));
-            return groups.iter().filter_map(|group| Some((group.name.to_string(), summary_of(group)?))).collect();
+            return Ok(groups.iter().filter_map(|group| Some((group.name.to_string(), summary_of(group)?))).collect());
         }
         // One of them is damaged; asked one by one, the others still answer.
         let mut answers = Vec::with_capacity(groups.len());
@@ -66,7 +64,7 @@ impl Source for FeatureStore {
             let summary = self.group_summary(group).await.map(|summary| Summary::from(&summary));
             answers.push((group.name.to_string(), summary));
         }
-        answers
+        Ok(answers)
     }
 
     async fn identifiers(&self, group: &str, prefix: &str) -> Result<Vec<String>> {
@@ -115,8 +113,9 @@ impl Source for FeatureStore {
     }
 
     async fn fill_demo(&self, progress: Box<dyn Fn(DemoProgress) + Send + Sync>) -> Result<()> {
-        progress(DemoProgress::default());
-        Err(Error::invalid("the demo can't be filled from here").remedy("run `larder demo`"))
+        let told = move |step: demo::DemoProgress| progress(DemoProgress { what: step.group, done: step.done, total: step.total });
+        FeatureStore::fill_demo(self, &DemoOptions::default(), Arc::new(told)).await?;
+        Ok(())
     }
 }
 

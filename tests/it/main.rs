@@ -2,4 +2,16 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 mod catalog;
 mod files;
+mod load;
 mod query;
+mod layers;
+mod online_contract;
+mod formats;
+mod offline;
+mod cli;
+mod cli_data;
+mod cli_groups;
+mod cli_loads;
+mod cli_records;
+mod support;
+mod tui;

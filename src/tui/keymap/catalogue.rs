@@ -36,7 +36,7 @@ macro_rules! catalogue {
 
 catalogue! {
     Open, "open", "open", "Open what is under the cursor", [Open: ["enter", "l", "right"]];
-    Filter, "filter", "filter", "Filter the list: words, tag:pii, owner:growth, type:frac, !without", [Filter: ["/"]];
+    Filter, "filter", "filter", "Filter: words, tag:pii, owner:growth, type:frac, !without", [Filter: ["/"]];
     Sort, "sort", "sort", "Sort by the next column", [Sort: ["s"]];
     SortReverse, "sort-reverse", "reverse", "Turn the order around", [Sort: ["S"]];
 

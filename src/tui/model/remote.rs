@@ -78,11 +78,6 @@ impl<T> Remote<T> {
         }
     }
 
-    /// True where what is shown may be out of date.
-    pub(crate) fn is_stale(&self) -> bool {
-        matches!(self, Self::Stale(..) | Self::Failed(_, Some(_)))
-    }
-
     /// Marks it as asked for; what is here stays.
     pub(crate) fn ask(&mut self, now: Micros) {
         *self = match std::mem::take(self) {

@@ -117,6 +117,8 @@ fn failed_to_refresh() {
     let mut stage = Stage::open(Shop::stocked(), (80, 24));
     stage.shop.broken = Shop::broken().broken;
     check("stale_80x24", &stage.keys("r").text());
+    let dim_rows = stage.styles().lines().filter(|line| line.contains("dim") && line.contains("account-features")).count();
+    assert_eq!(dim_rows, 1, "old data is dimmed");
 }
 
 #[test]

@@ -43,7 +43,9 @@ impl Shop {
         let broken = self.broken.clone();
         match request {
             Request::Groups => vec![News::Groups(broken.map_or_else(|| Ok(self.groups.clone()), Err))],
-            Request::Summaries(names) => names.iter().map(|name| News::Summary(name.clone(), Ok(self.summary(name)))).collect(),
+            Request::Summaries(names) => {
+                vec![News::Summaries(Ok(names.iter().map(|name| (name.clone(), Ok(self.summary(name)))).collect()))]
+            }
             Request::Identifiers { prefix, .. } => {
                 let all = (1..=200).map(|number| format!("C{number:04}")).filter(|id| id.starts_with(prefix));
                 vec![News::Identifiers(Ok(all.take(50).collect()))]

@@ -8,8 +8,20 @@ use crate::tui::msg::{Effect, News, Request, Slot};
 pub(super) fn take(model: &mut Model, news: News) -> Vec<Effect> {
     match news {
         News::Groups(answer) => take_groups(model, answer),
-        News::Summary(name, answer) => {
-            model.summaries.entry(name).or_default().answer(answer);
+        News::Summaries(answer) => {
+            match answer {
+                Ok(summaries) => {
+                    for (name, summary) in summaries {
+                        model.summaries.entry(name).or_default().answer(summary);
+                    }
+                }
+                Err(error) => {
+                    for summary in model.summaries.values_mut() {
+                        summary.answer(Err(error.clone()));
+                    }
+                    super::complain(model, error.line());
+                }
+            }
             groups::show(model, false);
             Vec::new()
         }

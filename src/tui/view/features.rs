@@ -65,7 +65,7 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
     if let (Some(area), Some((group, at))) = (detail_area, model.feature_under_cursor())
         && let Some(feature) = group.schema.features().get(at)
     {
-        beside(group, feature, &query, theme, frame, area);
+        beside(group, feature, true, &query, theme, frame, area);
     }
 }
 
@@ -85,6 +85,8 @@ pub(super) fn schema(model: &Model, group: &FeatureGroup, theme: &Theme, frame: 
     let mut columns = SCHEMA;
     let names = group.schema.features().iter().take(groups::MEASURED).map(|feature| fit::width(feature.name.as_str()));
     columns[0] = columns[0].fitting(names.max().unwrap_or(0), table_area.width);
+    let kinds = group.schema.features().iter().take(groups::MEASURED).map(|feature| fit::width(&feature.type_text()));
+    columns[1] = columns[1].fitting(kinds.max().unwrap_or(0), table_area.width);
     if group.schema.features().iter().all(|feature| feature.parameters.is_empty()) {
         // A column without anything in it would only take room.
         columns[3].least = u16::MAX / 8;
@@ -102,7 +104,7 @@ pub(super) fn schema(model: &Model, group: &FeatureGroup, theme: &Theme, frame: 
     });
     if let Some(feature) = filtered.selected().and_then(|place| group.schema.features().get(place)) {
         match detail_area {
-            Some(area) => beside(group, feature, &query, theme, frame, area),
+            Some(area) => beside(group, feature, false, &query, theme, frame, area),
             None => below(group, feature, theme, frame, footer),
         }
     }
@@ -123,7 +125,7 @@ fn cell(title: &str, width: u16, group: &FeatureGroup, feature: &FeatureDefiniti
         "OWNER" => optional(group.owner.as_deref(), columns, query, theme),
         "DESCRIPTION" => match role(group, feature) {
             // What a key is for matters more than what was written about it.
-            Some(role) if feature.description.is_none() => Line::from(Span::styled(role, theme.muted)),
+            Some(role) if feature.description.is_none() => Line::from(prose(role, columns, &[], theme.muted, theme.matched)),
             _ => optional(feature.description.as_deref(), columns, query, theme),
         },
         _ => {
@@ -153,8 +155,16 @@ pub(super) fn role(group: &FeatureGroup, feature: &FeatureDefinition) -> Option<
     }
 }
 
-/// Everything about a feature, for the pane beside the list.
-fn beside(group: &FeatureGroup, feature: &FeatureDefinition, query: &Query, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+/// Everything about a feature, for the pane beside the list; with its group where the list is not of one group.
+fn beside(
+    group: &FeatureGroup,
+    feature: &FeatureDefinition,
+    with_group: bool,
+    query: &Query,
+    theme: &Theme,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
     for row in 0..area.height {
         put(frame.buffer_mut(), layout::indent(area, 1), row, &Line::from(Span::styled(sign::RULE, theme.muted)));
     }
@@ -178,14 +188,16 @@ fn beside(group: &FeatureGroup, feature: &FeatureDefinition, query: &Query, them
             facts.fact(&fit::cut(&crate::tui::clean::clean(key), 11), value);
         }
     }
-    facts.heading("group");
-    facts.fact("name", group.name.as_str());
-    facts.fact("about", group.description.as_deref().unwrap_or_default());
-    facts.fact("owner", group.owner.as_deref().unwrap_or_default());
-    facts.fact("identifier", group.schema.identifier().name.as_str());
+    if with_group {
+        facts.heading("group");
+        facts.fact("name", group.name.as_str());
+        facts.fact("about", group.description.as_deref().unwrap_or_default());
+        facts.fact("owner", group.owner.as_deref().unwrap_or_default());
+        facts.fact("identifier", group.schema.identifier().name.as_str());
+    }
     let mut lines = facts.lines;
     let left = usize::from(inner.height).saturating_sub(lines.len() + 1);
-    if left >= 4 {
+    if left >= 4 && with_group {
         lines.push(Line::default());
         lines.extend(super::facts::feature_lines(group, query, theme, columns, left));
     }

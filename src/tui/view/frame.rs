@@ -107,7 +107,7 @@ fn marks(model: &Model, theme: &Theme) -> Vec<Span<'static>> {
     let mut spans: Vec<Span<'static>> = Vec::new();
     if let Some(mark) = spinner(model, model.waiting_since()) {
         spans.push(Span::styled(format!("  {mark}"), theme.accent));
-    } else if model.groups.is_stale() && model.groups.error().is_some() {
+    } else if model.groups.value().is_some() && model.groups.error().is_some() {
         spans.push(Span::styled(format!("  {} not refreshed", sign::BAD), theme.bad));
     }
     if model.read_only {

@@ -62,6 +62,9 @@ fn draw_screen(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
             Screen::Features => features::draw(model, theme, frame, parts.body),
             Screen::Group => group::draw(model, theme, frame, parts.body),
         }
+        if states::looks_old(model, &model.groups) && model.screen != Screen::Group {
+            frame.buffer_mut().set_style(parts.body, theme.stale);
+        }
     }
     frame::hints(model, theme, frame, parts.hints);
     frame::toasts(model, theme, frame, parts.body);

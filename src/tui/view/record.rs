@@ -170,8 +170,7 @@ fn values(model: &Model, group: &FeatureGroup, found: &Found, theme: &Theme, fra
     if let Some(kind) = columns.iter_mut().find(|column| column.title == "TYPE") {
         *kind = kind.fitting(longest_type, area.width);
     }
-    let stale = record.found.is_stale();
-    let base = if stale { theme.stale } else { theme.text };
+    let base = if states::looks_old(model, &record.found) { theme.stale } else { theme.text };
     let table = Table { columns: &columns, length: group.schema.len(), list: &record.rows, focused: true, sorted: None };
     table.draw(frame.buffer_mut(), area, theme, |row, widths| {
         let Some(feature) = group.schema.features().get(row) else { return Vec::new() };

@@ -22,6 +22,15 @@ pub(super) fn spinner(model: &Model, since: Option<Micros>) -> Option<&'static s
     sign::SPINNER.get(step).copied()
 }
 
+/// True once data should look out of date: renewing it failed, or takes noticeably long. A fast refresh doesn't flash.
+pub(super) fn looks_old<T>(model: &Model, remote: &Remote<T>) -> bool {
+    match remote {
+        Remote::Failed(_, Some(_)) => true,
+        Remote::Stale(_, since) => model.now.saturating_sub(*since) >= PATIENCE,
+        _ => false,
+    }
+}
+
 /// A pane whose data is on its way. Draws nothing at first, so that a fast answer doesn't flash.
 pub(super) fn loading(model: &Model, since: Option<Micros>, what: &str, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let Some(mark) = spinner(model, since) else { return };
