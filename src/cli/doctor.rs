@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::console::Console;
 use super::exit::{Exit, Failure, Verdict};
 use super::place::Place;
-use super::progress::Progress;
+use super::progress::{Progress, Stand};
 use super::text::{counted, visible, width};
 use crate::store::Check;
 
@@ -37,9 +37,9 @@ struct Finding<'a> {
 impl Doctor {
     pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
         let store = place.open().await?;
-        let mut progress = Progress::rows(console);
-        progress.say("reading the store");
-        let report = progress.during(store.doctor()).await?;
+        let mut progress = Progress::new(console);
+        let reading = || Some(Stand { words: "reading the store".to_owned(), rows: 0, done: 0, total: None });
+        let report = progress.during_showing(store.doctor(), reading).await?;
         progress.clear();
         let healthy = report.is_healthy();
         if console.json() {

@@ -1,14 +1,26 @@
 //! `larder ingest`: whole files into a group.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 
+use super::console::Console;
+use super::exit::{Exit, Verdict};
+use super::interrupt::stopping_on_signal;
+use super::place::Place;
+use super::progress::{Progress, Stand};
 use super::put::Stores;
+use super::text::{counted, short_count, took, visible};
+use crate::model::ErrorKind;
+use crate::store::{IngestOptions, LoadPhase, LoadProgress, LoadReport, OnError, Targets};
 
 /// What to do with a row that cannot be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OnError {
+pub(crate) enum BadRows {
     /// End the load; nothing of it becomes visible
     Stop,
     /// Leave the row out and go on
@@ -37,14 +49,99 @@ pub(crate) struct Ingest {
     to: Option<Stores>,
     /// What to do with a row that cannot be stored
     #[arg(long, value_name = "HOW", value_enum, default_value = "stop")]
-    on_error: OnError,
+    on_error: BadRows,
+    /// Leave a column of the files out, repeatable
+    #[arg(long, value_name = "COL")]
+    drop: Vec<String>,
     /// Write each row left out, with file, line, field and reason, to this file
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
 }
 
+/// The document of `ingest --json`.
+#[derive(Serialize)]
+struct Loaded {
+    rows: u64,
+    accepted: u64,
+    rejected: u64,
+    seconds: f64,
+    online_rows: u64,
+    files: u64,
+    resumed: bool,
+}
+
 impl Ingest {
-    pub(crate) async fn run(self, _: &super::place::Place, _: &mut super::console::Console) -> super::exit::Verdict {
-        Err(crate::model::Error::internal("being written").into())
+    pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
+        let store = place.open().await?;
+        let group = store.group(&self.group).await?;
+        let options = IngestOptions {
+            files: self.files,
+            drop: self.drop,
+            targets: self.to.map(Targets::from),
+            on_error: match self.on_error {
+                BadRows::Stop => OnError::Stop,
+                BadRows::Skip => OnError::Skip,
+            },
+            rejects: self.rejects.clone(),
+        };
+        let latest = Arc::new(Mutex::new(None));
+        let teller = latest.clone();
+        let on_progress = Arc::new(move |progress: LoadProgress| *teller.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress));
+        let cancel = Arc::new(AtomicBool::new(false));
+        let mut progress = Progress::new(console);
+        let load = store.ingest(group.name.as_str(), options, on_progress, cancel.clone());
+        let shown = progress.during_showing(load, || latest.lock().unwrap_or_else(PoisonError::into_inner).map(stand));
+        let (loaded, signal) = stopping_on_signal(shown, || cancel.store(true, Ordering::Relaxed)).await;
+        progress.clear();
+        let report = match (loaded, signal) {
+            (Ok(report), _) => report,
+            (Err(error), Some(number)) if error.kind() == ErrorKind::Interrupted => {
+                console.complain(error.to_string());
+                return Ok(Exit::Signal(number));
+            }
+            (Err(error), _) => return Err(error.into()),
+        };
+        store.close().await?;
+        for note in &report.notes {
+            console.hint(visible(note));
+        }
+        let line = summary(group.name.as_str(), &report);
+        let loaded = Loaded {
+            rows: report.rows,
+            accepted: report.accepted,
+            rejected: report.rejected,
+            seconds: report.seconds,
+            online_rows: report.online_rows,
+            files: report.files,
+            resumed: report.resumed,
+        };
+        console.confirm(line, &loaded)?;
+        if report.rejected == 0 {
+            return Ok(Exit::Done);
+        }
+        let place = match &self.rejects {
+            Some(file) => format!("see {}", file.display()),
+            None => "--rejects FILE writes them down".to_owned(),
+        };
+        let were = if report.rejected == 1 { "was" } else { "were" };
+        console.complain(format!("{} {were} left out; {place}", counted(report.rejected, "row")));
+        Ok(Exit::Partly)
     }
+}
+
+fn summary(group: &str, report: &LoadReport) -> String {
+    let speed = if report.seconds > 0.0 { (report.rows as f64 / report.seconds) as u64 } else { report.rows };
+    let resumed = if report.resumed { ", taken up where it had stopped" } else { "" };
+    let took = took(Duration::from_secs_f64(report.seconds.max(0.0)));
+    format!("loaded {} into {group} in {took} ({} rows/s){resumed}", counted(report.accepted, "row"), short_count(speed))
+}
+
+fn stand(progress: LoadProgress) -> Stand {
+    let rejected = if progress.rejected > 0 { format!(", {} left out", short_count(progress.rejected)) } else { String::new() };
+    let (words, done, total) = match progress.phase {
+        LoadPhase::Reading => ("reading", progress.bytes, Some(progress.total_bytes)),
+        LoadPhase::Committing => ("committing", 0, None),
+        LoadPhase::Online => ("filling the online store", progress.rows, progress.total_rows),
+    };
+    Stand { words: format!("{words}{rejected}"), rows: progress.rows, done, total }
 }

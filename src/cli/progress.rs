@@ -6,42 +6,41 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::console::Console;
-use super::text::{short_count, took};
+use super::text::{short_count, took, visible};
 
 /// Work shorter than this needs no progress.
 const PATIENCE: Duration = Duration::from_secs(1);
 const FRAME: Duration = Duration::from_millis(100);
 
+/// How far some work is.
+pub(crate) struct Stand {
+    /// What it is doing.
+    pub(crate) words: String,
+    /// Rows done.
+    pub(crate) rows: u64,
+    /// What is done, in the unit of `total`.
+    pub(crate) done: u64,
+    /// What there is to do, if that is known.
+    pub(crate) total: Option<u64>,
+}
+
 /// A line that tells how far the work has come.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     started: Instant,
-    visible: bool,
+    words: String,
+    words_since: Instant,
 }
 
 impl Progress {
-    /// Prepares a line for work whose end is not known.
-    pub(crate) fn rows(console: &Console) -> Progress {
-        let bar = console.shows_progress().then(|| {
-            let style = ProgressStyle::with_template("  {spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
-            ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_style(style)
-        });
-        Progress { bar, started: Instant::now(), visible: false }
+    /// Prepares a line; it stays away where nobody watches.
+    pub(crate) fn new(console: &Console) -> Progress {
+        let bar = console.shows_progress().then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()));
+        Progress { bar, started: Instant::now(), words: String::new(), words_since: Instant::now() }
     }
 
-    /// Prepares a bar for work of a known size.
-    pub(crate) fn of(console: &Console) -> Progress {
-        let bar = console.shows_progress().then(|| {
-            let style = ProgressStyle::with_template("  {bar:24} {percent:>3}%  {msg}")
-                .map(|style| style.progress_chars("█▉▊▋▌▍▎▏ "))
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden()).with_style(style)
-        });
-        Progress { bar, started: Instant::now(), visible: false }
-    }
-
-    /// Runs a step and keeps the line alive meanwhile.
-    pub(crate) async fn during<T>(&mut self, step: impl Future<Output = T>) -> T {
+    /// Runs a step and shows how far it is.
+    pub(crate) async fn during_showing<T>(&mut self, step: impl Future<Output = T>, stand: impl Fn() -> Option<Stand>) -> T {
         if self.bar.is_none() {
             return step.await;
         }
@@ -49,49 +48,43 @@ impl Progress {
         loop {
             tokio::select! {
                 done = &mut step => return done,
-                () = tokio::time::sleep(FRAME) => self.redraw(),
+                () = tokio::time::sleep(FRAME) => self.draw(stand()),
             }
         }
     }
 
-    fn redraw(&mut self) {
-        let Some(bar) = &self.bar else { return };
-        if !self.visible && self.started.elapsed() >= PATIENCE {
+    fn draw(&mut self, stand: Option<Stand>) {
+        let (Some(bar), Some(stand)) = (&self.bar, stand) else { return };
+        if self.started.elapsed() < PATIENCE {
+            return;
+        }
+        if bar.is_hidden() {
             bar.set_draw_target(ProgressDrawTarget::stderr());
-            self.visible = true;
         }
-        if self.visible {
-            bar.tick();
+        if self.words != stand.words {
+            self.words.clone_from(&stand.words);
+            self.words_since = Instant::now();
         }
-    }
-
-    /// Says how many rows have passed.
-    pub(crate) fn advance(&mut self, rows: u64) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(format!("{} rows, {}", short_count(rows), took(self.started.elapsed())));
+        let spent = self.words_since.elapsed();
+        let mut message = visible(&stand.words).into_owned();
+        if stand.rows > 0 {
+            let speed = stand.rows as f64 / spent.as_secs_f64().max(0.001);
+            message.push_str(&format!("  {} rows  {} rows/s", short_count(stand.rows), short_count(speed as u64)));
         }
-    }
-
-    /// Says how much of the input has been read.
-    pub(crate) fn advance_of(&mut self, rows: u64, read: u64, total: u64) {
-        let Some(bar) = &self.bar else { return };
-        let seconds = self.started.elapsed().as_secs_f64();
-        let speed = if seconds > 0.0 { (rows as f64 / seconds) as u64 } else { 0 };
-        bar.set_length(total);
-        bar.set_position(read.min(total));
-        let left = if read > 0 && read < total {
-            format!(", {} left", took(self.started.elapsed().mul_f64((total - read) as f64 / read as f64)))
-        } else {
-            String::new()
-        };
-        bar.set_message(format!("{} rows, {} rows/s{left}", short_count(rows), short_count(speed)));
-    }
-
-    /// Says in words what is going on.
-    pub(crate) fn say(&mut self, words: &str) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(super::text::visible(words).into_owned());
+        match stand.total.filter(|total| *total > 0) {
+            None => bar.set_style(style("  {spinner} {msg}")),
+            Some(total) => {
+                if stand.done > 0 && stand.done < total {
+                    let left = spent.mul_f64((total - stand.done) as f64 / stand.done as f64);
+                    message.push_str(&format!("  {} left", took(left)));
+                }
+                bar.set_style(style("  {bar:24} {percent:>3}%  {msg}").progress_chars("█▉▊▋▌▍▎▏ "));
+                bar.set_length(total);
+                bar.set_position(stand.done.min(total));
+            }
         }
+        bar.set_message(message);
+        bar.tick();
     }
 
     /// Wipes the line away.
@@ -106,4 +99,8 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.clear();
     }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }

@@ -10,7 +10,7 @@ use super::console::{Console, output_failure};
 use super::exit::{Exit, Failure, Verdict};
 use super::output_file::OutputFile;
 use super::place::Place;
-use super::progress::Progress;
+use super::progress::{Progress, Stand};
 use super::read_text;
 use super::sink::Sink;
 use super::text::{counted, took};
@@ -76,8 +76,8 @@ impl Query {
         }
         let store = place.open().await?;
         let started = Instant::now();
-        let mut progress = Progress::rows(console);
-        let stream = progress.during(store.query(&sql, None)).await?;
+        let mut progress = Progress::new(console);
+        let stream = progress.during_showing(store.query(&sql, None), || stand(0)).await?;
         let Some(path) = output else {
             let page = console.page();
             let sink = if page.is_terminal() { Sink::on_terminal(console.out(), format) } else { Sink::new(console.out()) };
@@ -93,6 +93,10 @@ impl Query {
         console.hint(format!("{} in {name}, {}", counted(rows, "row"), took(started.elapsed())));
         Ok(Exit::Done)
     }
+}
+
+fn stand(rows: u64) -> Option<Stand> {
+    Some(Stand { words: "reading".to_owned(), rows, done: 0, total: None })
 }
 
 /// Settles the format: what was asked for, else what the file's name says, else a table.
@@ -135,11 +139,10 @@ async fn copy_rows(
 ) -> Result<u64> {
     let mut writer = result_writer(format, &stream.schema(), width, sink)?;
     let mut rows = 0;
-    while let Some(batch) = progress.during(stream.next()).await {
+    while let Some(batch) = progress.during_showing(stream.next(), || stand(rows)).await {
         let batch = batch?;
         rows += batch.num_rows() as u64;
         writer.write(&batch)?;
-        progress.advance(rows);
     }
     writer.finish()?;
     Ok(rows)
