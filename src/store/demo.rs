@@ -12,6 +12,7 @@
 mod company;
 mod customers;
 mod draw;
+mod fill;
 mod payments;
 mod shape;
 mod shop;
@@ -20,6 +21,8 @@ mod table;
 use std::collections::BTreeMap;
 
 use arrow::array::RecordBatch;
+
+pub use self::fill::{DemoOptions, DemoProgress, DemoReport, FilledGroup, OnDemoProgress};
 
 use self::draw::Draw;
 use self::shape::{Cell, DAYS, GroupShape, Moment, Rhythm, Stores};
