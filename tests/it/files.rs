@@ -49,7 +49,7 @@ fn texts(schema: &Schema, coerced: &Coerced) -> Vec<BTreeMap<String, String>> {
 fn load_from(paths: &[String], schema: &Schema, drop: &[String], from: Position) -> Result<Loaded> {
     let schema = Arc::new(schema.clone());
     let mut reading = Reading::open(resolve(paths)?, &schema, &Dropped::new(drop), from)?;
-    let mut loaded = Loaded { rows: Vec::new(), event_times: Vec::new(), rejected: Vec::new(), nulled: 0, notes: reading.notes().to_vec() };
+    let mut loaded = Loaded { rows: Vec::new(), event_times: Vec::new(), rejected: Vec::new(), nulled: 0, notes: Vec::new() };
     while let Some((input, batch)) = reading.next_batch()? {
         let coerced = coerce(&schema, &batch)?;
         assert_eq!(coerced.consumed, coerced.rejected.len() as u64 + coerced.event_times.len() as u64);
@@ -58,6 +58,7 @@ fn load_from(paths: &[String], schema: &Schema, drop: &[String], from: Position)
         loaded.nulled += coerced.nulled;
         loaded.rejected.extend(coerced.rejected.into_iter().map(|rejected| (input, rejected)));
     }
+    loaded.notes = reading.notes().to_vec();
     Ok(loaded)
 }
 
@@ -324,7 +325,7 @@ fn bad_lines_of_json_are_told_by_line() {
         "{\"id\":\"b\",\"at\":2.5,\"n\":1\n",
         "[1]\n",
         "{\"id\":\"c\",\"at\":3.5,\"n\":{\"deep\":1}}\n",
-        "{\"id\":\"d\",\"at\":4.5,\"m\":1}\n",
+        "{\"id\":\"d\",\"at\":4.5,\"tag\":1,\"extra\":1}\n",
         "{\"id\":\"e\",\"id\":\"f\",\"at\":4.5}\n",
         "{\"id\":\"g\",\"at\":5.5,\"tags\":[\"x\",null]}\n",
         "{\"ID\":\"h\",\"at\":6.5,\"tags\":[]}\r\n",
@@ -349,13 +350,14 @@ fn bad_lines_of_json_are_told_by_line() {
         ("line 3", None),
         ("line 4", None),
         ("line 5", Some("n")),
-        ("line 6", Some("m")),
+        ("line 6", Some("tag")),
         ("line 7", Some("id")),
         ("line 8", Some("tags")),
     ];
     assert_eq!(places, expected.map(|(place, field)| (place.to_owned(), field)));
-    let loaded = load_from(&[path], &schema, &owned(&["M"]), Position::default()).unwrap();
+    let loaded = load_from(&[path], &schema, &owned(&["TAG"]), Position::default()).unwrap();
     assert_eq!(loaded.rows.len(), 4, "a dropped field is no fault");
+    assert!(loaded.notes[0].contains("'extra' is no feature of the group and is left out"), "{:?}", loaded.notes);
 }
 
 #[test]
@@ -367,7 +369,10 @@ fn a_header_that_changes_or_does_not_fit_is_told_by_column() {
     let third = write(root, "3.csv", "at,price,id\n2026-01-03,3.5,3\n");
     let schema = infer(std::slice::from_ref(&first), "id", "at", &[]).unwrap().schema;
     let error = fails(load_from(&[first.clone(), second.clone()], &schema, &[], Position::default()));
-    assert!(error.contains("2.csv: column 'cost' is no feature") && error.contains("--drop 'cost'"), "{error}");
+    assert!(
+        error.contains("2.csv: column 'cost' is no feature of the group, and 'price' has no column") && error.contains("--drop 'cost'"),
+        "{error}"
+    );
     let error = fails(load_from(&[first.clone(), second.clone()], &schema, &owned(&["cost"]), Position::default()));
     assert!(error.contains("2.csv: column 'price'") && error.contains("is missing"), "{error}");
     let error = fails(infer(&[first.clone(), second.clone()], "id", "at", &[]));

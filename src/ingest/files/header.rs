@@ -1,20 +1,23 @@
 //! Which column of a file feeds which feature.
 //!
-//! Columns and features are matched by name, ignoring case as schemas do. A column that no feature takes is an
-//! error unless it was dropped by name: leaving it out silently would lose what somebody meant to load.
-//! All files of one load must have the same columns, in any order: a header that changes from file to file
-//! is a mistake far more often than a wish.
+//! Columns and features are matched by name, ignoring case as schemas do. A column that no feature takes is left
+//! out and told, as `create --drop` meant it; but in a file that lacks a column for some feature it is an error,
+//! since then the header was changed, and leaving both out would lose what somebody meant to load. All files of
+//! one load must have the same columns, in any order. Columns that can't be features at all (the index that
+//! pandas writes, our own columns in an exported file) count for nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::suggest::suggest;
-use crate::model::{Error, Result, Schema};
+use crate::model::{Error, FeatureName, Result, Schema};
 
 /// For each feature of a schema the position of its column in a file, if the file has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
     /// By feature position.
     pub columns: Vec<Option<usize>>,
+    /// Columns that no feature takes, apart from those dropped by name.
+    pub left_out: Vec<String>,
 }
 
 /// Names of columns to leave out, compared ignoring case.
@@ -51,19 +54,30 @@ impl Mapping {
     /// Matches the columns of a file with the features of a schema.
     ///
     /// # Errors
-    /// The identifier's or the event time's column is missing; a column is no feature and not dropped; two
-    /// columns differ only in case.
+    /// The identifier's or the event time's column is missing; a column is no feature though a feature lacks its
+    /// column; two columns differ only in case.
     pub fn new(schema: &Schema, columns: &[String], dropped: &Dropped, file: &str) -> Result<Self> {
         check_unique(columns, dropped, file)?;
         let mut mapping = vec![None; schema.features().len()];
+        let mut left_out = Vec::new();
         for (position, column) in columns.iter().enumerate() {
             if dropped.contains(column) {
                 continue;
             }
             match schema.position(column) {
                 Some(feature) => mapping[feature] = Some(position),
-                None => return Err(unknown_column(schema, column, file)),
+                None => left_out.push(column.clone()),
             }
+        }
+        let absent: Vec<&str> = schema
+            .features()
+            .iter()
+            .zip(&mapping)
+            .filter(|(_, column)| column.is_none())
+            .map(|(feature, _)| feature.name.as_str())
+            .collect();
+        if let Some(error) = left_out.iter().filter(|column| may_be_feature(column)).find_map(|column| renamed(column, &absent, file)) {
+            return Err(error);
         }
         for (position, role) in [(schema.identifier_position(), "record identifier"), (schema.event_time_position(), "event time")] {
             if mapping[position].is_none() {
@@ -75,7 +89,7 @@ impl Mapping {
                 });
             }
         }
-        Ok(Self { columns: mapping })
+        Ok(Self { columns: mapping, left_out })
     }
 
     /// Features that the file has no column for: they will be null.
@@ -84,14 +98,21 @@ impl Mapping {
     }
 }
 
-/// The error for a column that no feature takes.
-pub(super) fn unknown_column(schema: &Schema, column: &str, file: &str) -> Error {
+/// False for names that no feature can have.
+pub(super) fn may_be_feature(column: &str) -> bool {
+    FeatureName::parse(column).is_ok_and(|name| !name.is_reserved())
+}
+
+/// The error for a column that no feature takes in a file that lacks the columns of some: one was renamed.
+fn renamed(column: &str, absent: &[&str], file: &str) -> Option<Error> {
     let shown = column.escape_debug();
-    let error = Error::invalid(format!("{file}: column '{shown}' is no feature of the group"));
-    match suggest(column, schema.features().iter().map(|feature| feature.name.as_str())) {
+    let first = absent.first()?;
+    let error = Error::invalid(format!("{file}: column '{shown}' is no feature of the group, and '{first}' has no column"));
+    let error = error.why("the header was changed");
+    Some(match suggest(column, absent.iter().copied()) {
         Some(near) => error.remedy(format!("did you mean '{near}'? rename the column, or leave it out with --drop '{shown}'")),
-        None => error.remedy(format!("leave it out with --drop '{shown}', or add the feature to the group")),
-    }
+        None => error.remedy(format!("rename the column, or leave it out with --drop '{shown}'")),
+    })
 }
 
 /// Two columns of one name, ignoring case, can't both be kept.
@@ -115,7 +136,8 @@ pub(super) fn check_unique(columns: &[String], dropped: &Dropped, file: &str) ->
 /// All files of a load must have the columns of the first.
 pub(super) fn check_same(first: (&str, &[String]), other: (&str, &[String]), dropped: &Dropped) -> Result<()> {
     let folded = |columns: &[String]| {
-        columns.iter().filter(|column| !dropped.contains(column)).map(|column| column.to_lowercase()).collect::<BTreeSet<_>>()
+        let kept = columns.iter().filter(|column| !dropped.contains(column) && may_be_feature(column));
+        kept.map(|column| column.to_lowercase()).collect::<BTreeSet<_>>()
     };
     let (expected, found) = (folded(first.1), folded(other.1));
     let complain = |what: String| {
@@ -142,7 +164,7 @@ fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::model::{FeatureDefinition, FeatureName, FeatureType};
+    use crate::model::{FeatureDefinition, FeatureType};
 
     fn schema() -> Schema {
         let feature = |name: &str, kind| FeatureDefinition::new(FeatureName::parse(name).unwrap(), kind);
@@ -165,6 +187,15 @@ mod tests {
         let partial = map(&["time", "x", "id"], &["X"]).unwrap();
         assert_eq!(partial.columns, [Some(2), Some(0), None]);
         assert_eq!(partial.absent(&schema()).collect::<Vec<_>>(), ["price"]);
+    }
+
+    #[test]
+    fn more_columns_than_features_are_left_out_and_told() {
+        let wider = map(&["id", "extra", "time", "price", "__index_level_0__"], &[]).unwrap();
+        assert_eq!((wider.columns, wider.left_out), (vec![Some(0), Some(2), Some(3)], names(&["extra", "__index_level_0__"])));
+        let error = map(&["id", "time", "cost"], &[]).unwrap_err().to_string();
+        assert!(error.contains("'cost' is no feature") && error.contains("'price' has no column"), "{error}");
+        assert!(map(&["id", "time", "write_time"], &[]).is_ok(), "our own columns are no renamed feature");
     }
 
     #[test]

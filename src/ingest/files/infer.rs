@@ -138,7 +138,7 @@ fn parquet_columns(input: &Input, event_time: &str, dropped: &Dropped) -> Result
 
 /// The largest magnitude in the first rows of an integer column: enough to tell seconds from nanoseconds.
 fn first_magnitude(input: &Input, width: usize, column: usize) -> Result<u64> {
-    let mut mapping = Mapping { columns: vec![None; width] };
+    let mut mapping = Mapping { columns: vec![None; width], left_out: Vec::new() };
     mapping.columns[column] = Some(column);
     let Some(batch) = ParquetFile::open(input)?.rows(&mapping, 0, &Arc::default())?.next_batch()? else { return Ok(0) };
     let values = cast(&batch.columns[column], &DataType::Int64).ok();

@@ -1,10 +1,12 @@
 //! JSON lines: one object a line, fields matched by name.
 //!
 //! Numbers are handed on as they are written, so that `1.50` stays `1.50` in a String feature and no digit of a
-//! large integer is lost on the way through a double. A field that is missing or null is null; a field that no
-//! feature takes, a line that is no object, and a list or object where one value is due reject the line.
+//! large integer is lost on the way through a double. A field that is missing or null is null. A line that is no
+//! object, a list or object where one value is due, and a field that looks like a misspelt one reject the line; any
+//! other field that no feature takes is left out and told once.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{BufRead, Read};
 use std::sync::Arc;
@@ -14,9 +16,10 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::batch::{MAX_RECORD_BYTES, SourceBatch, TextColumns};
-use super::header::{Dropped, unknown_column};
+use super::header::Dropped;
 use super::reject::{Place, Rejected};
 use super::sources::Input;
+use crate::model::suggest::suggest;
 use crate::model::{Error, Result, Schema};
 
 /// Lines of a file that are not blank, with their numbers.
@@ -128,12 +131,14 @@ pub(super) struct JsonRows {
     schema: Arc<Schema>,
     dropped: Dropped,
     columns: TextColumns,
+    /// Fields that no feature takes.
+    pub(super) left_out: BTreeSet<String>,
 }
 
 impl JsonRows {
     pub(super) fn new(lines: JsonLines, schema: &Arc<Schema>, dropped: &Dropped, skip: u64) -> Result<Self> {
         let columns = TextColumns::new(&vec![true; schema.len()]);
-        let mut rows = Self { lines, schema: Arc::clone(schema), dropped: dropped.clone(), columns };
+        let mut rows = Self { lines, schema: Arc::clone(schema), dropped: dropped.clone(), columns, left_out: BTreeSet::new() };
         for _ in 0..skip {
             rows.lines.advance()?;
         }
@@ -142,7 +147,7 @@ impl JsonRows {
 
     pub(super) fn next_batch(&mut self) -> Result<Option<SourceBatch>> {
         while !self.columns.is_full() && self.lines.advance()? {
-            match read_row(&self.lines, &self.schema, &self.dropped) {
+            match read_row(&self.lines, &self.schema, &self.dropped, &mut self.left_out) {
                 Ok(texts) => {
                     for (feature, text) in texts.iter().enumerate() {
                         self.columns.push(feature, text.as_deref());
@@ -157,22 +162,27 @@ impl JsonRows {
 }
 
 /// Text of each feature on the current line.
-fn read_row<'a>(lines: &'a JsonLines, schema: &Schema, dropped: &Dropped) -> std::result::Result<Vec<Option<Cow<'a, str>>>, Rejected> {
+fn read_row<'a>(
+    lines: &'a JsonLines,
+    schema: &Schema,
+    dropped: &Dropped,
+    left_out: &mut BTreeSet<String>,
+) -> std::result::Result<Vec<Option<Cow<'a, str>>>, Rejected> {
     let mut fields = Vec::with_capacity(schema.len());
     split(lines.text(), &mut fields).map_err(|reason| lines.rejected(None, reason))?;
     let mut texts: Vec<Option<Cow<'a, str>>> = vec![None; schema.len()];
     let mut seen = vec![false; schema.len()];
+    let mut unknown = Vec::new();
     for (place, (name, raw)) in fields.into_iter().enumerate() {
         // Most writers keep the order of the fields, so the next feature is the likely one.
         let likely = schema.features().get(place).is_some_and(|feature| feature.name.as_str() == name);
         let feature = if likely { Some(place) } else { schema.position(&name) };
-        let Some(feature) = feature.filter(|_| !dropped.contains(&name)) else {
-            if dropped.contains(&name) {
-                continue;
-            }
-            let error = unknown_column(schema, &name, "");
-            let remedy = error.advice().unwrap_or_default();
-            return Err(lines.rejected(Some(name.into_owned()), format!("no feature of the group; {remedy}")));
+        if dropped.contains(&name) {
+            continue;
+        }
+        let Some(feature) = feature else {
+            unknown.push(name);
+            continue;
         };
         if std::mem::replace(&mut seen[feature], true) {
             return Err(lines.rejected(Some(name.into_owned()), "given twice".into()));
@@ -183,6 +193,17 @@ fn read_row<'a>(lines: &'a JsonLines, schema: &Schema, dropped: &Dropped) -> std
         } else {
             scalar_text(raw).map_err(|reason| lines.rejected(Some(name.into_owned()), reason.into()))?
         };
+    }
+    for name in unknown {
+        if left_out.contains(name.as_ref()) {
+            continue;
+        }
+        let absent = schema.features().iter().zip(&seen).filter(|(_, seen)| !**seen).map(|(feature, _)| feature.name.as_str());
+        if let Some(near) = suggest(&name, absent) {
+            let reason = format!("no feature of the group; did you mean '{near}'?");
+            return Err(lines.rejected(Some(name.into_owned()), reason));
+        }
+        left_out.insert(name.into_owned());
     }
     Ok(texts)
 }

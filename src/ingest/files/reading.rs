@@ -4,7 +4,7 @@
 //! ninety-ninth for a column that was wrong from the start. A position (input, row) says how far a load came;
 //! reading from it yields the same rows again, because inputs don't change between readings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -70,6 +70,7 @@ impl Reading {
         let mut first: Option<(&str, Vec<String>)> = None;
         let mut seen = BTreeSet::new();
         let mut all_known = true;
+        let mut left_out: BTreeMap<String, &str> = BTreeMap::new();
         let uncounted = Arc::default();
         for input in &self.inputs {
             let (columns, file) = match input.format {
@@ -99,7 +100,11 @@ impl Reading {
                     first = Some((&input.name, columns));
                 }
             }
+            for column in mapping.left_out {
+                left_out.entry(column).or_insert(&input.name);
+            }
         }
+        self.notes.extend(left_out.iter().map(|(column, file)| left_out_note(column, file)));
         if self.inputs.iter().any(|input| input.format != Format::Parquet) {
             self.rows_known = None;
         }
@@ -109,7 +114,7 @@ impl Reading {
         Ok(())
     }
 
-    /// What the user should know though it is no error.
+    /// What the user should know though it is no error; complete once everything is read.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
@@ -159,6 +164,9 @@ impl Reading {
                 self.position.rows += batch.consumed;
                 return Ok(Some((self.position.input, batch)));
             }
+            if let Some(Rows::Json(rows)) = &self.current {
+                self.notes.extend(rows.left_out.iter().map(|field| left_out_note(field, &input.name)));
+            }
             // A file whose footer alone was known has now been read whole; what it claimed to hold is shown as done.
             let done: u64 = self.inputs[..=self.position.input].iter().map(|input| input.bytes).sum();
             self.bytes_read.fetch_max(done, Ordering::Relaxed);
@@ -166,6 +174,10 @@ impl Reading {
             self.position = Position { input: self.position.input + 1, rows: 0 };
         }
     }
+}
+
+fn left_out_note(column: &str, file: &str) -> String {
+    format!("{file}: '{}' is no feature of the group and is left out", column.escape_debug())
 }
 
 fn check_types(schema: &Schema, mapping: &Mapping, file: &ParquetFile, name: &str) -> Result<()> {

@@ -241,8 +241,7 @@ impl Work<'_> {
         let targets = self.request.targets;
         if targets.offline && !self.marks.committed {
             // Committed just before the process died, perhaps.
-            let mark = self.context.offline.mark(&self.request.group, &self.app_id()).await?;
-            self.marks.committed = mark.is_some_and(|mark| mark >= 1);
+            self.marks.committed = self.is_committed().await?;
         }
         if !self.marks.committed && is_resumed {
             self.keep_whole_parts(&shelf).await?;
@@ -268,6 +267,14 @@ impl Work<'_> {
             files: if targets.offline { self.marks.parts.len() as u64 } else { 0 },
             ..report
         })
+    }
+
+    async fn is_committed(&self) -> Result<bool> {
+        match self.context.offline.settled_snapshot(&self.request.group).await {
+            Ok(snapshot) => Ok(snapshot.mark(&self.app_id()).is_some()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn app_id(&self) -> String {
@@ -323,10 +330,8 @@ impl Work<'_> {
         let worker = tokio::task::spawn_blocking(move || {
             let schema = Arc::new(request.group.schema.clone());
             let reading = Reading::open(request.inputs.clone(), &schema, &Dropped::new(&request.drop), from)?;
-            let notes = reading.notes().to_vec();
             let job = staging::Job { request: &request, schema, shelf: &shelf, first_arrival: first, progress: &progress, cancel: &cancel };
-            let end = staging::run(&job, reading, rejects, totals, next_part, &sender)?;
-            Ok((notes, end))
+            staging::run(&job, reading, rejects, totals, next_part, &sender)
         });
         let mut failure = None;
         while let Some(part) = staged.recv().await {
@@ -341,7 +346,7 @@ impl Work<'_> {
         if let Some(error) = failure {
             return Err(error);
         }
-        let (notes, (totals, rejects_length)) = result?;
+        let staging::End { totals, rejects_length, notes } = result?;
         let note = self.marks.end_staging(totals, rejects_length);
         self.note(&note).await?;
         Ok(notes)
@@ -365,8 +370,9 @@ impl Work<'_> {
             return Ok(());
         }
         self.tell(LoadPhase::Committing, 0);
+        let mark = Mark { app_id: self.app_id(), after: None, upto: 1 };
         let staged = self.marks.parts.iter().map(|part| shelf.staged_file(part)).collect::<Result<Vec<_>>>()?;
-        self.context.offline.commit(&self.request.group, &staged, Some(&Mark::new(self.app_id(), 0, 1))).await?;
+        self.context.offline.commit(&self.request.group, &staged, Some(&mark)).await?;
         self.marks.committed = true;
         self.note(&[("committed".into(), "true".into())]).await
     }

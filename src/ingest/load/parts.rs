@@ -115,7 +115,7 @@ impl Shelf {
     /// Writes a part; it is durable when this returns. Call it from a thread that may block.
     pub(super) fn put(&self, number: usize, batch: &RecordBatch) -> Result<StagedFile> {
         match self {
-            Self::Table { offline, group, runtime } => offline.stage_batches(runtime, group, std::slice::from_ref(batch)),
+            Self::Table { offline, group, runtime } => offline.stage_blocking(runtime, group, std::slice::from_ref(batch)),
             Self::Spool { folder, group } => {
                 let path = format!("part-{number:05}.parquet");
                 let location = folder.join(&path);

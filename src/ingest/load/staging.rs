@@ -35,7 +35,15 @@ struct Part {
     rejects_length: u64,
 }
 
-/// Stages the rest of the inputs. Each part is sent when it is durable; returns the totals and the length of the rejects file.
+/// How staging ended.
+pub(super) struct End {
+    pub(super) totals: Totals,
+    pub(super) rejects_length: u64,
+    /// What the user should know though it is no error.
+    pub(super) notes: Vec<String>,
+}
+
+/// Stages the rest of the inputs. Each part is sent when it is durable.
 pub(super) fn run(
     job: &Job<'_>,
     reading: Reading,
@@ -43,7 +51,7 @@ pub(super) fn run(
     totals: Totals,
     next_part: usize,
     staged: &Sender<PartMark>,
-) -> Result<(Totals, u64)> {
+) -> Result<End> {
     std::thread::scope(|scope| {
         let (parts, queue) = sync_channel(0);
         let writer = scope.spawn(move || write_parts(job.shelf, &queue, staged));
@@ -57,7 +65,7 @@ pub(super) fn run(
             (Ok(false), written) => written.and(Err(Error::internal("a load stopped without a reason"))),
             (Err(error), _) => Err(error),
         }?;
-        Ok((reader.totals, reader.rejects_length))
+        Ok(End { totals: reader.totals, rejects_length: reader.rejects_length, notes: reader.reading.notes().to_vec() })
     })
 }
 
