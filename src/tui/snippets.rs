@@ -16,7 +16,7 @@ pub(crate) struct Snippet {
 
 /// What the snippets are for, in the order of [`of`].
 pub(crate) const TITLES: [&str; 5] =
-    ["Shell: one record", "Shell: its history", "SQL: newest record of each identifier", "SQL: whole history", "Python: boto3"];
+    ["Shell: one record", "Shell: its history", "SQL: newest record of each identifier", "SQL: whole history", "Python: Polars"];
 
 /// The snippets for a group, with the identifier of a record that was looked up or a placeholder.
 pub(crate) fn of(group: &FeatureGroup, identifier: Option<&str>) -> Vec<Snippet> {
@@ -38,8 +38,8 @@ pub(crate) fn of(group: &FeatureGroup, identifier: Option<&str>) -> Vec<Snippet>
             "select {columns}, write_time, is_deleted\nfrom {table}\nwhere {key_column} = {value}\norder by write_time desc\nlimit 100"
         ),
         format!(
-            "import boto3\n\nruntime = boto3.client(\n    \"sagemaker-featurestore-runtime\",\n    endpoint_url=\"http://127.0.0.1:8400\",\n)\nrecord = runtime.get_record(\n    FeatureGroupName=\"{name}\",\n    RecordIdentifierValueAsString={},\n)[\"Record\"]",
-            python_literal(identifier)
+            "import io, subprocess\nimport polars as pl\n\nsql = {}\nout = subprocess.run(\n    [\"larder\", \"query\", sql, \"--format\", \"parquet\"],\n    capture_output=True, check=True,\n)\nframe = pl.read_parquet(io.BytesIO(out.stdout))",
+            python_literal(&format!("select * from {latest}"))
         ),
     ];
     TITLES.into_iter().zip(texts).map(|(title, text)| Snippet { title, text }).collect()

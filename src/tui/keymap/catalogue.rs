@@ -63,6 +63,7 @@ catalogue! {
     Accept, "accept-filter", "keep", "Keep the filter and go to the list", [FilterInput: ["enter"]];
     LookUp, "look-up", "look up", "Look the record up", [IdentifierInput: ["enter"]];
     Complete, "complete", "complete", "Take the identifier that is offered", [IdentifierInput: ["tab"]];
+    OtherList, "other-list", "groups ⇄ features", "Look for the same in the list of groups or of features", [FilterInput: ["tab"]];
     Leave, "leave-input", "leave", "Clear the input, then leave it", [FilterInput: ["esc"], IdentifierInput: ["esc"], HelpInput: ["esc"]];
 
     DeleteBack, "delete-back", "delete", "Delete the character before the caret", [Edit: ["backspace", "C-h"]];

@@ -43,7 +43,7 @@ pub(crate) fn hinted(focus: Focus) -> &'static [Action] {
         Focus::Schema => &[A::Filter, A::NextTab, A::Copy, A::ScreenOnline, A::Back, A::Help],
         Focus::Record => &[A::Older, A::Newer, A::Oldest, A::Newest, A::EditIdentifier, A::Copy, A::Help],
         Focus::Use => &[A::Copy, A::MoveDown, A::MoveUp, A::NextTab, A::Back, A::Help],
-        Focus::FilterInput => &[A::Accept, A::Leave, A::MoveDown, A::MoveUp, A::DeleteToStart],
+        Focus::FilterInput => &[A::Accept, A::OtherList, A::MoveDown, A::MoveUp, A::DeleteToStart, A::Leave],
         Focus::IdentifierInput => &[A::LookUp, A::Complete, A::MoveDown, A::MoveUp, A::Leave],
         Focus::Help => &[A::Leave, A::MoveDown, A::MoveUp],
     }

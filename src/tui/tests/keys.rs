@@ -38,6 +38,20 @@ fn tags_and_owners_filter_groups() {
 }
 
 #[test]
+fn a_search_can_be_taken_to_the_features_and_back() {
+    let mut stage = shop();
+    stage.keys("/loyalty");
+    assert!(stage.model.groups_screen.filtered.rows.len() <= 1);
+    stage.keys("<tab>");
+    assert_eq!((stage.model.screen, stage.model.features_screen.filtered.rows.len()), (Screen::Features, 3));
+    stage.keys("_sc<tab>");
+    assert_eq!(stage.model.groups_screen.filtered.line.text(), "loyalty_sc");
+    assert!(stage.text().contains("1 feature"), "says where there is something");
+    stage.keys("<esc><esc><esc>");
+    assert!(!stage.model.quit);
+}
+
+#[test]
 fn escape_goes_back_one_layer_at_a_time_and_never_quits() {
     let mut stage = shop();
     stage.keys("/cust<enter><enter>");

@@ -135,8 +135,14 @@ fn nothing_matches() {
 }
 
 #[test]
+fn nothing_here_but_in_the_other_list() {
+    let mut stage = Stage::open(Shop::stocked(), (80, 24));
+    check("elsewhere_80x24", &stage.keys("/loyalty_sc").text());
+}
+
+#[test]
 fn records_that_are_gone() {
-    for (name, identifier) in [("deleted", "C0007"), ("expired", "C0009"), ("missing", "x-1"), ("single", "C0001")] {
+    for (name, identifier) in [("deleted", "C0007"), ("expired", "C0009"), ("missing", "x-1"), ("single", "C0001"), ("crowded", "C0100")] {
         let mut stage = Stage::open(Shop::stocked(), (80, 24));
         check(&format!("record_{name}_80x24"), &stage.keys(&format!("j3{identifier}<enter>")).text());
     }

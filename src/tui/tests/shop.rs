@@ -223,6 +223,9 @@ fn record(group: &FeatureGroup, identifier: &str) -> Found {
     if !identifier.starts_with('C') {
         return Found { identifier: identifier.to_owned(), latency: Some(9), ..Found::default() };
     }
+    if identifier == "C0100" {
+        return crowded(group, identifier);
+    }
     let count = if identifier == "C0001" { 1 } else { 12 };
     let days = [64, 60, 57, 46, 40, 38, 30, 29, 21, 11, 4, 1];
     let mut versions: Vec<Version> = (0..count)
@@ -263,6 +266,17 @@ fn record(group: &FeatureGroup, identifier: &str) -> Found {
         truncated: false,
         latency: group.online.is_some().then_some(18),
     }
+}
+
+/// A record with three hundred versions, most of them lately.
+fn crowded(group: &FeatureGroup, identifier: &str) -> Found {
+    let mut found = record(group, "C0042");
+    let template = found.versions.pop().unwrap();
+    let at = |place: i64| NOW - (300 - place) * (300 - place) * 86 * SECOND;
+    found.versions = (0..300)
+        .map(|place| Version { event_time: at(place), write_time: Some(at(place)), deleted: place == 200, ..template.clone() })
+        .collect();
+    Found { identifier: identifier.to_owned(), truncated: true, ..found }
 }
 
 /// Slots are part of the questions; kept here so that a new one is thought of in the tests.

@@ -1,8 +1,8 @@
 //! What each message does to the model. Pure: the same model and message always give the same model and effects.
 
-mod features;
+pub(crate) mod features;
 mod group;
-mod groups;
+pub(crate) mod groups;
 mod help;
 mod news;
 mod record;
@@ -101,6 +101,7 @@ fn act(model: &mut Model, focus: Focus, action: Action) -> Vec<Effect> {
         Action::Complete => record::complete(model),
         Action::Filter => set_typing(model, true),
         Action::Accept => set_typing(model, false),
+        Action::OtherList => search_other_list(model),
         Action::Leave => leave(model, focus),
         Action::MoveDown => step(model, focus, Move::Down),
         Action::MoveUp => step(model, focus, Move::Up),
@@ -223,6 +224,22 @@ fn set_typing(model: &mut Model, typing: bool) -> Vec<Effect> {
         filtered.typing = typing;
     }
     Vec::new()
+}
+
+/// Takes the filter that is being typed to the other list.
+fn search_other_list(model: &mut Model) -> Vec<Effect> {
+    let (from, to, other) = match model.screen {
+        Screen::Groups => (&mut model.groups_screen.filtered, &mut model.features_screen.filtered, Screen::Features),
+        Screen::Features => (&mut model.features_screen.filtered, &mut model.groups_screen.filtered, Screen::Groups),
+        Screen::Group => return Vec::new(),
+    };
+    to.line = std::mem::take(&mut from.line);
+    to.typing = true;
+    from.typing = false;
+    show_again(model, false);
+    let effects = go_to(model, other);
+    show_again(model, true);
+    effects
 }
 
 /// The filter of the list that is shown.

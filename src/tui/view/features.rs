@@ -11,7 +11,7 @@ use crate::tui::keymap::Focus;
 use crate::tui::matching::Query;
 use crate::tui::model::Model;
 use crate::tui::theme::{Theme, sign};
-use crate::tui::units::UNKNOWN;
+use crate::tui::units::{UNKNOWN, counted};
 use crate::tui::widgets::table::{Column, Table};
 use crate::tui::widgets::text::{name, prose, put, span};
 
@@ -38,7 +38,10 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
     let (filter_area, table_area) = layout::below(list_area, 1);
     groups::filter_line(&screen.filtered, screen.all.len(), "words   type:frac   group:orders   tag:pii", theme, frame, filter_area);
     if screen.filtered.rows.is_empty() {
-        states::nothing(screen.filtered.line.text(), "feature", theme, frame, table_area);
+        let query = screen.filtered.query();
+        let found = query.rank(all_groups.iter().map(|group| crate::tui::update::groups::haystack(group))).len() as u64;
+        let elsewhere = (found > 0).then(|| counted(found, "group", "groups"));
+        states::nothing(&screen.filtered, "feature", elsewhere, theme, frame, table_area);
         return;
     }
     let query = screen.filtered.query();
@@ -76,11 +79,11 @@ pub(super) fn schema(model: &Model, group: &FeatureGroup, theme: &Theme, frame: 
     let (filter_area, rest) = layout::below(list_area, 1);
     groups::filter_line(filtered, group.schema.len(), "words   type:frac   tag:pii", theme, frame, filter_area);
     if filtered.rows.is_empty() {
-        states::nothing(filtered.line.text(), "feature", theme, frame, rest);
+        states::nothing(filtered, "feature", None, theme, frame, rest);
         return;
     }
     let query = filtered.query();
-    let footer_rows = if rest.height >= 14 && detail_area.is_none() { 4 } else { 0 };
+    let footer_rows = if rest.height >= 14 && detail_area.is_none() { 5 } else { 0 };
     let (table_area, footer) = layout::below(rest, (rest.height - footer_rows).min(filtered.rows.len() as u16 + 1));
     let mut columns = SCHEMA;
     let names = group.schema.features().iter().take(groups::MEASURED).map(|feature| fit::width(feature.name.as_str()));
@@ -218,9 +221,10 @@ fn below(group: &FeatureGroup, feature: &FeatureDefinition, theme: &Theme, frame
         title.push(Span::styled(format!("  {role}"), theme.accent));
     }
     put(frame.buffer_mut(), inner, 1, &Line::from(title));
-    let parameters = parameters(feature);
-    let text = [feature.description.as_deref().unwrap_or("no description"), parameters.as_str()].join("   ");
-    for (row, part) in fit::wrap(&crate::tui::clean::clean(&text), columns).into_iter().take(2).enumerate() {
+    let text = feature.description.as_deref().unwrap_or("no description");
+    let mut lines: Vec<String> = fit::wrap(&crate::tui::clean::clean(text), columns).into_iter().take(2).collect();
+    lines.push(fit::cut(&crate::tui::clean::clean(&parameters(feature)), columns));
+    for (row, part) in lines.into_iter().enumerate() {
         put(frame.buffer_mut(), inner, row as u16 + 2, &Line::from(Span::styled(part, theme.muted)));
     }
 }

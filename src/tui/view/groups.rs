@@ -13,7 +13,8 @@ use crate::tui::model::Model;
 use crate::tui::model::filtered::Filtered;
 use crate::tui::model::screens::SortBy;
 use crate::tui::theme::{Theme, sign};
-use crate::tui::units::{UNKNOWN, age, exact, thin_cell};
+use crate::tui::units::{UNKNOWN, age, counted, exact, thin_cell};
+use crate::tui::update::features;
 use crate::tui::widgets::input::Input;
 use crate::tui::widgets::table::{Column, Table};
 use crate::tui::widgets::text::{name, prose, put, put_right, span};
@@ -39,7 +40,11 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
     filter_line(&screen.filtered, groups.len(), "words   tag:pii   owner:growth", theme, frame, filter_area);
     let query = screen.filtered.query();
     if screen.filtered.rows.is_empty() {
-        states::nothing(screen.filtered.line.text(), "group", theme, frame, table_area);
+        let features =
+            || model.features_screen.all.iter().filter_map(|(group, feature)| Some(features::haystack(groups.get(*group)?, *feature)));
+        let found = query.rank(features()).len() as u64;
+        let elsewhere = (found > 0).then(|| counted(found, "feature", "features"));
+        states::nothing(&screen.filtered, "group", elsewhere, theme, frame, table_area);
         return;
     }
     let sorted = query.is_empty().then(|| sorted_column(screen.sort, screen.reversed));

@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::layout;
 use crate::tui::fit;
+use crate::tui::model::filtered::Filtered;
 use crate::tui::model::remote::{ErrorText, Remote};
 use crate::tui::model::{Model, PATIENCE, SPINNER_STEP};
 use crate::tui::theme::{Theme, sign};
@@ -65,18 +66,24 @@ pub(super) fn failed(error: &ErrorText, what: &str, theme: &Theme, frame: &mut F
     }
 }
 
-/// A list that a filter left empty.
-pub(super) fn nothing(query: &str, what: &str, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+/// A list that a filter left empty; `elsewhere` says what of the other list matches.
+pub(super) fn nothing(filtered: &Filtered, what: &str, elsewhere: Option<String>, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let inner = layout::indent(area, 3);
     let room = usize::from(inner.width).saturating_sub(fit::width(what) + 16);
     let line = Line::from(vec![
         Span::styled(format!("No {what} matches "), theme.text),
-        Span::styled(fit::cut(&crate::tui::clean::clean(query), room), theme.strong),
+        Span::styled(fit::cut(&crate::tui::clean::clean(filtered.line.text()), room), theme.strong),
         Span::styled(".", theme.text),
     ]);
     put(frame.buffer_mut(), inner, 1, &line);
-    let line = Line::from(vec![Span::styled("Esc", theme.key), Span::styled(" clears the filter", theme.muted)]);
-    put(frame.buffer_mut(), inner, 3, &line);
+    let mut ways = vec![("Esc", "clears the filter".to_owned())];
+    if let Some(other) = elsewhere {
+        ways.insert(0, (if filtered.typing { "Tab" } else { "/ Tab" }, format!("{other} do")));
+    }
+    for (row, (key, text)) in ways.into_iter().enumerate() {
+        let line = Line::from(vec![Span::styled(format!("{key:<6}"), theme.key), Span::styled(text, theme.muted)]);
+        put(frame.buffer_mut(), inner, row as u16 + 3, &line);
+    }
 }
 
 /// The page of an empty store.

@@ -1,7 +1,8 @@
 //! The time line of a record: its versions as points, and which of them one looks at.
 //!
-//! Points stand where their time is, from the oldest version at the left end to the newest at the right. Points that fall on the same cell
-//! are drawn as one; stepping still visits each of them, and the label names the exact time.
+//! Points stand where their time is, from the oldest version at the left end to the newest at the right. Where there are more versions than
+//! the line could show apart, it shows how many fall on each cell instead. Stepping visits every version all the same, and the label
+//! names the exact time.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -36,6 +37,25 @@ pub(crate) fn columns(points: &[Point], width: u16) -> Vec<u16> {
         .collect()
 }
 
+/// Eighths of a bar for each cell of the track: how many points fall on it, against the fullest cell.
+fn densities(places: &[u16], width: u16) -> Vec<usize> {
+    let mut counts = vec![0_usize; usize::from(width)];
+    for place in places {
+        if let Some(count) = counts.get_mut(usize::from(*place)) {
+            *count += 1;
+        }
+    }
+    let most = counts.iter().copied().max().unwrap_or(0).max(1);
+    counts.into_iter().map(|count| (count * BARS.len()).div_ceil(most)).collect()
+}
+
+const BARS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+
+fn bar_at(bars: &[usize], place: u16) -> &'static str {
+    let eighths = bars.get(usize::from(place)).copied().unwrap_or(0);
+    BARS.get(eighths.saturating_sub(1)).copied().unwrap_or(" ")
+}
+
 /// Draws track and labels into two rows.
 pub(crate) fn draw(buffer: &mut Buffer, area: Rect, points: &[Point], at: usize, now: Micros, theme: &Theme) {
     const END: &str = " now";
@@ -44,10 +64,18 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, points: &[Point], at: usize,
         return;
     }
     let track = Rect { x: area.x + 1, width, ..area };
-    buffer.set_string(track.x, track.y, "─".repeat(usize::from(width)), theme.muted);
     let places = columns(points, width);
+    let crowded = points.len() * 3 > usize::from(width);
+    let bars = densities(&places, width);
+    if !crowded {
+        buffer.set_string(track.x, track.y, "─".repeat(usize::from(width)), theme.muted);
+    }
     for (point, place) in points.iter().zip(&places) {
-        let (sign, style) = if point.deleted { ("✖", theme.bad) } else { ("●", theme.text) };
+        let (sign, style) = match point.deleted {
+            true => ("✖", theme.bad),
+            false if crowded => (bar_at(&bars, *place), theme.muted),
+            false => ("●", theme.text),
+        };
         mark(buffer, track.x + place, track.y, sign, style);
     }
     let is_now = at + 1 >= points.len();
@@ -55,6 +83,7 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, points: &[Point], at: usize,
     let deleted = points.get(at).is_some_and(|point| point.deleted);
     let sign = match (deleted, is_now) {
         (true, _) => "✖",
+        (false, _) if crowded => bar_at(&bars, here),
         (false, true) => "●",
         (false, false) => "○",
     };
@@ -100,5 +129,12 @@ mod tests {
         assert_eq!(columns(&[point(7), point(7)], 11), [10, 10]);
         assert_eq!(columns(&[point(i64::MIN), point(i64::MAX)], 11), [0, 10]);
         assert!(columns(&[], 11).is_empty());
+    }
+
+    #[test]
+    fn a_cell_with_any_version_shows_a_bar_and_the_fullest_a_full_one() {
+        let bars = densities(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3], 5);
+        assert_eq!(bars, [8, 0, 0, 1, 0]);
+        assert_eq!((bar_at(&bars, 0), bar_at(&bars, 3)), ("█", "▁"));
     }
 }
