@@ -5,6 +5,7 @@
 //! bounded: a job that talks faster than the screen can listen waits.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::AbortHandle;
@@ -22,13 +23,23 @@ pub(super) struct Jobs {
     source: Arc<dyn Source>,
     sender: Sender<Msg>,
     running: [Option<AbortHandle>; Slot::COUNT],
+    /// Raised to end the demo between two groups.
+    stop_demo: Arc<AtomicBool>,
 }
 
 impl Jobs {
     /// Jobs on a store, and where their messages come out.
     pub(super) fn new(source: Arc<dyn Source>) -> (Self, Receiver<Msg>) {
         let (sender, receiver) = channel(CAPACITY);
-        (Self { source, sender, running: Default::default() }, receiver)
+        (Self { source, sender, running: Default::default(), stop_demo: Arc::default() }, receiver)
+    }
+
+    /// Stops the job of a slot; one that writes ends at its next safe place and says so itself.
+    pub(super) fn stop(&mut self, slot: Slot) {
+        match slot {
+            Slot::Demo => self.stop_demo.store(true, Ordering::Relaxed),
+            _ => self.running[slot as usize].iter().for_each(AbortHandle::abort),
+        }
     }
 
     /// Starts a job in a slot.
@@ -41,7 +52,10 @@ impl Jobs {
         }
         let voice = Voice { sender: self.sender.clone(), slot, generation };
         let failed = failure_of(&request);
-        let job = tokio::spawn(answer(self.source.clone(), request, voice.clone()));
+        if slot == Slot::Demo {
+            self.stop_demo = Arc::default();
+        }
+        let job = tokio::spawn(answer(self.source.clone(), request, voice.clone(), self.stop_demo.clone()));
         *running = Some(job.abort_handle());
         tokio::spawn(async move {
             // A panic of a job is that job's failure: the pane says so and the browser lives on.
@@ -93,7 +107,7 @@ fn failure_of(request: &Request) -> fn(ErrorText) -> News {
     }
 }
 
-async fn answer(source: Arc<dyn Source>, request: Request, voice: Voice) {
+async fn answer(source: Arc<dyn Source>, request: Request, voice: Voice, stop_demo: Arc<AtomicBool>) {
     let text = |error: Error| ErrorText::from(&error);
     let news = match request {
         Request::Groups => News::Groups(source.groups().await.map_err(text)),
@@ -106,7 +120,7 @@ async fn answer(source: Arc<dyn Source>, request: Request, voice: Voice) {
         }
         Request::FillDemo => {
             let progress = voice.clone();
-            let filled = source.fill_demo(Box::new(move |step| progress.mention(News::DemoProgress(step)))).await;
+            let filled = source.fill_demo(stop_demo, Box::new(move |step| progress.mention(News::DemoProgress(step)))).await;
             News::DemoDone(filled.map_err(text))
         }
     };

@@ -43,13 +43,16 @@ impl Slot {
     pub(crate) const COUNT: usize = 5;
 }
 
+/// Numbers of the group of that name, or why there are none.
+pub(crate) type NamedSummary = (String, Result<Summary, ErrorText>);
+
 /// What a job brings. A job may bring several; the last of them ends it.
 #[derive(Debug, Clone)]
 pub(crate) enum News {
     /// All groups.
     Groups(Result<Vec<Arc<FeatureGroup>>, ErrorText>),
     /// Numbers of groups, by name of the group.
-    Summaries(Result<Vec<(String, Result<Summary, ErrorText>)>, ErrorText>),
+    Summaries(Result<Vec<NamedSummary>, ErrorText>),
     /// Identifiers that begin with what was typed.
     Identifiers(Result<Vec<String>, ErrorText>),
     /// A record.
@@ -90,6 +93,8 @@ pub(crate) enum Request {
 pub(crate) enum Effect {
     /// Ask the store; replaces what the slot was asked before.
     Ask(Slot, u64, Request),
+    /// Stop the job of a slot at a safe place.
+    Stop(Slot),
     /// Hand text to the terminal's clipboard.
     Copy(String),
     /// Go back to the shell until it wakes us.

@@ -153,6 +153,7 @@ impl Browser {
         for effect in effects {
             match effect {
                 Effect::Ask(slot, generation, request) => self.jobs.start(slot, generation, request),
+                Effect::Stop(slot) => self.jobs.stop(slot),
                 Effect::Copy(text) => self.screen.copy(&text)?,
                 Effect::Redraw => self.screen.forget()?,
                 Effect::Suspend => self.suspended = true,

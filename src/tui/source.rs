@@ -4,6 +4,7 @@
 //! There is no rule in here, only translation: what a record is, which one is newest and what has expired the store has decided.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -31,8 +32,8 @@ pub(super) trait Source: Send + Sync + 'static {
     async fn identifiers(&self, group: &str, prefix: &str) -> Result<Vec<String>>;
     /// A record as it is served, and its versions.
     async fn record(&self, group: &str, identifier: &str) -> Result<Found>;
-    /// Fills the store with the demo.
-    async fn fill_demo(&self, progress: Box<dyn Fn(DemoProgress) + Send + Sync>) -> Result<()>;
+    /// Fills the store with the demo, until it is told to stop.
+    async fn fill_demo(&self, stop: Arc<AtomicBool>, progress: Box<dyn Fn(DemoProgress) + Send + Sync>) -> Result<()>;
 }
 
 #[async_trait]
@@ -91,13 +92,13 @@ impl Source for FeatureStore {
             if let Some(record) = record {
                 found.identifier.clone_from(&record.identifier);
                 found.expires = record.expires_at.map(|time| time.unix_micros());
-                found.current = Some(served(record));
+                found.current = Some(served(&record));
             }
         }
         if definition.keeps_history() {
             let rows = self.history(group, identifier, VERSIONS + 1).await?;
             found.truncated = rows.len() > VERSIONS;
-            found.versions = rows.into_iter().take(VERSIONS).map(version).collect();
+            found.versions = rows.iter().take(VERSIONS).map(version).collect();
             found.versions.reverse();
         } else if definition.online.is_none() {
             return Err(
@@ -112,9 +113,10 @@ impl Source for FeatureStore {
         Ok(found)
     }
 
-    async fn fill_demo(&self, progress: Box<dyn Fn(DemoProgress) + Send + Sync>) -> Result<()> {
+    async fn fill_demo(&self, stop: Arc<AtomicBool>, progress: Box<dyn Fn(DemoProgress) + Send + Sync>) -> Result<()> {
         let told = move |step: demo::DemoProgress| progress(DemoProgress { what: step.group, done: step.done, total: step.total });
-        FeatureStore::fill_demo(self, &DemoOptions::default(), Arc::new(told)).await?;
+        let options = DemoOptions { cancel: stop, ..DemoOptions::default() };
+        FeatureStore::fill_demo(self, &options, Arc::new(told)).await?;
         Ok(())
     }
 }
@@ -125,7 +127,7 @@ fn is_later_than(current: &Version, last: &Version) -> bool {
     !same && current.event_time >= last.event_time
 }
 
-fn served(record: OnlineRecord) -> Version {
+fn served(record: &OnlineRecord) -> Version {
     Version {
         event_time: record.event_time.unix_micros(),
         event_time_text: record.event_time.to_iso8601(),
@@ -136,13 +138,13 @@ fn served(record: OnlineRecord) -> Version {
     }
 }
 
-fn version(row: HistoryRow) -> Version {
+fn version(row: &HistoryRow) -> Version {
     Version {
         event_time: row.event_time.unix_micros(),
         event_time_text: row.event_time.to_iso8601(),
         write_time: Some(row.write_time.micros()),
         deleted: row.is_deleted,
-        place: match row.source {
+        place: match &row.source {
             HistorySource::Offline { .. } => "offline".to_owned(),
             HistorySource::Outbox => "outbox".to_owned(),
         },

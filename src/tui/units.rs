@@ -31,7 +31,7 @@ pub(crate) fn exact(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position) % 3 == 0 {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
             out.push(' ');
         }
         out.push(digit);
@@ -82,7 +82,7 @@ pub(crate) fn ago(then: Micros, now: Micros) -> String {
 /// A ttl as it was meant: the largest unit that divides it, `30 d` rather than `2592000 s`.
 pub(crate) fn whole_span(seconds: u64) -> String {
     for (size, unit) in [(86_400, "d"), (3600, "h"), (60, "m")] {
-        if seconds >= size && seconds % size == 0 {
+        if seconds >= size && seconds.is_multiple_of(size) {
             return format!("{} {unit}", seconds / size);
         }
     }

@@ -83,7 +83,7 @@ catalogue! {
     Help, "help", "help", "Keys of this screen; type to search them", [Global: ["?"], Always: ["F1"]];
     Back, "back", "back", "One layer back: filter, then the screen before", [Global: ["esc"]];
     Close, "close", "quit", "Close this screen; on the first one, quit", [Global: ["q"]];
-    Cancel, "cancel", "cancel", "Clear the input or close the layer; on the first screen, quit", [Always: ["C-c"]];
+    Cancel, "cancel", "stop", "Stop what is running, else clear the input or close the layer; on the first screen, quit", [Always: ["C-c"]];
     Quit, "quit", "quit", "Quit at once", [Always: ["C-q"]];
     Suspend, "suspend", "suspend", "Back to the shell; fg returns here", [Always: ["C-z"]];
     Redraw, "redraw", "redraw", "Draw the whole screen again", [Always: ["C-l"]];

@@ -36,7 +36,7 @@ pub(crate) fn hinted(focus: Focus) -> &'static [Action] {
     use Action as A;
     match focus {
         Focus::Waiting => &[A::Refresh, A::Close, A::Help],
-        Focus::FirstRun => &[A::FillDemo, A::Refresh, A::Close, A::Help],
+        Focus::FirstRun => &[A::FillDemo, A::Cancel, A::Refresh, A::Close, A::Help],
         Focus::Groups => &[A::Open, A::Filter, A::ScreenFeatures, A::ScreenOnline, A::Sort, A::Close, A::Help],
         Focus::Features => &[A::Open, A::Filter, A::ScreenGroups, A::Sort, A::Copy, A::Close, A::Help],
         Focus::Overview => &[A::NextTab, A::ScreenOnline, A::Copy, A::Refresh, A::Back, A::Help],

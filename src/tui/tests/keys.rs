@@ -46,7 +46,7 @@ fn a_search_can_be_taken_to_the_features_and_back() {
     assert_eq!((stage.model.screen, stage.model.features_screen.filtered.rows.len()), (Screen::Features, 3));
     stage.keys("_sc<tab>");
     assert_eq!(stage.model.groups_screen.filtered.line.text(), "loyalty_sc");
-    assert!(stage.text().contains("1 feature"), "says where there is something");
+    assert!(stage.text().contains("1 feature matches"), "says where there is something");
     stage.keys("<esc><esc><esc>");
     assert!(!stage.model.quit);
 }
@@ -239,6 +239,20 @@ fn an_empty_store_is_filled_with_one_key() {
     stage.keys("d");
     assert_eq!(stage.model.groups.value().map(Vec::len), Some(8));
     assert!(stage.text().contains("customer-features"));
+}
+
+#[test]
+fn filling_the_demo_can_be_stopped_but_not_left_by_accident() {
+    let mut stage = Stage::open(Shop::empty(), (80, 24));
+    stage.hold = true;
+    stage.keys("dq");
+    assert!(!stage.model.quit);
+    assert!(stage.text().contains("C-c stops it"));
+    stage.keys("<C-c>");
+    assert_eq!(stage.done, [Effect::Stop(Slot::Demo)]);
+    stage.release();
+    stage.keys("q");
+    assert!(stage.model.quit);
 }
 
 #[test]

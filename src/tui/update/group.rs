@@ -50,7 +50,8 @@ pub(super) fn go(model: &mut Model, to: Move) {
     match screen.tab {
         Tab::Overview => screen.overview.go(to, OVERVIEW_LINES),
         Tab::Schema => {
-            screen.schema.go(to, |row| group.schema.features().get(row).map(|feature| feature.name.to_string()).unwrap_or_default())
+            let names = |row: usize| group.schema.features().get(row).map(|feature| feature.name.to_string()).unwrap_or_default();
+            screen.schema.go(to, names);
         }
         Tab::Online => screen.record.rows.go(to, group.schema.len()),
         Tab::Use => screen.snippets.go(to, snippets::TITLES.len()),

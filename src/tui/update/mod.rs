@@ -186,7 +186,7 @@ fn back(model: &mut Model) -> Vec<Effect> {
 fn close(model: &mut Model) -> Vec<Effect> {
     match model.back.pop() {
         Some(screen) => model.screen = screen,
-        None if model.demo.waiting_since().is_some() => tell(model, "the demo is being made; C-q quits all the same".to_owned()),
+        None if model.demo.waiting_since().is_some() => tell(model, "the demo is being made; C-c stops it, C-q quits at once".to_owned()),
         None => model.quit = true,
     }
     Vec::new()
@@ -196,6 +196,10 @@ fn cancel(model: &mut Model, focus: Focus) -> Vec<Effect> {
     match focus {
         Focus::Help => help::toggle(model),
         Focus::FilterInput | Focus::IdentifierInput => leave(model, focus),
+        _ if model.demo.waiting_since().is_some() => {
+            tell(model, "the demo stops after this group".to_owned());
+            vec![Effect::Stop(Slot::Demo)]
+        }
         _ if model.back.is_empty() => close(model),
         _ => back(model),
     }

@@ -63,6 +63,7 @@ pub(super) fn take(model: &mut Model, news: News) -> Vec<Effect> {
             refresh(model)
         }
         News::DemoDone(Err(error)) => {
+            super::complain(model, error.line());
             model.demo = Remote::Failed(error, None);
             refresh(model)
         }

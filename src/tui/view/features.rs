@@ -40,7 +40,7 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
     if screen.filtered.rows.is_empty() {
         let query = screen.filtered.query();
         let found = query.rank(all_groups.iter().map(|group| crate::tui::update::groups::haystack(group))).len() as u64;
-        let elsewhere = (found > 0).then(|| counted(found, "group", "groups"));
+        let elsewhere = (found > 0).then(|| counted(found, "group matches", "groups match"));
         states::nothing(&screen.filtered, "feature", elsewhere, theme, frame, table_area);
         return;
     }

@@ -124,6 +124,7 @@ pub(super) fn hints(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: R
     for action in keymap::hinted(focus) {
         let versions = model.group_screen.record.found.value().map_or(0, |found| found.versions.len());
         let pointless = match action {
+            Action::Cancel => model.demo.waiting_since().is_none(),
             Action::OtherList => model.screen == Screen::Group,
             Action::FillDemo => model.read_only || model.demo.waiting_since().is_some(),
             Action::Older | Action::Newer | Action::Oldest | Action::Newest => versions < 2,

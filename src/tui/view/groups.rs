@@ -43,7 +43,7 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
         let features =
             || model.features_screen.all.iter().filter_map(|(group, feature)| Some(features::haystack(groups.get(*group)?, *feature)));
         let found = query.rank(features()).len() as u64;
-        let elsewhere = (found > 0).then(|| counted(found, "feature", "features"));
+        let elsewhere = (found > 0).then(|| counted(found, "feature matches", "features match"));
         states::nothing(&screen.filtered, "group", elsewhere, theme, frame, table_area);
         return;
     }

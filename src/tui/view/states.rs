@@ -78,7 +78,7 @@ pub(super) fn nothing(filtered: &Filtered, what: &str, elsewhere: Option<String>
     put(frame.buffer_mut(), inner, 1, &line);
     let mut ways = vec![("Esc", "clears the filter".to_owned())];
     if let Some(other) = elsewhere {
-        ways.insert(0, (if filtered.typing { "Tab" } else { "/ Tab" }, format!("{other} do")));
+        ways.insert(0, (if filtered.typing { "Tab" } else { "/ Tab" }, other));
     }
     for (row, (key, text)) in ways.into_iter().enumerate() {
         let line = Line::from(vec![Span::styled(format!("{key:<6}"), theme.key), Span::styled(text, theme.muted)]);
@@ -146,7 +146,7 @@ fn demo_lines(model: &Model, demo: &Remote<crate::tui::model::data::DemoProgress
     let progress = demo.value().cloned().unwrap_or_default();
     let mark = spinner(model, since).unwrap_or(" ");
     let bar_width = columns.saturating_sub(34).clamp(8, 40) as u64;
-    let filled = if progress.total == 0 { 0 } else { (progress.done.min(progress.total) * bar_width / progress.total) as usize };
+    let filled = (progress.done.min(progress.total) * bar_width).checked_div(progress.total).unwrap_or(0) as usize;
     vec![
         Line::from(vec![
             Span::styled(format!("{mark} "), theme.accent),

@@ -70,7 +70,9 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, points: &[Point], at: usize,
     if !crowded {
         buffer.set_string(track.x, track.y, "─".repeat(usize::from(width)), theme.muted);
     }
-    for (point, place) in points.iter().zip(&places) {
+    // Tombstones last: one of them matters more than what else falls on its cell.
+    let (gone, alive): (Vec<_>, Vec<_>) = points.iter().zip(&places).partition(|(point, _)| point.deleted);
+    for (point, place) in alive.into_iter().chain(gone) {
         let (sign, style) = match point.deleted {
             true => ("✖", theme.bad),
             false if crowded => (bar_at(&bars, *place), theme.muted),

@@ -123,7 +123,7 @@ impl Table<'_> {
         let body = Rect { y: area.y + 1, height: area.height - 1, ..area };
         let window = self.list.window(self.length, usize::from(body.height));
         let first = window.start;
-        for (line, row) in window.clone().enumerate() {
+        for (line, row) in window.enumerate() {
             let y = body.y + line as u16;
             let mut x = inner.x;
             for ((at, width), cell) in widths.iter().zip(cells(row, &widths)) {
