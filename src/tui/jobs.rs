@@ -126,3 +126,86 @@ async fn answer(source: Arc<dyn Source>, request: Request, voice: Voice, stop_de
     };
     voice.say(news).await;
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+    use crate::model::{FeatureGroup, Result};
+    use crate::tui::model::data::{DemoProgress, Found, Summary};
+    use async_trait::async_trait;
+    use tokio::sync::Notify;
+
+    /// Answers identifiers once it is let, and panics on groups.
+    #[derive(Default)]
+    struct Odd {
+        let_go: Notify,
+    }
+
+    #[async_trait]
+    impl Source for Odd {
+        fn place(&self) -> String {
+            "odd".to_owned()
+        }
+        async fn groups(&self) -> Result<Vec<Arc<FeatureGroup>>> {
+            panic!("a bug")
+        }
+        async fn summaries(&self, _: &[String]) -> Result<Vec<(String, Result<Summary>)>> {
+            Err(Error::corrupt("catalog.db"))
+        }
+        async fn identifiers(&self, _: &str, prefix: &str) -> Result<Vec<String>> {
+            self.let_go.notified().await;
+            Ok(vec![prefix.to_owned()])
+        }
+        async fn record(&self, _: &str, _: &str) -> Result<Found> {
+            Ok(Found::default())
+        }
+        async fn fill_demo(&self, stop: Arc<AtomicBool>, progress: Box<dyn Fn(DemoProgress) + Send + Sync>) -> Result<()> {
+            while !stop.load(Ordering::Relaxed) {
+                progress(DemoProgress::default());
+                tokio::task::yield_now().await;
+            }
+            Err(Error::interrupted("the demo is not complete"))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_a_job_is_its_failure_and_not_the_end() {
+        let (mut jobs, mut said) = Jobs::new(Arc::new(Odd::default()));
+        jobs.start(Slot::Groups, 1, Request::Groups);
+        let Some(Msg::News(Slot::Groups, 1, News::Groups(Err(error)))) = said.recv().await else { panic!("no failure") };
+        assert!(error.what.contains("internal error"));
+        jobs.start(Slot::Record, 1, Request::Record { group: String::new(), identifier: String::new() });
+        assert!(matches!(said.recv().await, Some(Msg::News(Slot::Record, 1, News::Record(Ok(_))))));
+    }
+
+    #[tokio::test]
+    async fn asking_again_stops_the_older_question() {
+        let odd = Arc::new(Odd::default());
+        let (mut jobs, mut said) = Jobs::new(odd.clone());
+        for (generation, prefix) in [(1, "C"), (2, "C0"), (3, "C00")] {
+            let request = Request::Identifiers { group: String::new(), prefix: prefix.to_owned() };
+            jobs.start(Slot::Identifiers, generation, request);
+        }
+        tokio::task::yield_now().await;
+        odd.let_go.notify_one();
+        let Some(Msg::News(Slot::Identifiers, 3, News::Identifiers(Ok(found)))) = said.recv().await else { panic!("no answer") };
+        assert_eq!(found, ["C00"]);
+        assert!(said.try_recv().is_err(), "nobody else answers");
+    }
+
+    #[tokio::test]
+    async fn the_demo_ends_when_it_is_told_to_and_says_so() {
+        let (mut jobs, mut said) = Jobs::new(Arc::new(Odd::default()));
+        jobs.start(Slot::Demo, 1, Request::FillDemo);
+        assert!(matches!(said.recv().await, Some(Msg::News(Slot::Demo, 1, News::DemoProgress(_)))));
+        jobs.stop(Slot::Demo);
+        loop {
+            match said.recv().await {
+                Some(Msg::News(_, _, News::DemoDone(Err(_)))) => return,
+                Some(Msg::News(_, _, News::DemoProgress(_))) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}

@@ -44,6 +44,8 @@ const POP_TITLE: &str = "\x1b[23;2t";
 pub(super) struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     title: String,
+    /// Last, so that the terminal is given back after its buffer is flushed.
+    _taken: Taken,
 }
 
 impl Screen {
@@ -63,11 +65,10 @@ impl Screen {
         }
         install_panic_hook();
         let title = clean(title).into_owned();
-        let guard = Guard;
+        let taken = Taken;
         occupy(&title).map_err(no_terminal)?;
         let terminal = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(1 << 16, io::stdout()))).map_err(no_terminal)?;
-        std::mem::forget(guard);
-        Ok(Self { terminal, title })
+        Ok(Self { terminal, title, _taken: taken })
     }
 
     /// Columns and rows.
@@ -104,16 +105,10 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
-    fn drop(&mut self) {
-        give_back();
-    }
-}
+/// Gives the terminal back when it goes, also where taking it over failed half-way.
+struct Taken;
 
-/// Gives the terminal back while it is being taken over and that fails half-way.
-struct Guard;
-
-impl Drop for Guard {
+impl Drop for Taken {
     fn drop(&mut self) {
         give_back();
     }

@@ -177,7 +177,7 @@ pub(super) fn feature_lines(group: &FeatureGroup, query: &Query, theme: &Theme, 
         spans.push(Span::styled(format!("{:<12}", fit::cut(&feature.type_text(), 12)), theme.muted));
         let left = columns.saturating_sub(name_width + 2 + 12 + 2);
         let said = feature.description.as_deref().or_else(|| super::features::role(group, feature));
-        if left >= 12
+        if left >= 20
             && let Some(description) = said
         {
             spans.push(Span::raw("  "));

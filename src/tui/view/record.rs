@@ -30,7 +30,7 @@ const THEN: [Column; 5] = [
     Column::number("AGE", 6, 1),
 ];
 
-const VERSIONS: [Column; 3] = [Column::text("VERSION", 18, 18, 0), Column::number("STORED", 8, 1), Column::text("IN", 7, 12, 1)];
+const VERSIONS: [Column; 3] = [Column::text("VERSION", 12, 18, 0), Column::number("STORED", 8, 1), Column::text("IN", 7, 12, 1)];
 
 pub(super) fn draw(model: &Model, group: &FeatureGroup, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let record = &model.group_screen.record;

@@ -65,7 +65,7 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, points: &[Point], at: usize,
     }
     let track = Rect { x: area.x + 1, width, ..area };
     let places = columns(points, width);
-    let crowded = points.len() * 3 > usize::from(width);
+    let crowded = points.len() > usize::from(width);
     let bars = densities(&places, width);
     if !crowded {
         buffer.set_string(track.x, track.y, "─".repeat(usize::from(width)), theme.muted);
