@@ -8,7 +8,7 @@ use super::FeatureStore;
 use crate::backend::online::Targets;
 pub use crate::ingest::files::InferredSchema;
 use crate::ingest::files::{infer_schema, resolve};
-use crate::ingest::load::{LoadContext, LoadRequest, load};
+use crate::ingest::load::{LoadContext, LoadRequest, PART_ROWS, load};
 pub use crate::ingest::load::{LoadPhase, LoadProgress, LoadReport, OnError, OnProgress};
 use crate::model::{Error, Result};
 
@@ -51,8 +51,14 @@ impl FeatureStore {
         };
         let inner = &self.inner;
         let spool = inner.folder.join("spool");
-        let context =
-            LoadContext { catalog: &inner.catalog, online: &inner.online, offline: &inner.offline, spool: &spool, clock: &inner.clock };
+        let context = LoadContext {
+            catalog: &inner.catalog,
+            online: &inner.online,
+            offline: &inner.offline,
+            spool: &spool,
+            clock: &inner.clock,
+            part_rows: PART_ROWS,
+        };
         let loaded = load(context, request, progress, cancel).await;
         if group.keeps_history() {
             self.note_summary(&group).await?;

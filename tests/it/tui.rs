@@ -87,7 +87,7 @@ impl Session {
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().unwrap();
         let keyboard = pair.master.take_writer().unwrap();
-        let terminal = vt100::Parser::new(rows, columns, 0);
+        let terminal = vt100::Parser::new(size(rows), size(columns), 0);
         let seen = Arc::new((Mutex::new(Seen { terminal, bytes: Vec::new(), ended: false }), Condvar::new()));
         let (to, mut buffer) = (seen.clone(), [0_u8; 4096]);
         std::thread::spawn(move || {
@@ -236,7 +236,7 @@ fn any_size_is_survived_and_the_last_one_drawn() {
         session.master.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).unwrap();
         session.press("jk");
     }
-    session.seen.0.lock().unwrap().terminal.screen_mut().set_size(30, 120);
+    session.seen.0.lock().unwrap().terminal.screen_mut().set_size(size(30), size(120));
     session.press("\x0c").wait_for_text("STORES");
     session.master.resize(PtySize { rows: 9, cols: 38, pixel_width: 0, pixel_height: 0 }).unwrap();
     session.wait_for_text("terminal too small (38×9), need 40×10");
@@ -289,4 +289,8 @@ fn without_a_terminal_the_command_line_is_named() {
     let session = Session::start_with(store.path(), (80, 24), &[("TERM", "dumb")]);
     session.wait_for_text("needs a terminal");
     assert_eq!(session.end(), 2);
+}
+
+fn size(cells: u16) -> std::num::NonZeroU16 {
+    std::num::NonZeroU16::new(cells).unwrap()
 }

@@ -45,6 +45,12 @@ use crate::model::{Arrival, Error, ErrorKind, FeatureGroup, Result};
 /// Arrivals of a load: one for each part. They run ahead of the clock by as many microseconds.
 const ARRIVALS: u64 = 16_384;
 
+/// Arrival of a part. The load's first arrival is no part's: a row whose write time is its API invocation time was
+/// put, and stands in the history once; rows of a load may repeat within a part.
+fn part_arrival(first: Arrival, number: usize) -> Arrival {
+    Arrival(first.0 + 1 + number as u64)
+}
+
 /// What to do with a row that can't be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnError {
@@ -71,6 +77,9 @@ pub struct LoadRequest {
     pub rejects: Option<PathBuf>,
 }
 
+/// Rows at which a part is closed.
+pub const PART_ROWS: usize = 512 * 1_024;
+
 /// What a load works with.
 #[derive(Clone, Copy)]
 pub struct LoadContext<'a> {
@@ -84,6 +93,8 @@ pub struct LoadContext<'a> {
     pub spool: &'a Path,
     /// Tells the time.
     pub clock: &'a Clock,
+    /// Rows at which a part is closed: [`PART_ROWS`], fewer in tests.
+    pub part_rows: usize,
 }
 
 /// What a load is doing.
@@ -251,6 +262,7 @@ impl Work<'_> {
         if !self.marks.staged {
             report.notes = self.stage(&shelf, first).await?;
         }
+        self.note_one_sided().await?;
         if targets.offline {
             self.commit(&shelf).await?;
         }
@@ -267,6 +279,17 @@ impl Work<'_> {
             files: if targets.offline { self.marks.parts.len() as u64 } else { 0 },
             ..report
         })
+    }
+
+    /// Before anything becomes visible: from now on the two stores of the group may differ.
+    async fn note_one_sided(&self) -> Result<()> {
+        let group = &self.request.group;
+        let has_both = group.online.is_some() && group.offline.is_some();
+        if !has_both || self.request.targets == Targets::BOTH || self.marks.parts.is_empty() {
+            return Ok(());
+        }
+        let (online, id) = (self.context.online.clone(), group.id);
+        blocking(move || online.note_one_sided(id)).await
     }
 
     async fn is_committed(&self) -> Result<bool> {
@@ -314,7 +337,7 @@ impl Work<'_> {
             return Ok(first);
         }
         let (online, now) = (self.context.online.clone(), (self.context.clock)());
-        let first = blocking(move || online.allocate_arrivals(now, ARRIVALS)).await?;
+        let first = blocking(move || online.allocate_arrivals(now, ARRIVALS + 1)).await?;
         self.marks.first_arrival = Some(first);
         self.note(&[("arrivals".into(), first.0.to_string())]).await?;
         Ok(first)
@@ -325,12 +348,20 @@ impl Work<'_> {
         let rejects = self.open_rejects().await?;
         let (sender, mut staged) = mpsc::channel(1);
         let (request, shelf) = (self.request.clone(), shelf.clone());
-        let (progress, cancel) = (self.progress.clone(), self.cancel.clone());
+        let (progress, cancel, part_rows) = (self.progress.clone(), self.cancel.clone(), self.context.part_rows);
         let (from, totals, _, next_part) = self.marks.reading_from();
         let worker = tokio::task::spawn_blocking(move || {
             let schema = Arc::new(request.group.schema.clone());
             let reading = Reading::open(request.inputs.clone(), &schema, &Dropped::new(&request.drop), from)?;
-            let job = staging::Job { request: &request, schema, shelf: &shelf, first_arrival: first, progress: &progress, cancel: &cancel };
+            let job = staging::Job {
+                request: &request,
+                schema,
+                shelf: &shelf,
+                first_arrival: first,
+                part_rows,
+                progress: &progress,
+                cancel: &cancel,
+            };
             staging::run(&job, reading, rejects, totals, next_part, &sender)
         });
         let mut failure = None;
@@ -378,12 +409,6 @@ impl Work<'_> {
     }
 
     async fn materialise(&mut self, shelf: &Arc<Shelf>, first: Arrival) -> Result<()> {
-        let group = self.request.group.clone();
-        let has_both = group.online.is_some() && group.offline.is_some();
-        if has_both && !self.request.targets.offline {
-            let online = self.context.online.clone();
-            blocking(move || online.note_one_sided(group.id)).await?;
-        }
         let (sender, mut done) = mpsc::channel(2);
         let job = online::Job {
             group: self.request.group.clone(),

@@ -12,9 +12,9 @@ use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StringArray
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use tokio::sync::mpsc::Sender;
 
-use super::is_cancelled;
 use super::marks::{OnlineMark, PartMark};
 use super::parts::Shelf;
+use super::{is_cancelled, part_arrival};
 use crate::backend::online::{LoadedRow, OnlineStore, RowWriter};
 use crate::model::value::format_fractional;
 use crate::model::{Arrival, Error, EventTime, FeatureGroup, Result, TimeMode, Ttl};
@@ -75,7 +75,7 @@ fn read_parts(job: &Job, chunks: &SyncSender<Chunk>) -> Result<bool> {
     let seen_before = |number: usize| number.checked_sub(1).and_then(|before| job.parts.get(before)).map_or(0, |part| part.totals.accepted);
     for (number, part) in job.parts.iter().enumerate().skip(job.from.part) {
         let skip = if number == job.from.part { job.from.rows } else { 0 };
-        let arrival = Arrival(job.first_arrival.0 + number as u64);
+        let arrival = part_arrival(job.first_arrival, number);
         let mut newest = Newest { skip, ..Newest::new(&job.group, arrival) };
         let mark =
             |newest: &Newest<'_>| OnlineMark { part: number, rows: newest.found, seen: seen_before(number) + newest.seen, applied: 0 };

@@ -22,8 +22,6 @@ use crate::catalog::{Catalog, RunId, RunState};
 use crate::ingest::files::Coerced;
 use crate::model::{Arrival, Error, EventTime, FeatureGroup, Result, Schema};
 
-/// Rows at which a part is closed.
-const PART_ROWS: usize = 512 * 1_024;
 /// Bytes in memory at which a part is closed.
 const PART_BYTES: usize = 96 << 20;
 /// Rows decoded at once when a part is read back.
@@ -35,11 +33,12 @@ pub(super) struct Gathering {
     columns: Vec<Vec<ArrayRef>>,
     event_times: Vec<EventTime>,
     bytes: usize,
+    most_rows: usize,
 }
 
 impl Gathering {
-    pub(super) fn new(schema: &Arc<Schema>) -> Self {
-        Self { schema: Arc::clone(schema), columns: vec![Vec::new(); schema.len()], event_times: Vec::new(), bytes: 0 }
+    pub(super) fn new(schema: &Arc<Schema>, most_rows: usize) -> Self {
+        Self { schema: Arc::clone(schema), columns: vec![Vec::new(); schema.len()], event_times: Vec::new(), bytes: 0, most_rows }
     }
 
     pub(super) fn add(&mut self, coerced: Coerced) {
@@ -54,7 +53,7 @@ impl Gathering {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.event_times.len() >= PART_ROWS || self.bytes >= PART_BYTES
+        self.event_times.len() >= self.most_rows || self.bytes >= PART_BYTES
     }
 
     pub(super) fn is_empty(&self) -> bool {

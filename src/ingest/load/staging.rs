@@ -12,7 +12,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::marks::{PartMark, Totals};
 use super::parts::{Gathering, Shelf};
-use super::{ARRIVALS, LoadPhase, LoadProgress, LoadRequest, OnError, OnProgress, is_cancelled};
+use super::{ARRIVALS, LoadPhase, LoadProgress, LoadRequest, OnError, OnProgress, is_cancelled, part_arrival};
 use crate::ingest::files::{Coerced, Position, Reading, RejectsFile, coerce};
 use crate::model::{Arrival, Error, ErrorKind, Result, Schema};
 
@@ -22,6 +22,7 @@ pub(super) struct Job<'a> {
     pub(super) schema: Arc<Schema>,
     pub(super) shelf: &'a Shelf,
     pub(super) first_arrival: Arrival,
+    pub(super) part_rows: usize,
     pub(super) progress: &'a OnProgress,
     pub(super) cancel: &'a AtomicBool,
 }
@@ -93,7 +94,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// Reads to the end; false if `hand_over` refused a part.
     fn read_all(&mut self, hand_over: impl Fn(Part) -> bool) -> Result<bool> {
-        let mut gathering = Gathering::new(&self.job.schema);
+        let mut gathering = Gathering::new(&self.job.schema, self.job.part_rows);
         let bytes_read = self.reading.bytes_read();
         let total_bytes = self.reading.total_bytes();
         loop {
@@ -150,7 +151,7 @@ impl Reader<'_> {
         self.number += 1;
         // The rejects up to here must be on the disk before a mark says that they are written.
         self.sync_rejects()?;
-        let write_time = Arrival(self.job.first_arrival.0 + number as u64);
+        let write_time = part_arrival(self.job.first_arrival, number);
         let batch = gathering.finish(write_time, self.job.first_arrival)?;
         Ok(Part { number, batch, position: self.reading.position(), totals: self.totals, rejects_length: self.rejects_length })
     }

@@ -19,10 +19,11 @@ use tokio::task::JoinHandle;
 use super::{DemoGroup, groups};
 use crate::backend::online::Targets;
 use crate::ingest::files::resolve;
-use crate::ingest::load::{LoadContext, LoadPhase, LoadProgress, LoadRequest, OnError, OnProgress, load};
-use crate::model::{Error, ErrorKind, FeatureGroup, GroupName, Result};
+use crate::ingest::load::{LoadContext, LoadPhase, LoadProgress, LoadRequest, OnError, OnProgress, PART_ROWS, load};
+use crate::model::{Error, ErrorKind, GroupName, Result};
 use crate::store::FeatureStore;
 use crate::store::groups::NewGroup;
+use crate::store::loads::{IngestOptions, LoadPhase, LoadProgress, OnError, OnProgress};
 use crate::store::records::{DeleteOptions, PutOptions};
 
 /// How to make a demo.
@@ -149,13 +150,15 @@ impl FeatureStore {
     }
 
     async fn fill_group(&self, demo: &DemoGroup, files: &Files, steps: &mut Steps) -> Result<FilledGroup> {
-        let group = match self.group(demo.name()).await {
-            Ok(group) => group,
-            Err(error) if error.kind() == ErrorKind::NotFound => self.create_group(new_group(demo)?).await?,
+        match self.group(demo.name()).await {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.create_group(new_group(demo)?).await?;
+            }
             Err(error) => return Err(error),
-        };
+        }
         for file in [&files.in_time, &files.late] {
-            steps.done += self.load_demo_file(&group, file, steps).await?;
+            steps.done += self.load_demo_file(demo.name(), file, steps).await?;
         }
         let puts = demo.puts();
         let (put, put_late) = (puts.len() as u64, puts.len() as u64 / 2);
@@ -176,27 +179,12 @@ impl FeatureStore {
     }
 
     /// Loads one file; returns its rows.
-    async fn load_demo_file(&self, group: &Arc<FeatureGroup>, file: &Path, steps: &Steps) -> Result<u64> {
+    async fn load_demo_file(&self, group: &str, file: &Path, steps: &Steps) -> Result<u64> {
         let path = file.to_str().ok_or_else(|| Error::invalid(format!("the store's folder '{}' is not UTF-8", self.folder().display())))?;
-        let request = LoadRequest {
-            group: group.clone(),
-            inputs: resolve(&[path.to_owned()])?,
-            drop: Vec::new(),
-            targets: Targets::BOTH,
-            on_error: OnError::Stop,
-            rejects: None,
-        };
-        let spool = self.spool_folder();
-        let context = LoadContext {
-            catalog: &self.inner.catalog,
-            online: &self.inner.online,
-            offline: &self.inner.offline,
-            spool: &spool,
-            clock: &self.inner.clock,
-        };
+        let options =
+            IngestOptions { files: vec![path.to_owned()], drop: Vec::new(), targets: None, on_error: OnError::Stop, rejects: None };
         // A load of less than a second is not worth interrupting; the fill is, between groups.
-        let loaded = load(context, request, steps.of_load(group.name.as_str()), Arc::default()).await?;
-        Ok(loaded.accepted)
+        Ok(self.ingest(group, options, steps.of_load(group), Arc::default()).await?.accepted)
     }
 
     fn spool_folder(&self) -> PathBuf {
