@@ -16,3 +16,4 @@ mod cli_loads;
 mod cli_records;
 mod support;
 mod tui;
+mod crash;
