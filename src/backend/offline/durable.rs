@@ -97,7 +97,12 @@ impl DurableLocal {
             .map_err(|error| from_object_store(format!("can't remove temporary files of {location}"), error))
     }
 
-    fn folder_path(&self, location: &Path) -> PathBuf {
+    /// The same store, its objects named by their absolute paths.
+    pub(crate) fn by_absolute_path(&self) -> Self {
+        Self { inner: LocalFileSystem::new(), ..self.clone() }
+    }
+
+    pub(crate) fn folder_path(&self, location: &Path) -> PathBuf {
         location.parts().fold(self.root.as_ref().clone(), |path, part| path.join(part.as_ref()))
     }
 

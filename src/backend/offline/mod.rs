@@ -157,11 +157,13 @@ impl OfflineStore {
 
     /// The `deltalake` crate's access to a table's log.
     fn log_store(&self, folder: &GroupFolder) -> Result<LogStoreRef> {
-        let root: Arc<dyn ObjectStore> = self.disk()?.clone();
-        let table: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(root.clone(), folder.data()));
-        // Only names: the crate joins them and asks our store, whose root stands for `/`.
-        let location = url::Url::parse(&format!("file:///{}/", folder.data_key()))
-            .map_err(|error| Error::internal(format!("can't name {}", folder.key())).source(error))?;
+        let disk = self.disk()?;
+        let table: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(disk.clone(), folder.data()));
+        // For checkpoints the crate goes by URL and insists that it is a folder of this machine.
+        let root: Arc<dyn ObjectStore> = Arc::new(disk.by_absolute_path());
+        let location = disk.folder_path(&folder.data());
+        let location = url::Url::from_directory_path(&location)
+            .map_err(|()| Error::internal(format!("{} is not an absolute path", location.display())))?;
         Ok(default_logstore(table, root, &location, &StorageConfig::default()))
     }
 

@@ -5,10 +5,10 @@
 //! commit would let a stalled writer create its number again. A checkpoint is written after every 64th commit by
 //! whoever made that commit; if that fails nothing is lost but time, so it is only logged.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema as ArrowSchema, SchemaRef};
+use arrow::datatypes::{Field, FieldRef, Schema as ArrowSchema, SchemaRef};
 use deltalake_core::DeltaTable;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake_core::kernel::{Action, MetadataExt, Protocol, StructType, new_metadata};
@@ -233,9 +233,10 @@ fn merged_schema(group: &FeatureGroup, table: Option<&ArrowSchema>) -> ArrowSche
 
 /// Columns of the group that the table lacks.
 fn missing_columns(group: &FeatureGroup, table: &ArrowSchema) -> Result<Vec<Field>> {
+    let known: HashMap<String, &FieldRef> = table.fields().iter().map(|field| (field.name().to_ascii_lowercase(), field)).collect();
     let mut missing = Vec::new();
     for field in group.schema.features().iter().map(feature_field).chain(plumbing_fields()) {
-        match table.fields().iter().find(|known| known.name().eq_ignore_ascii_case(field.name())) {
+        match known.get(&field.name().to_ascii_lowercase()) {
             None => missing.push(field),
             Some(known) if known.data_type() == field.data_type() && known.name() == field.name() => {}
             Some(known) => {
