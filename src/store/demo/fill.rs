@@ -17,9 +17,6 @@ use parquet::errors::ParquetError;
 use tokio::task::JoinHandle;
 
 use super::{DemoGroup, groups};
-use crate::backend::online::Targets;
-use crate::ingest::files::resolve;
-use crate::ingest::load::{LoadContext, LoadPhase, LoadProgress, LoadRequest, OnError, OnProgress, PART_ROWS, load};
 use crate::model::{Error, ErrorKind, GroupName, Result};
 use crate::store::FeatureStore;
 use crate::store::groups::NewGroup;
