@@ -6,7 +6,7 @@ use super::console::Console;
 use super::exit::{Exit, Verdict};
 use super::group_view;
 use super::pairs::parse_pair;
-use super::place::Place;
+use super::place::{Place, shell_word};
 use super::text::{counted, visible};
 use crate::model::{GroupName, OnlineSettings, Ttl};
 use crate::store::NewGroup;
@@ -14,7 +14,7 @@ use crate::store::NewGroup;
 /// Make a group with the schema of a Parquet, CSV or JSON lines file
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The schema is inferred: whole numbers and booleans become Integral, other numbers Fractional, texts, dates and
+The schema is inferred: whole numbers and booleans become Integral, other numbers Fractional, texts, dates and \
 times String, lists List, lists of one length of numbers Vector. No rows are loaded: `larder ingest` does that.
 
 Examples:
@@ -78,7 +78,7 @@ impl Create {
             .await?;
         let summary = store.group_summary(&group).await?;
         if console.json() {
-            console.document(&group_view::page(&group, &summary))?;
+            console.document(&group_view::page(&group, &summary, group_view::location(&store, &group)?))?;
         } else if !console.quiet() {
             console.line(format!("created {} with {}", group.name, counted(group.schema.len() as u64, "feature")))?;
             console.line("")?;
@@ -88,26 +88,8 @@ impl Create {
             console.hint(visible(note));
         }
         if !group.is_external() {
-            console.hint(format!("no rows are loaded yet: larder ingest {} {}", group.name, visible(&shell_word(&self.from))));
+            console.hint(format!("no rows are loaded yet: {} ingest {} {}", place.command(), group.name, visible(&shell_word(&self.from))));
         }
         Ok(Exit::Done)
-    }
-}
-
-/// Returns a word as a shell reads it back.
-fn shell_word(word: &str) -> String {
-    let plain = |letter: char| letter.is_alphanumeric() || "_-./:,@%+=~".contains(letter);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hint_can_be_pasted_into_a_shell() {
-        assert_eq!(shell_word("data/trips.csv"), "data/trips.csv");
-        assert_eq!(shell_word("my trips/*.csv"), "'my trips/*.csv'");
-        assert_eq!(shell_word("it's"), "'it'\\''s'");
     }
 }

@@ -1,10 +1,29 @@
 //! `larder demo`: a sample store to look around in.
 
+use std::io::{self, IsTerminal};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
 use clap::Args;
+use serde::Serialize;
+
+use super::console::Console;
+use super::exit::{Exit, Verdict};
+use super::interrupt::stopping_on_signal;
+use super::place::Place;
+use super::progress::{Progress, Stand};
+use super::table::{Side, Table};
+use super::text::{counted, full_count, took};
+use super::{Browse, Ending};
+use crate::model::ErrorKind;
+use crate::store::demo::{DemoOptions, DemoProgress, DemoReport, FilledGroup};
 
 /// Fill the store with sample groups, then open the browser
 #[derive(Args, Debug)]
 #[command(after_help = "\
+The same seed makes the same groups; their history ends now. Groups that are there already are left as they are.
+
 Examples:
   larder demo
   larder demo --no-tui
@@ -13,21 +32,128 @@ pub(crate) struct Demo {
     /// Print what was made instead of opening the browser
     #[arg(long)]
     no_tui: bool,
-    /// Make the data from this number: the same number makes the same data
+    /// Make the data from this number
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 }
 
+/// The document of `demo --json`.
+#[derive(Serialize)]
+struct Made {
+    groups: Vec<MadeGroup>,
+    features: usize,
+    rows: u64,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct MadeGroup {
+    name: String,
+    features: usize,
+    rows: u64,
+    late: u64,
+    deleted: u64,
+    was_there: bool,
+}
+
 impl Demo {
-    pub(crate) async fn run(&self, _: &super::place::Place, _: &mut super::console::Console) -> super::exit::Verdict {
-        Err(crate::model::Error::internal("being written").into())
+    pub(crate) async fn run(&self, place: &Place, console: &mut Console) -> Verdict {
+        let store = place.open_or_make().await?;
+        let before = store.list_groups().await?.len();
+        let latest = Arc::new(Mutex::new(None));
+        let teller = latest.clone();
+        let on_progress = Arc::new(move |progress: DemoProgress| *teller.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress));
+        let cancel = Arc::new(AtomicBool::new(false));
+        let options = DemoOptions { seed: self.seed, cancel: cancel.clone(), ..DemoOptions::default() };
+        let mut progress = Progress::new(console);
+        let stand = || latest.lock().unwrap_or_else(PoisonError::into_inner).clone().map(stand);
+        let filling = progress.during_showing(store.fill_demo(&options, on_progress), stand);
+        let (filled, signal) = stopping_on_signal(filling, || cancel.store(true, Ordering::Relaxed)).await;
+        progress.clear();
+        let report = match (filled, signal) {
+            (Ok(report), _) => report,
+            (Err(error), Some(number)) if error.kind() == ErrorKind::Interrupted => {
+                console.complain(error.to_string());
+                return Ok(Exit::Signal(number));
+            }
+            (Err(error), _) => return Err(error.into()),
+        };
+        store.close().await?;
+        self.tell(&report, before, place, console)
     }
-    pub(crate) fn ending(
-        self,
-        verdict: super::exit::Verdict,
-        _: &super::place::Place,
-        console: &mut super::console::Console,
-    ) -> super::Ending {
-        super::Ending::Exit(console.finish(verdict).code())
+
+    fn tell(&self, report: &DemoReport, before: usize, place: &Place, console: &mut Console) -> Verdict {
+        let (features, rows) = (report.features(), report.rows());
+        if console.json() {
+            let groups = report.groups.iter().map(made_group).collect();
+            console.document(&Made { groups, features, rows, seconds: report.seconds })?;
+            return Ok(Exit::Done);
+        }
+        if console.quiet() {
+            return Ok(Exit::Done);
+        }
+        let there = report.groups.iter().filter(|group| group.was_there).count();
+        let mut table = Table::new(&[
+            ("GROUP", Side::Left),
+            ("FEATURES", Side::Right),
+            ("ROWS", Side::Right),
+            ("LATE", Side::Right),
+            ("DELETED", Side::Right),
+            ("", Side::Left),
+        ]);
+        for group in &report.groups {
+            let figure = |number: u64| if group.was_there { String::new() } else { full_count(number) };
+            let note = if group.was_there { "was there, left as it is" } else { "" };
+            table.row([&group.name, &group.features.to_string(), &figure(group.rows), &figure(group.late), &figure(group.deleted), note]);
+        }
+        console.table(&table)?;
+        console.line("")?;
+        if there == report.groups.len() {
+            console.line("the demo was here already; nothing has changed")?;
+        } else {
+            let made = report.groups.len() - there;
+            let spent = took(Duration::from_secs_f64(report.seconds.max(0.0)));
+            console.line(format!("made {}, {} in {spent}", counted(made as u64, "group"), counted(rows, "row")))?;
+        }
+        if before > there {
+            let others = before - there;
+            let are = if others == 1 { "is" } else { "are" };
+            console.hint(format!("{} of the store {are} not the demo's, and untouched", counted(others as u64, "group")));
+        }
+        if self.no_tui {
+            let larder = place.command();
+            console.hint(format!(
+                "\ntry  {larder} list\n     {larder} describe customer-features\n     {larder} get customer-features C0042\n     \
+                 {larder} history customer-features C0042 --feature loyalty_score\n     \
+                 {larder} query 'select preferred_category, avg(loyalty_score) from \"customer-features$latest\" group by 1'\n     \
+                 {larder}                                   the browser"
+            ));
+        }
+        Ok(Exit::Done)
     }
+
+    /// Goes on to the browser where there is somebody to browse.
+    pub(crate) fn ending(&self, verdict: Verdict, place: &Place, console: &mut Console) -> Ending {
+        let exit = console.finish(verdict);
+        let wants_browser = !self.no_tui && !console.json() && io::stdin().is_terminal() && io::stdout().is_terminal();
+        match place.folder() {
+            Ok(store) if wants_browser && exit == Exit::Done => Ending::Browse(Browse { store, read_only: false }),
+            _ => Ending::Exit(exit.code()),
+        }
+    }
+}
+
+fn made_group(group: &FilledGroup) -> MadeGroup {
+    MadeGroup {
+        name: group.name.clone(),
+        features: group.features,
+        rows: group.rows,
+        late: group.late,
+        deleted: group.deleted,
+        was_there: group.was_there,
+    }
+}
+
+fn stand(progress: DemoProgress) -> Stand {
+    Stand { words: format!("filling {}", progress.group), rows: 0, done: progress.done, total: Some(progress.total) }
 }

@@ -23,10 +23,11 @@ impl Describe {
         let store = place.open().await?;
         let group = store.group(&self.group).await?;
         let summary = store.group_summary(&group).await?;
+        let location = group_view::location(&store, &group)?;
         if console.json() {
-            console.document(&group_view::page(&group, &summary))?;
+            console.document(&group_view::page(&group, &summary, location))?;
         } else {
-            group_view::write_page(console, &group, &summary, now())?;
+            group_view::write_page(console, &group, &summary, location.as_deref(), now())?;
         }
         Ok(Exit::Done)
     }

@@ -10,7 +10,7 @@ use super::progress::{Progress, Stand};
 use super::text::{counted, visible, width};
 use crate::store::Check;
 
-/// Check that nothing in the store is lost, doubled or damaged; exit code 1 if something is
+/// Check the store for losses, doubles and damage; exit code 1 if there is any
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

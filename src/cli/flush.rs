@@ -11,7 +11,7 @@ use super::text::counted;
 /// Write records that wait in the outbox to Parquet files
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Nothing depends on it: queries see waiting records, and they survive a crash. Other programs that read the files
+Nothing depends on it: queries see waiting records, and they survive a crash. Other programs that read the files \
 see them after a flush.
 
 Examples:

@@ -10,7 +10,7 @@ use super::record_view;
 /// Look up the latest record of an identifier; exit code 4 if there is none
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A record that does not exist, was deleted or has expired answers with exit code 4, a message on standard error and
+A record that does not exist, was deleted or has expired answers with exit code 4, a message on standard error and \
 nothing on standard output, with --json too.
 
 Examples:

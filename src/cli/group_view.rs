@@ -10,8 +10,8 @@ use super::console::Console;
 use super::exit::Failure;
 use super::table::{Facts, Side, Table};
 use super::text::{UNKNOWN, counted, full_count, relative_time, short_bytes, short_count, visible};
-use crate::model::{Collection, EventTime, FeatureDefinition, FeatureGroup};
-use crate::store::GroupSummary;
+use crate::model::{Collection, EventTime, FeatureDefinition, FeatureGroup, Result};
+use crate::store::{FeatureStore, GroupSummary};
 
 /// What list and page have in common.
 #[derive(Serialize)]
@@ -52,7 +52,7 @@ pub(crate) struct GroupPage<'a> {
     offline_files: u64,
     offline_bytes: u64,
     table_version: Option<u64>,
-    location: Option<&'a str>,
+    location: Option<String>,
     oldest_event_time: Option<String>,
     newest_event_time: Option<String>,
     features: Vec<FeatureEntry<'a>>,
@@ -97,7 +97,7 @@ pub(crate) fn entry<'a>(group: &'a FeatureGroup, summary: &GroupSummary) -> Grou
 }
 
 /// Returns a group as the document of `describe --json`.
-pub(crate) fn page<'a>(group: &'a FeatureGroup, summary: &GroupSummary) -> GroupPage<'a> {
+pub(crate) fn page<'a>(group: &'a FeatureGroup, summary: &GroupSummary, location: Option<String>) -> GroupPage<'a> {
     GroupPage {
         head: GroupHead::new(group, summary),
         online_records: summary.online_records,
@@ -105,7 +105,7 @@ pub(crate) fn page<'a>(group: &'a FeatureGroup, summary: &GroupSummary) -> Group
         offline_files: summary.offline_files,
         offline_bytes: summary.offline_bytes,
         table_version: summary.delta_version,
-        location: location(group),
+        location,
         oldest_event_time: summary.oldest_event_time.map(EventTime::to_iso8601),
         newest_event_time: summary.newest_event_time.map(EventTime::to_iso8601),
         features: group.schema.features().iter().map(feature_entry).collect(),
@@ -126,9 +126,12 @@ fn feature_entry(feature: &FeatureDefinition) -> FeatureEntry<'_> {
     }
 }
 
-fn location(group: &FeatureGroup) -> Option<&str> {
-    let offline = group.offline.as_ref()?;
-    Some(offline.external.as_deref().unwrap_or(&offline.s3_uri))
+/// Returns where other programs find a group's history: the folder of its Delta table, or its external files.
+pub(crate) fn location(store: &FeatureStore, group: &FeatureGroup) -> Result<Option<String>> {
+    if let Some(external) = group.offline.as_ref().and_then(|offline| offline.external.clone()) {
+        return Ok(Some(external));
+    }
+    Ok(store.table_folder(group)?.map(|folder| folder.display().to_string()))
 }
 
 /// Returns which stores a group has, in words.
@@ -142,7 +145,7 @@ pub(crate) fn stores(group: &FeatureGroup) -> &'static str {
 }
 
 /// Writes groups as a table, one a line.
-pub(crate) fn write_list(console: &mut Console, groups: &[(FeatureGroup, GroupSummary)], now: i64) -> Result<(), Failure> {
+pub(crate) fn write_list(console: &mut Console, groups: &[(FeatureGroup, GroupSummary)], now: i64) -> std::result::Result<(), Failure> {
     let mut table = Table::new(&[
         ("NAME", Side::Left),
         ("STATUS", Side::Left),
@@ -169,21 +172,27 @@ pub(crate) fn write_list(console: &mut Console, groups: &[(FeatureGroup, GroupSu
 }
 
 /// Writes all that is known about a group.
-pub(crate) fn write_page(console: &mut Console, group: &FeatureGroup, summary: &GroupSummary, now: i64) -> Result<(), Failure> {
+pub(crate) fn write_page(
+    console: &mut Console,
+    group: &FeatureGroup,
+    summary: &GroupSummary,
+    location: Option<&str>,
+    now: i64,
+) -> std::result::Result<(), Failure> {
     let style = console.style();
     console.line(style.strong(&visible(group.name.as_str())))?;
     if let Some(description) = &group.description {
         console.line(visible(description))?;
     }
     console.line("")?;
-    for line in facts(group, summary, now).lines(style) {
+    for line in facts(group, summary, location, now).lines(style) {
         console.line(line)?;
     }
     console.line("")?;
     write_features(console, group)
 }
 
-fn facts(group: &FeatureGroup, summary: &GroupSummary, now: i64) -> Facts {
+fn facts(group: &FeatureGroup, summary: &GroupSummary, location: Option<&str>, now: i64) -> Facts {
     let mut facts = Facts::default();
     facts.fact("status", group.status.as_str());
     facts.maybe("failed", group.failure_reason.as_deref());
@@ -206,11 +215,11 @@ fn facts(group: &FeatureGroup, summary: &GroupSummary, now: i64) -> Facts {
     if let (Some(oldest), Some(newest)) = (summary.oldest_event_time, summary.newest_event_time) {
         facts.fact("event times", format!("{} to {}", oldest.to_iso8601(), newest.to_iso8601()));
     }
-    if let Some(place) = location(group) {
+    if let Some(place) = location {
         let files = format!("{}, {}", counted(summary.offline_files, "file"), short_bytes(summary.offline_bytes));
         let version = summary.delta_version.map(|version| format!(", version {version}")).unwrap_or_default();
         facts.fact("files", format!("{files}{version}"));
-        facts.fact("location", place);
+        facts.fact("table", place);
     }
     facts
 }
@@ -227,7 +236,7 @@ fn records(group: &FeatureGroup, summary: &GroupSummary) -> String {
 }
 
 /// Writes the features of a group as a table.
-pub(crate) fn write_features(console: &mut Console, group: &FeatureGroup) -> Result<(), Failure> {
+pub(crate) fn write_features(console: &mut Console, group: &FeatureGroup) -> std::result::Result<(), Failure> {
     let mut table = Table::new(&[
         ("FEATURE", Side::Left),
         ("TYPE", Side::Left),

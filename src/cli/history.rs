@@ -36,7 +36,8 @@ impl History {
         for name in &self.features {
             positions.push(group.schema.feature(name)?.0);
         }
-        if positions.is_empty() {
+        let chosen = !positions.is_empty();
+        if !chosen {
             positions.extend(0..group.schema.len());
         }
         let limit = self.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
@@ -45,6 +46,10 @@ impl History {
             let versions: Vec<_> = rows.iter().map(|row| record_view::version_entry(&group.schema, &positions, row)).collect();
             console.document(&versions)?;
         } else {
+            if !chosen {
+                // Every row has them, and its event time leads it.
+                positions.retain(|position| ![group.schema.identifier_position(), group.schema.event_time_position()].contains(position));
+            }
             record_view::write_history(console, &group.schema, &positions, &rows)?;
         }
         if rows.is_empty() {

@@ -21,17 +21,15 @@ use crate::store::{IngestOptions, LoadPhase, LoadProgress, LoadReport, OnError, 
 /// What to do with a row that cannot be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BadRows {
-    /// End the load; nothing of it becomes visible
     Stop,
-    /// Leave the row out and go on
     Skip,
 }
 
 /// Load Parquet, CSV or JSON lines files into a group
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Files may be compressed (.gz, .zst), globs and folders; '-' reads standard input. Ctrl-C leaves a mark: the same
-command goes on where it stopped. Rows left out with --on-error skip make the exit code 3.
+Files may be compressed (.gz, .zst), globs and folders. Columns that the group has no feature for are left out. \
+After Ctrl-C the same command goes on where it stopped. Rows left out with --on-error skip make the exit code 3.
 
 Examples:
   larder ingest trips green_tripdata_2020-04.csv
@@ -47,7 +45,7 @@ pub(crate) struct Ingest {
     /// Write only these stores of the group [default: all it has]
     #[arg(long, value_name = "STORES", value_enum)]
     to: Option<Stores>,
-    /// What to do with a row that cannot be stored
+    /// Stop at a row that cannot be stored, so that nothing becomes visible, or skip it
     #[arg(long, value_name = "HOW", value_enum, default_value = "stop")]
     on_error: BadRows,
     /// Leave a column of the files out, repeatable

@@ -93,6 +93,8 @@ impl Browse {
 }
 
 const EXAMPLES: &str = "\
+Without a verb the terminal browser opens.
+
 Examples:
   larder demo                                        fill a sample store and browse it
   larder create trips --from trips.csv --id trip_id --event-time pickup_time
@@ -105,8 +107,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 partly done, 4 a chec
 
 /// Stock, find and serve machine-learning features
 #[derive(Parser, Debug)]
-#[command(name = "larder", version, after_help = EXAMPLES, max_term_width = 100, subcommand_help_heading = "Verbs", subcommand_value_name = "VERB")]
-#[command(long_about = "Stock, find and serve machine-learning features\n\nWithout a verb: the terminal browser.")]
+#[command(name = "larder", bin_name = "larder", version, after_help = EXAMPLES, max_term_width = 100, subcommand_help_heading = "Verbs", subcommand_value_name = "VERB")]
 struct Cli {
     #[command(flatten)]
     global: Global,

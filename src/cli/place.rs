@@ -26,6 +26,14 @@ impl Place {
         self.folder.clone().or_else(named).map_or_else(default_path, Ok)
     }
 
+    /// Returns how to call this program on the same store, for hints that are pasted.
+    pub(crate) fn command(&self) -> String {
+        match &self.folder {
+            None => "larder".to_owned(),
+            Some(folder) => format!("larder --store {}", shell_word(&folder.to_string_lossy())),
+        }
+    }
+
     /// Opens a store that is there.
     pub(crate) async fn open(&self) -> Result<FeatureStore> {
         FeatureStore::open(self.folder()?, OpenOptions::default()).await
@@ -40,4 +48,22 @@ impl Place {
 /// Returns the present in microseconds since 1970, for ages.
 pub(crate) fn now() -> i64 {
     jiff::Timestamp::now().as_microsecond()
+}
+
+/// Returns a word as a shell reads it back.
+pub(crate) fn shell_word(word: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "_-./:,@%+=~".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_can_be_pasted_into_a_shell() {
+        assert_eq!(shell_word("data/trips.csv"), "data/trips.csv");
+        assert_eq!(shell_word("my trips/*.csv"), "'my trips/*.csv'");
+        assert_eq!(shell_word("it's"), "'it'\\''s'");
+    }
 }

@@ -19,11 +19,8 @@ const RECORDS_AT_ONCE: usize = 1_000;
 /// Which of a group's stores are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Stores {
-    /// The latest record and the history
     Both,
-    /// The latest record only
     Online,
-    /// The history only
     Offline,
 }
 
@@ -36,8 +33,8 @@ impl From<Stores> for Targets {
 /// Store a record; a feature left out is null
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Values are stored and echoed exactly as written. A record with an older event time than the one online goes
-into the history only. With --json-record, each object is one record and numbers keep their text.
+Values are stored and echoed exactly as written. A record with an older event time than the one online goes \
+into the history only. With --json-record each object is one record, and numbers keep their text.
 
 Examples:
   larder put customer-features customer_id=C7 event_time=2026-11-23T09:00:00Z total_purchases=12.50

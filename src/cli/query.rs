@@ -20,13 +20,9 @@ use crate::store::{OutputFormat, QueryStream, result_writer};
 /// How the rows of an answer are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Aligned columns for people
     Table,
-    /// Comma-separated values with a heading
     Csv,
-    /// One array of objects
     Json,
-    /// Apache Parquet
     Parquet,
 }
 
@@ -44,7 +40,7 @@ impl From<Format> for OutputFormat {
 /// Ask SQL over the groups, one table per group
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A table holds the features, then write_time, api_invocation_time and is_deleted: every record ever stored, those put
+A table holds the features, then write_time, api_invocation_time and is_deleted: every record ever stored, those put \
 a moment ago too. \"NAME$latest\" holds the newest live record per identifier. Names with hyphens are quoted.
 
 Examples:

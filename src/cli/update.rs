@@ -77,7 +77,7 @@ impl Update {
             group = store.update_group(&self.group, &change).await?;
         }
         let summary = store.group_summary(&group).await?;
-        console.confirm(format!("changed {}", group.name), &group_view::page(&group, &summary))?;
+        console.confirm(format!("changed {}", group.name), &group_view::page(&group, &summary, group_view::location(&store, &group)?))?;
         Ok(Exit::Done)
     }
 }

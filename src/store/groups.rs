@@ -249,6 +249,14 @@ impl FeatureStore {
         Ok(group)
     }
 
+    /// Folder of a group's Delta table on this machine; none for a group without a history of its own.
+    pub fn table_folder(&self, group: &FeatureGroup) -> Result<Option<std::path::PathBuf>> {
+        if !group.keeps_history() {
+            return Ok(None);
+        }
+        Ok(Some(self.inner.offline.root().join(self.inner.offline.folder(group)?.data_key())))
+    }
+
     /// What a group holds, as of now.
     pub async fn group_summary(&self, group: &FeatureGroup) -> Result<GroupSummary> {
         let counts = self.inner.online.counts(group.id)?;

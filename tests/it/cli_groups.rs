@@ -81,7 +81,7 @@ fn create_refuses_what_cannot_be_and_says_why() {
         ("create other --from readings.csv --id senso --event-time at", "'sensor'"),
         ("create other --from readings.csv --id sensor --event-time att", "'at'"),
         ("create other --from missing.csv --id sensor --event-time at", "missing.csv"),
-        ("create -bad --from readings.csv --id sensor --event-time at", "-bad"),
+        ("create bad.name --from readings.csv --id sensor --event-time at", "bad.name"),
         ("create bad_ --from readings.csv --id sensor --event-time at", "bad_"),
         ("create other --from readings.csv --id sensor --event-time at --drop nothing", "nothing"),
     ] {
