@@ -179,12 +179,17 @@ fn write_rows(path: &Path, identifiers: u32) {
     let mut random = StdRng::seed_from_u64(7);
     let start = 1_700_000_000_000i64;
     let names: Vec<String> = (0..RECORDS)
-        .map(|row| if identifiers == RECORDS { (u64::from(row) * 7_919 % u64::from(RECORDS)) as u32 } else { random.random_range(0..identifiers) })
+        .map(|row| {
+            if identifiers == RECORDS { (u64::from(row) * 7_919 % u64::from(RECORDS)) as u32 } else { random.random_range(0..identifiers) }
+        })
         .map(|number| format!("C{number:06}"))
         .collect();
     let mut columns: Vec<(String, ArrayRef)> = vec![
         ("customer_id".into(), Arc::new(StringArray::from(names))),
-        ("event_time".into(), Arc::new(TimestampMillisecondArray::from_iter_values((0..i64::from(RECORDS)).map(|row| start + row * 7_776)))),
+        (
+            "event_time".into(),
+            Arc::new(TimestampMillisecondArray::from_iter_values((0..i64::from(RECORDS)).map(|row| start + row * 7_776))),
+        ),
     ];
     for feature in 0..8 {
         let values: Vec<f64> = (0..RECORDS).map(|_| (random.random_range(-3.0..3.0f64) * 10_000.0).round() / 10_000.0).collect();
@@ -227,7 +232,11 @@ fn process() {
     let store = folder.path().join("store");
     let (seconds, peak) = measured(Command::new(LARDER).arg("--store").arg(&store).args(["demo", "--no-tui"]));
     println!("  larder demo --no-tui: {seconds:.2} s, {peak} MB at most");
-    for (what, arguments) in [("larder get      ", &["get", "customer-features", "C0042"][..]), ("larder list     ", &["list"]), ("larder --version", &["--version"])] {
+    for (what, arguments) in [
+        ("larder get      ", &["get", "customer-features", "C0042"][..]),
+        ("larder list     ", &["list"]),
+        ("larder --version", &["--version"]),
+    ] {
         let mut times = Histogram::<u64>::new(3).unwrap();
         for _ in 0..300 {
             let started = Instant::now();
@@ -273,6 +282,9 @@ fn browser() {
     let resident = field_kb(&status, "VmRSS:").unwrap() as f64 / 1024.0;
     let own = field_kb(&status, "RssAnon:").unwrap() as f64 / 1024.0;
     let idle = received.recv_timeout(Duration::from_secs(5)).is_err();
-    println!("  groups on the screen after {:.0} ms; idle: {resident:.1} MB resident ({own:.1} MB its own), silent for 5 s: {idle}", first.unwrap_or_default().as_secs_f64() * 1_000.0);
+    println!(
+        "  groups on the screen after {:.0} ms; idle: {resident:.1} MB resident ({own:.1} MB its own), silent for 5 s: {idle}",
+        first.unwrap_or_default().as_secs_f64() * 1_000.0
+    );
     child.kill().unwrap();
 }

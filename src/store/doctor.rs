@@ -11,11 +11,15 @@ use std::ops::ControlFlow;
 
 use super::FeatureStore;
 use crate::backend::offline::{Predicate, RowReader, columns};
+use crate::catalog::{RunKind, RunState};
 use crate::ingest::drain::{drain_mark_name, offline_row};
 use crate::model::{Arrival, Error, ErrorKind, EventTime, FeatureGroup, GroupStatus, Result, is_newer};
 
 /// Problems listed for one check; the rest is counted.
 const MAX_PROBLEMS: usize = 20;
+
+/// Name of the check that no load was left half done.
+pub const LOADS_ARE_FINISHED: &str = "loads are finished";
 
 /// One promise, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,9 +91,10 @@ impl FeatureStore {
             if group.keeps_history() {
                 self.check_table(group, &mut report).await?;
             }
+            let has_open_load = self.check_loads(group, &mut report).await?;
             let (store, definition) = (self.clone(), group.clone());
             let runtime = tokio::runtime::Handle::current();
-            let checks = tokio::task::spawn_blocking(move || store.check_records(&runtime, &definition));
+            let checks = tokio::task::spawn_blocking(move || store.check_records(&runtime, &definition, has_open_load));
             report.checks.extend(checks.await.map_err(|error| Error::internal("a check stopped").source(error))??.checks);
         }
         Ok(report)
@@ -148,8 +153,25 @@ impl FeatureStore {
         Ok(())
     }
 
+    /// Tells loads that were begun and not ended. Returns true if there are any: the history may then be ahead of the online store.
+    async fn check_loads(&self, group: &FeatureGroup, report: &mut DoctorReport) -> Result<bool> {
+        let mut problems = Vec::new();
+        let mut is_open = false;
+        for run in self.inner.catalog.runs(1_000).await? {
+            if run.kind != RunKind::Load || run.group.as_ref() != Some(&group.id) {
+                continue;
+            }
+            is_open |= matches!(run.state, RunState::Running | RunState::Interrupted);
+            if run.state == RunState::Interrupted || (run.state == RunState::Running && !run.process.may_be_alive()) {
+                problems.push(format!("the load of {} was interrupted; the same `larder ingest` again finishes it", run.started));
+            }
+        }
+        report.add(Some(group), LOADS_ARE_FINISHED, if is_open { "some are open" } else { "none is open" }, problems);
+        Ok(is_open)
+    }
+
     /// Reads every online row, every outbox entry and the whole history, and compares them.
-    fn check_records(&self, runtime: &tokio::runtime::Handle, group: &FeatureGroup) -> Result<DoctorReport> {
+    fn check_records(&self, runtime: &tokio::runtime::Handle, group: &FeatureGroup, has_open_load: bool) -> Result<DoctorReport> {
         let mut report = DoctorReport::default();
         let online = self.inner.online.as_ref();
         // Online first: what is written meanwhile can only make the history look newer, and those are looked up again.
@@ -178,6 +200,10 @@ impl FeatureStore {
         if online.counts(group.id)?.one_sided {
             let why = "not compared: some writes went to one store only, or were hard deletes";
             report.add(Some(group), "online is the newest of the history", why, Vec::new());
+            return Ok(report);
+        }
+        if has_open_load {
+            report.add(Some(group), "online is the newest of the history", "not compared: a load is not finished", Vec::new());
             return Ok(report);
         }
         let mut problems = Vec::new();

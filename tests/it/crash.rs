@@ -18,6 +18,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use futures::StreamExt;
 use larder::model::{ErrorKind, FeatureDefinition, FeatureName, FeatureType, GroupName, RawValue, Result, Schema};
+use larder::store::doctor::{Check, LOADS_ARE_FINISHED};
 use larder::store::faults::{Faults, Mode};
 use larder::store::{DeleteOptions, FeatureStore, IngestOptions, NewGroup, OnError, OpenOptions, PutOptions};
 use rand::rngs::StdRng;
@@ -38,7 +39,9 @@ async fn open(folder: &Path, faults: Option<Arc<Faults>>) -> Result<FeatureStore
 }
 
 fn pairs(identifier: &str, seconds: u64, token: &str) -> Vec<(String, RawValue)> {
-    [("id", identifier.to_owned()), ("at", seconds.to_string()), ("token", token.to_owned())].map(|(name, text)| (name.to_owned(), RawValue::Text(text))).into()
+    [("id", identifier.to_owned()), ("at", seconds.to_string()), ("token", token.to_owned())]
+        .map(|(name, text)| (name.to_owned(), RawValue::Text(text)))
+        .into()
 }
 
 async fn make_group(store: &FeatureStore) -> Result<()> {
@@ -67,16 +70,17 @@ async fn tokens(store: &FeatureStore) -> BTreeMap<String, i64> {
     found
 }
 
-/// The check that all tests share.
-async fn check(store: &FeatureStore, acknowledged: &BTreeSet<String>, what: &str) {
+/// The check that all tests share; `finished` says that no load may be open.
+async fn check(store: &FeatureStore, acknowledged: &BTreeSet<String>, finished: bool, what: &str) {
     let found = tokens(store).await;
     let lost: Vec<&String> = acknowledged.iter().filter(|token| !found.contains_key(*token)).collect();
     assert!(lost.is_empty(), "{what}: acknowledged and lost: {lost:?}");
     let doubled: Vec<_> = found.iter().filter(|(_, times)| **times != 1).collect();
     assert!(doubled.is_empty(), "{what}: more than once: {doubled:?}");
     let report = store.doctor().await.unwrap();
-    let problems: Vec<_> = report.checks.iter().filter(|check| !check.problems.is_empty()).collect();
-    assert!(report.is_healthy(), "{what}: {problems:#?}");
+    let broken = |check: &&Check| !check.problems.is_empty() && (finished || check.name != LOADS_ARE_FINISHED);
+    let problems: Vec<_> = report.checks.iter().filter(broken).collect();
+    assert!(problems.is_empty(), "{what}: {problems:#?}");
 }
 
 fn said(acknowledged: &mut BTreeSet<String>, token: &str) {
@@ -118,7 +122,13 @@ fn write_file(folder: &Path) -> std::path::PathBuf {
 }
 
 async fn load(store: &FeatureStore, file: &Path) -> Result<()> {
-    let options = IngestOptions { files: vec![file.to_string_lossy().into_owned()], drop: Vec::new(), targets: None, on_error: OnError::Stop, rejects: None };
+    let options = IngestOptions {
+        files: vec![file.to_string_lossy().into_owned()],
+        drop: Vec::new(),
+        targets: None,
+        on_error: OnError::Stop,
+        rejects: None,
+    };
     let report = store.ingest(GROUP, options, Arc::new(|_| {}), Arc::new(AtomicBool::new(false))).await?;
     assert_eq!(report.accepted, 4);
     Ok(())
@@ -128,13 +138,13 @@ async fn load(store: &FeatureStore, file: &Path) -> Result<()> {
 async fn take_up(folder: &Path, file: &Path, acknowledged: &mut BTreeSet<String>, what: &str) {
     let store = open(folder, None).await.unwrap_or_else(|error| panic!("{what}: {error}"));
     make_group(&store).await.unwrap_or_else(|error| panic!("{what}: {error}"));
-    check(&store, acknowledged, what).await;
+    check(&store, acknowledged, false, what).await;
     if !acknowledged.contains("f1") {
         load(&store, file).await.unwrap_or_else(|error| panic!("{what}: {error}"));
         acknowledged.extend(FILE_TOKENS.map(str::to_owned));
     }
     store.flush(&[]).await.unwrap_or_else(|error| panic!("{what}: {error}"));
-    check(&store, acknowledged, what).await;
+    check(&store, acknowledged, true, what).await;
     let d = store.get(GROUP, "D", None).await.unwrap().unwrap();
     assert_eq!(d.values[2].2.as_ref().unwrap().display(), "f4-tie", "{what}: the later row of a tie stands online");
     store.close().await.unwrap();
@@ -278,7 +288,9 @@ async fn write_until_killed(folder: &Path, seed: u64) {
 }
 
 fn kill_loop(writers: u64) {
-    let seed = std::env::var("LARDER_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| u64::from(std::process::id()) ^ std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs());
+    let seed = std::env::var("LARDER_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| {
+        u64::from(std::process::id()) ^ std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+    });
     eprintln!("LARDER_SEED={seed} gives the same kills again");
     let mut random = StdRng::seed_from_u64(seed);
     let folder = tempfile::tempdir().unwrap();
@@ -317,7 +329,7 @@ fn kill_loop(writers: u64) {
         runtime().block_on(async {
             let store = open(&store, None).await.unwrap();
             if store.group(GROUP).await.is_ok() {
-                check(&store, &acknowledged, &format!("seed {seed}, round {rounds}")).await;
+                check(&store, &acknowledged, true, &format!("seed {seed}, round {rounds}")).await;
             }
             store.close().await.unwrap();
         });

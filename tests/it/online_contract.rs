@@ -114,7 +114,10 @@ fn targets_choose_the_stores(store: &dyn OnlineStore) {
 fn identifiers_of_any_length_keep_apart(store: &dyn OnlineStore) {
     let long = "é".repeat(1_000);
     let longer = format!("{long}x");
-    apply(store, vec![put(&long, 10, "long"), put(&longer, 10, "longer"), put("", 10, "empty"), put("C1", 10, "C1"), put("C10", 10, "C10")]);
+    apply(
+        store,
+        vec![put(&long, 10, "long"), put(&longer, 10, "longer"), put("", 10, "empty"), put("C1", 10, "C1"), put("C10", 10, "C10")],
+    );
     for (identifier, expected) in [(long.as_str(), "long"), (&longer, "longer"), ("", "empty"), ("C1", "C1"), ("C10", "C10")] {
         assert_eq!(value(store, identifier, 0).as_deref(), Some(expected));
     }
@@ -168,7 +171,10 @@ fn a_lease_has_one_holder_until_it_runs_out(store: &dyn OnlineStore) {
 fn loads_bring_their_arrivals_and_replaying_changes_nothing(store: &dyn OnlineStore) {
     let first = store.allocate_arrivals(time(1_000), 2).unwrap();
     apply(store, vec![put("A", 10, "put after the arrivals were taken")]);
-    let loaded = |identifier: &str, seconds, text, arrival| LoadedRow { identifier: identifier.into(), bytes: row(identifier, seconds, Some(text)).stamp(arrival) };
+    let loaded = |identifier: &str, seconds, text, arrival| LoadedRow {
+        identifier: identifier.into(),
+        bytes: row(identifier, seconds, Some(text)).stamp(arrival),
+    };
     let rows = [
         loaded("A", 10, "same time, arrived before the put", first),
         loaded("B", 10, "tie", first),

@@ -1,3 +1,4 @@
+//! Tests of the coercions: what is taken exactly, and what is refused with its place.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use arrow::array::*;
