@@ -96,11 +96,11 @@ pub fn default_path() -> Result<PathBuf> {
     }
 }
 
-/// The system's clock.
+/// The system's clock, in whole microseconds: what catalog, Parquet and arrivals can hold.
 pub fn system_clock() -> Clock {
     Arc::new(|| {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        EventTime::from_unix_nanos(i128::try_from(since.as_nanos()).unwrap_or_default()).unwrap_or(EventTime::MAX)
+        EventTime::from_unix_micros(i64::try_from(since.as_micros()).unwrap_or_default()).unwrap_or(EventTime::MAX)
     })
 }
 

@@ -186,7 +186,24 @@ impl LmdbStore {
     }
 
     fn commit(&self, txn: RwTxn<'_>, what: &'static str) -> Result<()> {
-        faults::run(self.options.faults.as_deref(), || format!("commit {what} to the online store"), || txn.commit().map_err(commit_fault))
+        let number = txn.id();
+        let committed = || txn.commit().map_err(|error| self.commit_fault(error, number));
+        faults::run(self.options.faults.as_deref(), || format!("commit {what} to the online store"), committed)
+    }
+
+    /// A failed commit that did not become the last transaction left no trace; else nobody knows. LMDB answers a
+    /// write that came out short, as one on a full disk does, with EIO.
+    fn commit_fault(&self, error: heed::Error, number: usize) -> Error {
+        let left_no_trace = self.shared.env.info().last_txn_id < number;
+        match fault(error) {
+            error if error.kind() != ErrorKind::Io => error,
+            error if left_no_trace => Error::new(ErrorKind::Io, "the write was not stored")
+                .source(error)
+                .remedy("see whether the disk has space left and is sound, then write again"),
+            error => Error::new(ErrorKind::OutcomeUnknown, "the write may or may not have been stored")
+                .source(error)
+                .remedy("read it back, then write again if it is missing"),
+        }
     }
 
     fn state(&self, txn: &RoTxn<'_>, group: GroupId) -> Result<GroupState> {
@@ -257,16 +274,6 @@ impl LmdbStore {
             state.counts.outbox_bytes += bytes.len() as u64;
         }
         Ok(WriteOutcome { arrival, online })
-    }
-}
-
-/// A commit that the disk had no room for left no trace; after any other error nobody knows.
-fn commit_fault(error: heed::Error) -> Error {
-    match fault(error) {
-        error if error.kind() == ErrorKind::Io => Error::new(ErrorKind::OutcomeUnknown, "the write may or may not have been stored")
-            .source(error)
-            .remedy("read it back, then write again if it is missing"),
-        error => error,
     }
 }
 
@@ -580,4 +587,43 @@ fn lease_key(group: GroupId) -> [u8; 22] {
 fn decode_lease(bytes: &[u8]) -> Option<Lease> {
     let (until, holder) = std::str::from_utf8(bytes).ok()?.split_once(' ')?;
     Some(Lease { holder: holder.to_owned(), until: EventTime::parse_text(until, TimeMode::Strict).ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_store_of_a_newer_version_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        {
+            let store = LmdbStore::open(folder.path(), LmdbOptions::default()).unwrap();
+            let mut txn = store.shared.env.write_txn().unwrap();
+            store.shared.meta.put(&mut txn, b"format", &(FORMAT + 1).to_le_bytes()).unwrap();
+            txn.commit().unwrap();
+        }
+        let error = LmdbStore::open(folder.path(), LmdbOptions::default()).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::NewerFormat);
+        assert!(error.to_string().contains("use a newer larder"), "{error}");
+    }
+
+    #[test]
+    fn a_damaged_row_is_told_to_readers_and_healed_by_the_next_write() {
+        use crate::backend::online::{RowWriter, Targets};
+        let folder = tempfile::tempdir().unwrap();
+        let store = LmdbStore::open(folder.path(), LmdbOptions::default()).unwrap();
+        let group = GroupId(uuid::Uuid::from_u128(1));
+        let at = |seconds| EventTime::from_unix_seconds(seconds).unwrap();
+        let put = |seconds| RowWrite { group, row: RowWriter::new("A", at(seconds), 0, 0), targets: Targets::BOTH, hard_delete: false };
+        store.apply(at(0), vec![put(10)]).unwrap();
+        let mut txn = store.shared.env.write_txn().unwrap();
+        let mut bytes = store.shared.records.get(&txn, &record_key(group, "A")).unwrap().unwrap().to_vec();
+        bytes[5] ^= 1;
+        store.shared.records.put(&mut txn, &record_key(group, "A"), &bytes).unwrap();
+        txn.commit().unwrap();
+        assert_eq!(store.read(group, "A", &mut |_| Ok(())).unwrap_err().kind(), ErrorKind::Corrupt);
+        store.apply(at(0), vec![put(5)]).unwrap();
+        assert!(store.read(group, "A", &mut |_| Ok(())).unwrap());
+    }
 }
