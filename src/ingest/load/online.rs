@@ -52,6 +52,7 @@ pub(super) fn run(job: &Job, done: &Sender<OnlineMark>) -> Result<()> {
         match read {
             Ok(true) => written,
             Ok(false) => written.and(Err(Error::internal("the online store was not filled, without a reason"))),
+            // Chunks that were on their way are noted; the reason to stop is the reader's.
             Err(error) => Err(error),
         }
     })
@@ -60,6 +61,7 @@ pub(super) fn run(job: &Job, done: &Sender<OnlineMark>) -> Result<()> {
 fn write_chunks(job: &Job, queue: &Receiver<Chunk>, done: &Sender<OnlineMark>) -> Result<()> {
     let mut applied = job.from.applied;
     while let Ok(Chunk { rows, mark }) = queue.recv() {
+        is_cancelled(&job.cancel)?;
         if !rows.is_empty() {
             applied += job.online.load(job.group.id, &rows)?;
         }
