@@ -214,11 +214,12 @@ async fn whichever_step_fails_a_retry_leaves_every_row_once() {
     assert!(steps >= 9, "definitions, creation, three files, three commits, a column: {:?}", counting.names());
     for mode in [Mode::Before, Mode::AfterLostReply] {
         for k in 1..=steps {
-            for dead_disk in [false, true] {
+            // A disk that dies stays dead; a reply that is lost is lost once.
+            for dead_disk in if mode == Mode::Before { vec![false, true] } else { vec![false] } {
                 let folder = tempfile::tempdir().unwrap();
                 let faults = if dead_disk { Faults::fail_from(k, mode) } else { Faults::fail_at(k, mode) };
                 let outcome = script(&open_with(folder.path(), Arc::new(faults)), &group, &wider, &outbox).await;
-                if dead_disk && mode == Mode::Before {
+                if dead_disk {
                     assert!(outcome.is_err(), "step {k} failed for good and nobody noticed");
                 }
                 let retry = open(folder.path());
