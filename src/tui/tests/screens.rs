@@ -135,6 +135,13 @@ fn nothing_matches() {
 }
 
 #[test]
+fn a_group_without_an_online_store() {
+    let mut stage = Stage::open(Shop::stocked(), (80, 24));
+    check("offline_only_80x24", &stage.keys("jjj3C00").text());
+    check("offline_only_record_80x24", &stage.keys("42<enter>").text());
+}
+
+#[test]
 fn nothing_here_but_in_the_other_list() {
     let mut stage = Stage::open(Shop::stocked(), (80, 24));
     check("elsewhere_80x24", &stage.keys("/loyalty_sc").text());

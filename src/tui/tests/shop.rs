@@ -46,7 +46,10 @@ impl Shop {
             Request::Summaries(names) => {
                 vec![News::Summaries(Ok(names.iter().map(|name| (name.clone(), Ok(self.summary(name)))).collect()))]
             }
-            Request::Identifiers { prefix, .. } => {
+            Request::Identifiers { group, prefix } => {
+                if self.groups.iter().any(|known| known.name.as_str() == group && known.online.is_none()) {
+                    return vec![News::Identifiers(Ok(Vec::new()))];
+                }
                 let all = (1..=200).map(|number| format!("C{number:04}")).filter(|id| id.starts_with(prefix));
                 vec![News::Identifiers(Ok(all.take(50).collect()))]
             }
@@ -257,7 +260,7 @@ fn record(group: &FeatureGroup, identifier: &str) -> Found {
     if identifier == "C0007" {
         versions.last_mut().unwrap().deleted = true;
     }
-    let gone = matches!(identifier, "C0007" | "C0009");
+    let gone = matches!(identifier, "C0007" | "C0009") || group.online.is_none();
     Found {
         identifier: identifier.to_owned(),
         current: versions.last().cloned().filter(|_| !gone),

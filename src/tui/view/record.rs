@@ -39,7 +39,7 @@ pub(super) fn draw(model: &Model, group: &FeatureGroup, theme: &Theme, frame: &m
     let input = Input { sign: "id", placeholder: &placeholder, line: &record.line, typing: record.typing };
     let taken = input.draw(frame, id_area, theme);
     if record.typing {
-        offered(model, theme, frame, rest);
+        offered(model, group, theme, frame, rest);
         return;
     }
     let Some(found) = record.found.value() else {
@@ -102,7 +102,7 @@ fn standing(model: &Model, group: &FeatureGroup, found: &Found, theme: &Theme) -
 }
 
 /// The identifiers on offer while one types.
-fn offered(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+fn offered(model: &Model, group: &FeatureGroup, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let record = &model.group_screen.record;
     let offers = offers(model);
     let inner = layout::indent(area, 1);
@@ -110,6 +110,7 @@ fn offered(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     if offers.is_empty() {
         let text = match (record.offers.error(), record.offers.value(), record.line.is_empty()) {
             (Some(error), ..) => format!("{} {}", sign::BAD, error.line()),
+            (None, Some(_), _) if group.online.is_none() => "kept offline only: type an identifier and ↵ shows its history".to_owned(),
             (None, Some(_), false) => "no identifier begins like this; ↵ looks it up all the same".to_owned(),
             (None, Some(_), true) => "no records online yet".to_owned(),
             (None, None, _) => String::new(),
