@@ -170,6 +170,9 @@ impl FeatureStore {
         tokio::task::spawn_blocking(move || inner.writer.close())
             .await
             .map_err(|error| Error::internal("the writer did not end").source(error))?;
+        if !self.inner.read_only {
+            self.inner.catalog.fold_log().await?;
+        }
         drained
     }
 

@@ -158,7 +158,8 @@ impl FeatureStore {
                 identifier.escape_debug()
             )));
         }
-        let key = identifier_key(&group.schema, identifier)?;
+        // An identifier that no record can have has none.
+        let Ok(key) = identifier_key(&group.schema, identifier) else { return Ok(None) };
         let row = online::get(self.inner.online.as_ref(), group.id, &key, positions, group.schema.len(), self.now())?;
         row.map(|row| online_record(group, row)).transpose()
     }
@@ -178,7 +179,7 @@ impl FeatureStore {
                 .why(why)
                 .remedy("ask SQL, or look the record up with `larder get`"));
         }
-        let key = identifier_key(&group.schema, identifier)?;
+        let Ok(key) = identifier_key(&group.schema, identifier) else { return Ok(Vec::new()) };
         // Outbox first, table second: a drain in between shows a record twice, and the mark drops the second.
         let mut waiting = Vec::new();
         self.inner.online.outbox(group.id, Arrival(0), &mut |row| {
