@@ -22,6 +22,7 @@ mod spelling;
 mod spill;
 mod table;
 mod tables;
+mod yielding;
 
 pub use output::{OutputFormat, ResultWriter, result_writer, write_result};
 pub use scan::{GroupScan, ScanFile};

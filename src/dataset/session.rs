@@ -36,6 +36,7 @@ use super::scan::GroupScan;
 use super::spelling::{Spelling, StatementTokens};
 use super::spill::SpillFolder;
 use super::tables::{CATALOG, SCHEMA, Tables};
+use super::yielding::YieldingJoins;
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::time::EventTime;
 
@@ -129,7 +130,12 @@ impl QueryEngine {
         // Reads the filter's columns first and the others only where it holds.
         settings.execution.parquet.pushdown_filters = true;
         settings.execution.parquet.reorder_filters = true;
-        let state = SessionStateBuilder::new().with_default_features().with_config(config).with_runtime_env(runtime).build();
+        let state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_physical_optimizer_rule(Arc::new(YieldingJoins))
+            .build();
         Ok(Self { state, spill })
     }
 

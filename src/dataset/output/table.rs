@@ -91,9 +91,9 @@ impl<W: Write> TableWriter<W> {
                 text.extend(std::iter::repeat_n(' ', padding));
             }
             if is_cut {
-                push_cut(text, cell, *width)
+                push_cut(text, cell, *width);
             } else {
-                text.push_str(cell)
+                text.push_str(cell);
             }
             if !self.on_right[position] {
                 text.extend(std::iter::repeat_n(' ', padding));
