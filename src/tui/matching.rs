@@ -189,8 +189,14 @@ fn in_other_fields(word: &str, row: &Haystack<'_>) -> bool {
 /// True if the text contains the word, ignoring case; the word is lower case already.
 fn contains(text: &str, word: &str) -> bool {
     if text.is_ascii() && word.is_ascii() {
-        let (text, word) = (text.as_bytes(), word.as_bytes());
-        return word.is_empty() || text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
+        let Some((first, rest)) = word.as_bytes().split_first() else { return true };
+        // The first letter alone rejects nearly every place, so it is compared before anything is sliced.
+        let text = text.as_bytes();
+        let starts = text.len().saturating_sub(rest.len());
+        let is_here = |(place, byte): (usize, &u8)| {
+            byte.eq_ignore_ascii_case(first) && text[place + 1..place + 1 + rest.len()].eq_ignore_ascii_case(rest)
+        };
+        return text[..starts].iter().enumerate().any(is_here);
     }
     find(text, word).is_some()
 }
@@ -247,6 +253,15 @@ mod tests {
     #[test]
     fn whole_words_come_before_scattered_letters_and_names_before_descriptions() {
         assert_eq!(found("loyal"), ["loyalty_tier", "loyalty_score", "账户_余额", "last_order_years_ago_late"]);
+    }
+
+    #[test]
+    fn a_word_is_found_wherever_it_stands_and_nowhere_else() {
+        for (text, word, is_in) in
+            [("abc", "abc", true), ("xxabC", "abc", true), ("ab", "abc", false), ("", "a", false), ("aab", "ab", true), ("Äbc", "äb", true)]
+        {
+            assert_eq!(contains(text, word), is_in, "{word} in {text}");
+        }
     }
 
     #[test]
