@@ -35,7 +35,7 @@ pub(crate) fn of(group: &FeatureGroup, identifier: Option<&str>) -> Vec<Snippet>
         format!("larder history {name} {shell}"),
         format!("select {columns}\nfrom {latest}\nwhere {key_column} = {value}"),
         format!(
-            "select {columns}, write_time, is_deleted\nfrom {table}\nwhere {key_column} = {value}\norder by write_time desc\nlimit 100"
+            "select {columns},\n       write_time, is_deleted\nfrom {table}\nwhere {key_column} = {value}\norder by write_time desc\nlimit 100"
         ),
         format!(
             "import io, subprocess\nimport polars as pl\n\nsql = {}\nout = subprocess.run(\n    [\"larder\", \"query\", sql, \"--format\", \"parquet\"],\n    capture_output=True, check=True,\n)\nframe = pl.read_parquet(io.BytesIO(out.stdout))",

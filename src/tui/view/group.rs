@@ -69,7 +69,7 @@ fn overview(model: &Model, group: &FeatureGroup, theme: &Theme, frame: &mut Fram
     let height = usize::from(inner.height);
     let list = &model.group_screen.overview;
     let first = list.at.min(lines.len().saturating_sub(height));
-    let text_area = Rect { width: columns + 1, ..inner };
+    let text_area = Rect { width: columns, ..inner };
     for (row, line) in lines.iter().skip(first).take(height).enumerate() {
         put(frame.buffer_mut(), text_area, row as u16, line);
     }
