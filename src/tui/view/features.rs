@@ -19,7 +19,7 @@ const ALL: [Column; 5] = [
     Column::text("FEATURE", 18, 34, 0),
     Column::text("GROUP", 14, 26, 1),
     Column::text("TYPE", 10, 12, 2),
-    Column::text("OWNER", 8, 12, 4),
+    Column::text("OWNER", 8, 16, 4),
     Column::text("DESCRIPTION", 14, 90, 3),
 ];
 
@@ -54,6 +54,8 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
     let mut columns = ALL;
     columns[0] = columns[0].fitting(shown().map(|(_, feature)| fit::width(feature.name.as_str())).max().unwrap_or(0), table_area.width);
     columns[1] = columns[1].fitting(shown().map(|(group, _)| fit::width(group.name.as_str())).max().unwrap_or(0), table_area.width);
+    let longest_owner = shown().filter_map(|(group, _)| group.owner.as_deref()).map(fit::width).max().unwrap_or(0);
+    columns[3] = columns[3].fitting(longest_owner, table_area.width);
     let table = Table {
         columns: &columns,
         length: screen.filtered.rows.len(),
