@@ -68,7 +68,7 @@ fn from_shared(error: &DataFusionError) -> Error {
 /// An error of somebody else: perhaps one of ours inside.
 fn from_source(source: &(dyn std::error::Error + 'static)) -> Error {
     if let Some(own) = source.downcast_ref::<Error>() {
-        copied(own)
+        own.repeated()
     } else if let Some(engine) = source.downcast_ref::<DataFusionError>() {
         from_shared(engine)
     } else if let Some(parquet) = source.downcast_ref::<ParquetError>() {
@@ -118,17 +118,6 @@ fn from_object_store(error: object_store::Error) -> Error {
             .remedy("run the query again"),
         error => Error::new(ErrorKind::Io, "a data file can't be read").source(error),
     }
-}
-
-fn copied(error: &Error) -> Error {
-    let mut copy = Error::new(error.kind(), error.what());
-    if let Some(why) = error.reason() {
-        copy = copy.why(why);
-    }
-    if let Some(remedy) = error.advice() {
-        copy = copy.remedy(remedy);
-    }
-    copy
 }
 
 /// The first dozen names, so that a wide table doesn't flood the message.

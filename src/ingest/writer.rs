@@ -117,7 +117,7 @@ fn commit(online: &dyn OnlineStore, now: EventTime, batch: Vec<Job>) {
         }
         Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
             for job in batch {
-                answer(job.reply, Err(repeated(&error)));
+                answer(job.reply, Err(error.repeated()));
             }
         }
         Err(_) => {
@@ -131,17 +131,6 @@ fn commit(online: &dyn OnlineStore, now: EventTime, batch: Vec<Job>) {
 /// A caller that went away does not want its answer; its write stands all the same.
 fn answer(reply: oneshot::Sender<Result<Vec<WriteOutcome>>>, result: Result<Vec<WriteOutcome>>) {
     let _ = reply.send(result);
-}
-
-fn repeated(error: &Error) -> Error {
-    let mut copy = Error::new(error.kind(), error.what());
-    if let Some(why) = error.reason() {
-        copy = copy.why(why);
-    }
-    if let Some(remedy) = error.advice() {
-        copy = copy.remedy(remedy);
-    }
-    copy
 }
 
 #[cfg(test)]

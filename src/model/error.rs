@@ -142,6 +142,15 @@ impl Error {
         self
     }
 
+    /// The same error for another caller; the error underneath stays with the first, its text goes along.
+    #[must_use]
+    pub fn repeated(&self) -> Self {
+        let mut copy = Self::new(self.kind(), self.what());
+        copy.0.why = self.reason();
+        copy.0.remedy.clone_from(&self.0.remedy);
+        copy
+    }
+
     /// What callers branch on.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
