@@ -9,7 +9,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::model::{Error, ErrorKind, Result};
+use crate::model::{Error, ErrorKind};
 
 /// How a step fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,11 +84,7 @@ fn injected(number: u64, name: &str, mode: Mode) -> Error {
 }
 
 /// Runs a step that blocks. Without faults this is a call of `op` and nothing else.
-pub fn run<T, E: From<Error>>(
-    faults: Option<&Faults>,
-    name: impl Fn() -> String,
-    op: impl FnOnce() -> std::result::Result<T, E>,
-) -> std::result::Result<T, E> {
+pub fn run<T, E: From<Error>>(faults: Option<&Faults>, name: impl Fn() -> String, op: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     let Some(faults) = faults else { return op() };
     let name = name();
     match faults.enter(&name) {
@@ -106,10 +102,10 @@ pub fn run<T, E: From<Error>>(
 }
 
 /// Runs a step that awaits; see [`run`].
-pub async fn step<T, E, F>(faults: Option<&Faults>, name: impl Fn() -> String, op: impl FnOnce() -> F) -> std::result::Result<T, E>
+pub async fn step<T, E, F>(faults: Option<&Faults>, name: impl Fn() -> String, op: impl FnOnce() -> F) -> Result<T, E>
 where
     E: From<Error>,
-    F: Future<Output = std::result::Result<T, E>>,
+    F: Future<Output = Result<T, E>>,
 {
     let Some(faults) = faults else { return op().await };
     let name = name();
@@ -127,15 +123,11 @@ where
     }
 }
 
-/// Counts a step that is not worth an operation of its own; fails in [`Mode::Before`] manner only.
-pub fn pass(faults: Option<&Faults>, name: impl Fn() -> String) -> Result<()> {
-    run(faults, name, || Ok(()))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::model::Result;
     use std::cell::Cell;
 
     fn effects_of(faults: Option<&Faults>) -> (u32, Vec<Result<()>>) {

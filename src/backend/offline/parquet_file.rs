@@ -88,7 +88,7 @@ impl OfflineStore {
         let location = folder.data_file(&path);
         let store: Arc<dyn ObjectStore> = self.disk()?.clone();
         let (sender, receiver) = mpsc::channel(CHUNKS_WAITING);
-        let upload = runtime.spawn(upload(store, location.clone(), receiver));
+        let upload = runtime.spawn(upload(store, location, receiver));
         let mut sink = Chunks { sender, buffer: BytesMut::with_capacity(CHUNK.min(1 << 20)), written: 0 };
         let encoded = encode(batches, identifier, event_time, &mut sink).and_then(|statistics| {
             sink.finish().map_err(|error| Error::io("can't pass a data file on", error))?;
