@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::*;
@@ -14,14 +14,7 @@ use parquet::arrow::ArrowWriter;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-/// The folder of real data, if this machine has it.
-fn test_data() -> Option<PathBuf> {
-    let folder = std::env::var_os("LARDER_TEST_DATA").map(PathBuf::from).filter(|folder| folder.is_dir());
-    if folder.is_none() {
-        eprintln!("skipped: LARDER_TEST_DATA names no folder of real data");
-    }
-    folder
-}
+use crate::support::test_data;
 
 /// Rows of a load, as text by feature.
 struct Loaded {
@@ -84,7 +77,7 @@ fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> String {
 }
 
 fn write_parquet(folder: &Path, name: &str, columns: Vec<(&str, ArrayRef)>) -> String {
-    let batch = RecordBatch::try_from_iter(columns.into_iter().map(|(name, column)| (name, column))).unwrap();
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
     let path = folder.join(name);
     let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
@@ -113,8 +106,8 @@ fn fails<T>(result: Result<T>) -> String {
 
 #[test]
 fn taxi_trips_with_their_gaps() {
-    let Some(data) = test_data() else { return };
-    let path = data.join("feathr/green_tripdata_2020-04_with_index.csv").display().to_string();
+    let Some(path) = test_data("feathr/green_tripdata_2020-04_with_index.csv") else { return };
+    let path = path.display().to_string();
     let (schema, loaded) = whole(std::slice::from_ref(&path), "trip_id", "lpep_pickup_datetime", &[]).unwrap();
     assert_eq!((loaded.rows.len(), loaded.rejected.len()), (35_612, 0));
     assert_eq!(loaded.rows.iter().filter(|row| row.contains_key("ehail_fee")).count(), 0);
@@ -145,8 +138,8 @@ fn taxi_trips_with_their_gaps() {
 
 #[test]
 fn driver_statistics_keep_all_rows_and_their_singles() {
-    let Some(data) = test_data() else { return };
-    let path = data.join("feast/driver_stats.parquet").display().to_string();
+    let Some(path) = test_data("feast/driver_stats.parquet") else { return };
+    let path = path.display().to_string();
     let (schema, loaded) = whole(&[path], "driver_id", "event_timestamp", &[]).unwrap();
     assert_eq!(loaded.rows.len(), 1_807);
     let kinds = types(&schema);
@@ -161,7 +154,6 @@ fn driver_statistics_keep_all_rows_and_their_singles() {
 
 #[test]
 fn every_real_file_loads_whole() {
-    let Some(data) = test_data() else { return };
     for (file, id, time, drop, rows) in [
         ("feast/loan_table.parquet", "loan_id", "event_timestamp", &[][..], 28_638),
         ("feast/zipcode_table.parquet", "zipcode", "event_timestamp", &[], 28_844),
@@ -173,7 +165,8 @@ fn every_real_file_loads_whole() {
         ("chronon/checkouts.csv", "user_id", "ts", &[], 200),
         ("chronon/users.csv", "user_id", "ds", &[], 101),
     ] {
-        let path = data.join(file).display().to_string();
+        let Some(path) = test_data(file) else { return };
+        let path = path.display().to_string();
         let has_drop = infer(std::slice::from_ref(&path), id, time, drop).is_ok();
         let drop = if has_drop { drop } else { &[][..] };
         let (schema, loaded) = whole(&[path], id, time, drop).unwrap_or_else(|error| panic!("{file}: {error}"));
@@ -186,10 +179,12 @@ fn every_real_file_loads_whole() {
             assert!(loaded.event_times.iter().all(|time| time.starts_with("2023-")), "milliseconds are told by their magnitude");
         }
     }
-    let golden = data.join("feast/my_training_ds.parquet").display().to_string();
+    let Some(golden) = test_data("feast/my_training_ds.parquet") else { return };
+    let golden = golden.display().to_string();
     let error = fails(infer(&[golden], "loan_id", "event_timestamp", &[]));
     assert!(error.contains("__index_level_0__") && error.contains("--drop __index_level_0__"), "{error}");
-    let claims = data.join("sagemaker/claims.csv").display().to_string();
+    let Some(claims) = test_data("sagemaker/claims.csv") else { return };
+    let claims = claims.display().to_string();
     let error = fails(infer(&[claims], "policy_id", "EventTime", &[]));
     assert!(error.contains("no column 'EventTime' for the event time"), "{error}");
 }

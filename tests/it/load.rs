@@ -20,6 +20,9 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 
+/// Identifier, event time, and all values as one text.
+type HistoryRow = (String, EventTime, String);
+
 /// A store in a folder, opened anew for every attempt as a new process would.
 struct Store {
     catalog: Catalog,
@@ -59,7 +62,7 @@ impl Store {
     }
 
     /// All rows of the history as text by feature, in the order of their times.
-    async fn history(&self, group: &FeatureGroup) -> Vec<(String, EventTime, String)> {
+    async fn history(&self, group: &FeatureGroup) -> Vec<HistoryRow> {
         if group.offline.is_none() {
             return Vec::new();
         }
@@ -166,7 +169,7 @@ fn in_three(folder: &Path, text: &str) -> Vec<String> {
 }
 
 /// What the stores must hold after loading a file of [`csv`]: the slow way.
-fn expected(text: &str) -> (Vec<(String, EventTime, String)>, BTreeMap<String, String>) {
+fn expected(text: &str) -> (Vec<HistoryRow>, BTreeMap<String, String>) {
     let mut history = Vec::new();
     let mut newest: BTreeMap<String, (EventTime, usize, String)> = BTreeMap::new();
     for (row, record) in csv::Reader::from_reader(text.as_bytes()).records().enumerate() {

@@ -81,7 +81,7 @@ pub fn infer_schema(inputs: &[Input], identifier: &str, event_time: &str, drop: 
     if sampled.load(Ordering::Relaxed) >= SAMPLE_BYTES {
         notes.push(format!("types are inferred from the first {} MiB; the load checks every row", SAMPLE_BYTES >> 20));
     }
-    build(columns, input, identifier, event_time, &dropped, notes)
+    build(&columns, input, identifier, event_time, &dropped, notes)
 }
 
 fn merge(mut merged: Columns, columns: Columns, file: &str) -> Result<Columns> {
@@ -242,7 +242,7 @@ fn see_json(texts: &mut Texts, raw: &serde_json::value::RawValue) -> std::result
 }
 
 fn build(
-    columns: Columns,
+    columns: &Columns,
     input: &Input,
     identifier: &str,
     event_time: &str,

@@ -72,8 +72,8 @@ impl JsonLines {
         self.text.trim_ascii()
     }
 
-    fn rejected(&self, field: Option<String>, reason: String) -> Rejected {
-        Rejected { place: Place::Line(self.line), field, reason, row: String::from_utf8_lossy(self.text()).into_owned().into() }
+    fn rejected(&self, field: Option<String>, reason: String) -> Box<Rejected> {
+        Box::new(Rejected { place: Place::Line(self.line), field, reason, row: String::from_utf8_lossy(self.text()).into_owned().into() })
     }
 }
 
@@ -154,7 +154,7 @@ impl JsonRows {
                     }
                     self.columns.end_row(self.lines.line);
                 }
-                Err(rejected) => self.columns.reject(rejected),
+                Err(rejected) => self.columns.reject(*rejected),
             }
         }
         Ok(self.columns.finish())
@@ -167,7 +167,7 @@ fn read_row<'a>(
     schema: &Schema,
     dropped: &Dropped,
     left_out: &mut BTreeSet<String>,
-) -> std::result::Result<Vec<Option<Cow<'a, str>>>, Rejected> {
+) -> std::result::Result<Vec<Option<Cow<'a, str>>>, Box<Rejected>> {
     let mut fields = Vec::with_capacity(schema.len());
     split(lines.text(), &mut fields).map_err(|reason| lines.rejected(None, reason))?;
     let mut texts: Vec<Option<Cow<'a, str>>> = vec![None; schema.len()];

@@ -260,7 +260,7 @@ fn event_times(schema: &Schema, batch: &SourceBatch, columns: &[ArrayRef], fault
     let (source, column) = (&batch.columns[position], &columns[position]);
     let mut times = Vec::with_capacity(batch.rows);
     let read: Box<dyn Fn(usize) -> Option<EventTime> + '_> = match decode(source) {
-        Ok(source) if time::is_temporal(source.data_type()) => time::instants(source),
+        Ok(source) if time::is_temporal(source.data_type()) => time::instants(&source),
         _ => match column.data_type() {
             DataType::Float64 => {
                 let seconds = column.as_primitive::<Float64Type>();

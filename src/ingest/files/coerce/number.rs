@@ -197,8 +197,8 @@ fn widen(value: f32) -> f64 {
 /// Nulls for NaN, rejects infinities; without either the column passes as it is.
 fn finite(array: &ArrayRef, bad: &mut Bad, nulled: &mut u64) -> ArrayRef {
     let doubles = array.as_primitive::<Float64Type>();
-    // x - x is 0 for finite x and NaN otherwise; the sum needs no branch and so runs at memory speed.
-    if doubles.values().iter().map(|value| value - value).sum::<f64>() == 0.0 {
+    // Without a branch in the loop, so that it runs at memory speed.
+    if !doubles.values().iter().fold(false, |found, value| found | !value.is_finite()) {
         return Arc::clone(array);
     }
     let convert = |(row, value): (usize, Option<f64>)| {

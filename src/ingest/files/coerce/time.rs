@@ -23,7 +23,7 @@ fn instant(value: i64, per_second: i64) -> Option<EventTime> {
 }
 
 /// The instant at each row; none where it lies outside years 0 to 9999.
-pub(super) fn instants<'a>(array: ArrayRef) -> Box<dyn Fn(usize) -> Option<EventTime> + 'a> {
+pub(super) fn instants(array: &ArrayRef) -> Box<dyn Fn(usize) -> Option<EventTime>> {
     macro_rules! column {
         ($type:ty, $per_second:expr) => {{
             let column = array.as_primitive::<$type>().clone();
@@ -48,7 +48,7 @@ const OUT_OF_RANGE: &str = "a time outside years 0 to 9999";
 
 /// ISO-8601 text in UTC.
 pub(super) fn to_iso8601(array: &ArrayRef, bad: &mut Bad) -> Result<ArrayRef> {
-    let read = instants(Arc::clone(array));
+    let read = instants(array);
     let mut builder = StringBuilder::with_capacity(array.len(), array.len() * 24);
     let mut buffer = String::with_capacity(32);
     for row in 0..array.len() {
@@ -73,7 +73,7 @@ pub(super) fn to_iso8601(array: &ArrayRef, bad: &mut Bad) -> Result<ArrayRef> {
 
 /// Unix seconds, for an event time that is Fractional; only where the double means the same instant.
 pub(super) fn to_unix_seconds(array: &ArrayRef, bad: &mut Bad) -> Result<ArrayRef> {
-    let read = instants(Arc::clone(array));
+    let read = instants(array);
     let mut builder = Float64Builder::with_capacity(array.len());
     for row in 0..array.len() {
         if array.is_null(row) {
