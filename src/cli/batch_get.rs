@@ -41,7 +41,12 @@ impl BatchGet {
         for id in self.ids {
             match id.as_str() {
                 "-" => ids.extend(
-                    read_text("-")?.lines().map(|line| line.trim_end_matches('\r')).filter(|line| !line.is_empty()).map(str::to_owned),
+                    read_text("-")
+                        .await?
+                        .lines()
+                        .map(|line| line.trim_end_matches('\r'))
+                        .filter(|line| !line.is_empty())
+                        .map(str::to_owned),
                 ),
                 _ => ids.push(id),
             }

@@ -9,14 +9,14 @@ use clap::Args;
 use serde::Serialize;
 
 use super::console::Console;
-use super::exit::{Exit, Verdict};
-use super::interrupt::stopping_on_signal;
+use super::exit::{Exit, Failure, Verdict};
+use super::ingest::interrupted;
+use super::interrupt::{Begun, Stopped, stopping_on_signal};
 use super::place::Place;
 use super::progress::{Progress, Stand};
 use super::table::{Side, Table};
 use super::text::{counted, full_count, took};
 use super::{Browse, Ending};
-use crate::model::ErrorKind;
 use crate::store::demo::{DemoOptions, DemoProgress, DemoReport, FilledGroup};
 
 /// Fill the store with sample groups, then open the browser
@@ -68,15 +68,17 @@ impl Demo {
         let mut progress = Progress::new(console);
         let stand = || latest.lock().unwrap_or_else(PoisonError::into_inner).clone().map(stand);
         let filling = progress.during_showing(store.fill_demo(&options, on_progress), stand);
-        let (filled, signal) = stopping_on_signal(filling, || cancel.store(true, Ordering::Relaxed)).await;
+        let stop = || {
+            cancel.store(true, Ordering::Relaxed);
+            Begun::Yes
+        };
+        let stopped = stopping_on_signal(filling, stop).await;
         progress.clear();
-        let report = match (filled, signal) {
-            (Ok(report), _) => report,
-            (Err(error), Some(number)) if error.kind() == ErrorKind::Interrupted => {
-                console.complain(error.to_string());
-                return Ok(Exit::Signal(number));
-            }
-            (Err(error), _) => return Err(error.into()),
+        let report = match stopped {
+            Stopped::No(filled) => filled?,
+            Stopped::Before(number) => return Err(Failure::Signal(number)),
+            Stopped::Amid(Ok(report), _) => report,
+            Stopped::Amid(Err(error), number) => return interrupted(console, error, number),
         };
         store.close().await?;
         self.tell(&report, before, place, console)

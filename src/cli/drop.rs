@@ -26,7 +26,7 @@ pub(crate) struct Drop {
 
 impl Drop {
     pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
-        if !self.yes && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        if !(self.yes || io::stdin().is_terminal() && io::stderr().is_terminal()) {
             return Err(Error::usage(format!("'{}' is not dropped without a question, and there is no terminal to ask on", self.group))
                 .remedy("add --yes")
                 .into());

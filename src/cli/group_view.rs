@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::console::Console;
 use super::exit::Failure;
 use super::table::{Facts, Side, Table};
-use super::text::{UNKNOWN, counted, full_count, relative_time, short_bytes, short_count, visible};
+use super::text::{UNKNOWN, counted, full_count, relative_time, short_bytes, short_count, to_the_second, visible};
 use crate::model::{Collection, EventTime, FeatureDefinition, FeatureGroup, Result};
 use crate::store::{FeatureStore, GroupSummary};
 
@@ -210,10 +210,10 @@ fn facts(group: &FeatureGroup, summary: &GroupSummary, location: Option<&str>, n
     facts.maybe("owner", group.owner.as_deref());
     let tags: Vec<String> = group.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
     facts.maybe("tags", (!tags.is_empty()).then(|| tags.join("  ")));
-    facts.fact("created", format!("{} ({})", group.created.to_iso8601(), relative_time(group.created.unix_micros(), now)));
+    facts.fact("created", format!("{} ({})", to_the_second(&group.created.to_iso8601()), relative_time(group.created.unix_micros(), now)));
     facts.fact("records", records(group, summary));
     if let (Some(oldest), Some(newest)) = (summary.oldest_event_time, summary.newest_event_time) {
-        facts.fact("event times", format!("{} to {}", oldest.to_iso8601(), newest.to_iso8601()));
+        facts.fact("event times", format!("{} to {}", to_the_second(&oldest.to_iso8601()), to_the_second(&newest.to_iso8601())));
     }
     if let Some(place) = location {
         let files = format!("{}, {}", counted(summary.offline_files, "file"), short_bytes(summary.offline_bytes));

@@ -9,13 +9,13 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::console::Console;
-use super::exit::{Exit, Verdict};
-use super::interrupt::stopping_on_signal;
+use super::exit::{Exit, Failure, Verdict};
+use super::interrupt::{Begun, Stopped, stopping_on_signal};
 use super::place::Place;
 use super::progress::{Progress, Stand};
 use super::put::Stores;
 use super::text::{counted, short_count, took, visible};
-use crate::model::ErrorKind;
+use crate::model::{Error, ErrorKind};
 use crate::store::{IngestOptions, LoadPhase, LoadProgress, LoadReport, OnError, Targets};
 
 /// What to do with a row that cannot be stored.
@@ -89,15 +89,18 @@ impl Ingest {
         let mut progress = Progress::new(console);
         let load = store.ingest(group.name.as_str(), options, on_progress, cancel.clone());
         let shown = progress.during_showing(load, || latest.lock().unwrap_or_else(PoisonError::into_inner).map(stand));
-        let (loaded, signal) = stopping_on_signal(shown, || cancel.store(true, Ordering::Relaxed)).await;
+        let stop = || {
+            cancel.store(true, Ordering::Relaxed);
+            // Before its first progress the load waits for its input, from standard input perhaps without end.
+            if latest.lock().unwrap_or_else(PoisonError::into_inner).is_some() { Begun::Yes } else { Begun::No }
+        };
+        let stopped = stopping_on_signal(shown, stop).await;
         progress.clear();
-        let report = match (loaded, signal) {
-            (Ok(report), _) => report,
-            (Err(error), Some(number)) if error.kind() == ErrorKind::Interrupted => {
-                console.complain(error.to_string());
-                return Ok(Exit::Signal(number));
-            }
-            (Err(error), _) => return Err(error.into()),
+        let report = match stopped {
+            Stopped::No(loaded) => loaded?,
+            Stopped::Before(number) => return Err(Failure::Signal(number)),
+            Stopped::Amid(Ok(report), _) => report,
+            Stopped::Amid(Err(error), number) => return interrupted(console, error, number),
         };
         store.close().await?;
         for note in &report.notes {
@@ -125,6 +128,15 @@ impl Ingest {
         console.complain(format!("{} {were} left out; {place}", counted(report.rejected, "row")));
         Ok(Exit::Partly)
     }
+}
+
+/// Says what was interrupted; another error is not the signal's.
+pub(crate) fn interrupted(console: &mut Console, error: Error, number: u8) -> Verdict {
+    if error.kind() != ErrorKind::Interrupted {
+        return Err(error.into());
+    }
+    console.complain(error.to_string());
+    Ok(Exit::Signal(number))
 }
 
 fn summary(group: &str, report: &LoadReport) -> String {

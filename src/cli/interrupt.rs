@@ -41,16 +41,38 @@ pub(crate) async fn until_signal<T>(work: impl Future<Output = Result<T, Failure
 
 /// Runs work that can stop by itself: the first signal calls `stop` and waits for the work to end, the second ends the process.
 ///
-/// Returns the work's result and the signal, if one came.
-pub(crate) async fn stopping_on_signal<T>(work: impl Future<Output = T>, stop: impl FnOnce()) -> (T, Option<u8>) {
+/// Where `stop` says that nothing has begun, there is nothing to wait for and the work is dropped.
+pub(crate) async fn stopping_on_signal<T>(work: impl Future<Output = T>, stop: impl FnOnce() -> Begun) -> Stopped<T> {
     tokio::pin!(work);
     let number = tokio::select! {
-        done = &mut work => return (done, None),
+        done = &mut work => return Stopped::No(done),
         number = next_signal() => number,
     };
-    stop();
+    if stop() == Begun::No {
+        return Stopped::Before(number);
+    }
     tokio::select! {
-        done = &mut work => (done, Some(number)),
+        done = &mut work => Stopped::Amid(done, number),
         again = next_signal() => std::process::exit(i32::from(Exit::Signal(again).code())),
     }
+}
+
+/// Whether work that is to stop has done anything yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begun {
+    /// It has: it must come to a safe place.
+    Yes,
+    /// It has not.
+    No,
+}
+
+/// How work ended that a signal may have stopped.
+#[derive(Debug)]
+pub(crate) enum Stopped<T> {
+    /// By itself.
+    No(T),
+    /// Before it had begun, by this signal.
+    Before(u8),
+    /// At a safe place after this signal, or because it was done anyway.
+    Amid(T, u8),
 }

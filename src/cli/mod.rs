@@ -203,14 +203,20 @@ fn act(verb: Verb, place: &Place, console: &mut Console) -> Verdict {
 
 /// Runs a quick verb: no worker threads to start and stop.
 fn on_one_core(work: impl Future<Output = Verdict>) -> Verdict {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(no_runtime)?.block_on(work)
+    run_on(tokio::runtime::Builder::new_current_thread(), work)
 }
 
 /// Runs a verb that reads or writes files in earnest.
 fn on_all_cores(work: impl Future<Output = Verdict>) -> Verdict {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(no_runtime)?.block_on(work)
+    run_on(tokio::runtime::Builder::new_multi_thread(), work)
+}
+
+fn run_on(mut builder: tokio::runtime::Builder, work: impl Future<Output = Verdict>) -> Verdict {
+    let runtime = builder.enable_all().build().map_err(no_runtime)?;
+    let verdict = runtime.block_on(work);
+    // A thread that still waits for standard input must not hold up the end: what mattered was awaited.
+    runtime.shutdown_background();
+    verdict
 }
 
 fn no_runtime(error: std::io::Error) -> Failure {
@@ -218,11 +224,16 @@ fn no_runtime(error: std::io::Error) -> Failure {
 }
 
 /// Reads a text that an argument points at: a file, or standard input for `-`.
-fn read_text(argument: &str) -> crate::model::Result<String> {
-    if argument == "-" {
-        return std::io::read_to_string(std::io::stdin()).map_err(|error| Error::io("can't read standard input", error));
-    }
-    std::fs::read_to_string(argument).map_err(|error| Error::io(format!("can't read '{argument}'"), error))
+async fn read_text(argument: &str) -> crate::model::Result<String> {
+    let argument = argument.to_owned();
+    // Not on this thread: whoever waits for a signal beside us must be able to.
+    let reading = tokio::task::spawn_blocking(move || {
+        if argument == "-" {
+            return std::io::read_to_string(std::io::stdin()).map_err(|error| Error::io("can't read standard input", error));
+        }
+        std::fs::read_to_string(&argument).map_err(|error| Error::io(format!("can't read '{argument}'"), error))
+    });
+    reading.await.map_err(|error| Error::internal("reading the input stopped").source(error))?
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ impl Put {
     pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
         let from_json = self.json_record.is_some();
         let mut records = match &self.json_record {
-            Some(argument) => parse_records(&read_text(argument)?)?,
+            Some(argument) => parse_records(&read_text(argument).await?)?,
             None => vec![pairs_of(self.fields)],
         };
         if records.is_empty() {

@@ -66,7 +66,7 @@ impl Query {
         if format == OutputFormat::Parquet && output.is_none() && console.page().is_terminal() {
             return Err(Error::usage("Parquet is not for a terminal").remedy("name a file with -o FILE").into());
         }
-        let sql = if self.sql == "-" { read_text("-")? } else { self.sql };
+        let sql = if self.sql == "-" { read_text("-").await? } else { self.sql };
         if sql.trim().is_empty() {
             return Err(Error::usage("there is no SQL statement").remedy("write one, such as 'select count(*) from trips'").into());
         }

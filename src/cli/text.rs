@@ -169,6 +169,14 @@ pub(crate) fn relative_time(instant: i64, now: i64) -> String {
     format!("{} ago", short_age(seconds))
 }
 
+/// Returns an ISO-8601 time to the second.
+pub(crate) fn to_the_second(iso: &str) -> String {
+    match iso.split_once('.') {
+        Some((whole, _)) => format!("{whole}Z"),
+        None => iso.to_owned(),
+    }
+}
+
 /// Returns a duration the way a person says it: `0.42 s`, `12 s`, `3 m 20 s`.
 pub(crate) fn took(duration: std::time::Duration) -> String {
     let seconds = duration.as_secs_f64();
@@ -228,6 +236,8 @@ mod tests {
         assert_eq!(short_bytes(4_390_000), "4.19 MiB");
         assert_eq!(relative_time(0, 720_000_000), "12 m ago");
         assert_eq!(relative_time(90_000_000_000, 0), "in 1 d");
+        assert_eq!(to_the_second("2026-11-23T16:39:17.652463248Z"), "2026-11-23T16:39:17Z");
+        assert_eq!(to_the_second("2026-11-23T16:39:17Z"), "2026-11-23T16:39:17Z");
         assert_eq!(took(std::time::Duration::from_millis(420)), "0.42 s");
         assert_eq!(took(std::time::Duration::from_secs(200)), "3 m 20 s");
     }

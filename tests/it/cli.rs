@@ -152,6 +152,23 @@ pub fn names_in(folder: &Path) -> Vec<String> {
     names
 }
 
+/// The first file under a folder whose name ends so.
+pub fn find(folder: &Path, ending: &str) -> Option<PathBuf> {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        // Folders come and go while a command runs.
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_string_lossy().ends_with(ending) {
+                return Some(path);
+            }
+        }
+    }
+    None
+}
+
 #[test]
 fn version_and_help_need_no_store() {
     let larder = Larder::new();

@@ -14,6 +14,8 @@ mod cli_data;
 mod cli_groups;
 mod cli_loads;
 mod cli_records;
+mod cli_signals;
 mod support;
 mod tui;
 mod crash;
+mod faults;
