@@ -554,11 +554,14 @@ async fn a_sort_larger_than_its_memory_spills_and_leaves_nothing() {
 #[tokio::test]
 async fn a_query_stops_when_its_stream_is_dropped() {
     let bench = trips().await;
-    // 201^5 rows: nobody waits for the end of it. On one thread, the other branch gets its turns only if the query gives way.
-    let endless =
-        bench.query("select count(*) from trips a, trips b, trips c, trips d, trips e where a.fare + b.fare + c.fare + d.fare > e.fare");
+    // 200^5 rows: nobody waits for the end of it. On one thread, the other branch gets its turns only if the query gives way.
+    let joins =
+        "join trips b on a.fare = b.fare join trips c on a.fare = c.fare join trips d on a.fare = d.fare join trips e on a.fare = e.fare";
+    let options = QueryOptions { now: bench.now, max_rows: None };
+    let sql = format!("select count(*) from trips a {joins}");
+    let endless = bench.engine.query(&sql, Arc::new(bench.groups.clone()), &options).await.unwrap().collect();
     let a_while = async {
-        for _ in 0..2 {
+        for _ in 0..3 {
             tokio::task::yield_now().await;
         }
     };
