@@ -66,7 +66,7 @@ impl Demo {
         let cancel = Arc::new(AtomicBool::new(false));
         let options = DemoOptions { seed: self.seed, cancel: cancel.clone(), ..DemoOptions::default() };
         let mut progress = Progress::new(console);
-        let stand = || latest.lock().unwrap_or_else(PoisonError::into_inner).clone().map(stand);
+        let stand = || latest.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(stand);
         let filling = progress.during_showing(store.fill_demo(&options, on_progress), stand);
         let stop = || {
             cancel.store(true, Ordering::Relaxed);
@@ -156,6 +156,6 @@ fn made_group(group: &FilledGroup) -> MadeGroup {
     }
 }
 
-fn stand(progress: DemoProgress) -> Stand {
+fn stand(progress: &DemoProgress) -> Stand {
     Stand { words: format!("filling {}", progress.group), rows: 0, done: progress.done, total: Some(progress.total) }
 }

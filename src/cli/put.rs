@@ -129,10 +129,11 @@ fn read_lists(group: &FeatureGroup, record: &mut Pairs) -> Result<()> {
     for (name, value) in record {
         let RawValue::Text(text) = value else { continue };
         let is_collection = group.schema.feature(name).is_ok_and(|(_, feature)| feature.collection.is_some());
-        if is_collection && text.trim_start().starts_with('[') {
-            if let Some(list) = parse_value(name, text)? {
-                *value = list;
-            }
+        if is_collection
+            && text.trim_start().starts_with('[')
+            && let Some(list) = parse_value(name, text)?
+        {
+            *value = list;
         }
     }
     Ok(())

@@ -220,7 +220,7 @@ impl FeatureStore {
             match found {
                 Some(found) if is_newer((found.0, found.1), (expected.0, expected.1)) => {}
                 Some(found) => {
-                    problems.push(format!("'{}' stands at {} online, the history has {event_time}", identifier.escape_debug(), found.0))
+                    problems.push(format!("'{}' stands at {} online, the history has {event_time}", identifier.escape_debug(), found.0));
                 }
                 None => problems.push(format!("'{}' is missing online, the history has {event_time}", identifier.escape_debug())),
             }

@@ -111,7 +111,7 @@ impl Settings {
             "store.account" if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) => self.account = text.into(),
             "store.account" => return Err(Error::usage(format!("'{text}' is not an account")).remedy("write twelve digits")),
             "store.region" if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') => {
-                self.region = text.into()
+                self.region = text.into();
             }
             "store.region" => return Err(Error::usage(format!("'{text}' is not a region")).remedy("write it like us-east-1")),
             "store.s3_uri" => {

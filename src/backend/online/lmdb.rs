@@ -19,6 +19,7 @@
 #![allow(unsafe_code)]
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::{Bound, ControlFlow};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -397,10 +398,10 @@ impl OnlineStore for LmdbStore {
         let mut outcomes = Vec::with_capacity(writes.len());
         for write in writes {
             let group = write.group;
-            if !states.contains_key(&group) {
-                states.insert(group, self.state(&txn, group)?);
-            }
-            let Some(state) = states.get_mut(&group) else { continue };
+            let state = match states.entry(group) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(self.state(&txn, group)?),
+            };
             if write.targets.offline && state.counts.outbox_bytes >= self.options.outbox_limit {
                 return Err(Error::new(ErrorKind::Full, "the outbox is full")
                     .why(format!("{} records wait to be written to Parquet", state.counts.outbox_rows))

@@ -46,7 +46,7 @@ impl State {
         self.records.get(key).map(|bytes| RowView::open(bytes).map(|row| (row.version(), row.is_tombstone()))).transpose()
     }
 
-    fn range<'a>(map: &'a BTreeMap<Vec<u8>, Vec<u8>>, group: GroupId) -> impl Iterator<Item = (&'a Vec<u8>, &'a Vec<u8>)> {
+    fn range(map: &BTreeMap<Vec<u8>, Vec<u8>>, group: GroupId) -> impl Iterator<Item = (&Vec<u8>, &Vec<u8>)> {
         map.range::<[u8], _>((Bound::Included(&group.bytes()[..]), Bound::Excluded(&group_end(group)[..])))
     }
 

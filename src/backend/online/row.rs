@@ -59,7 +59,7 @@ impl RowWriter {
                 None => row.push_null(position),
                 Some(FeatureValue::Scalar(scalar)) => row.push_text(position, scalar.text()),
                 Some(FeatureValue::Collection(scalars)) => {
-                    row.push_list(position, scalars.len(), scalars.iter().map(|scalar| scalar.text()))
+                    row.push_list(position, scalars.len(), scalars.iter().map(|scalar| scalar.text()));
                 }
             }
         }
