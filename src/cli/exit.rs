@@ -51,7 +51,6 @@ impl Exit {
 /// The number of the signal that Ctrl-C sends.
 pub(crate) const SIGNAL_INTERRUPT: u8 = 2;
 /// The number of the signal that asks a process to end.
-#[cfg(unix)]
 pub(crate) const SIGNAL_TERMINATE: u8 = 15;
 
 impl From<ErrorKind> for Exit {
@@ -60,6 +59,7 @@ impl From<ErrorKind> for Exit {
             ErrorKind::Usage => Exit::Usage,
             ErrorKind::Locked => Exit::Locked,
             ErrorKind::Interrupted => Exit::Signal(SIGNAL_INTERRUPT),
+            ErrorKind::Terminated => Exit::Signal(SIGNAL_TERMINATE),
             ErrorKind::Invalid
             | ErrorKind::NotFound
             | ErrorKind::AlreadyExists
@@ -114,6 +114,7 @@ mod tests {
             (ErrorKind::NewerFormat, 1),
             (ErrorKind::OutcomeUnknown, 1),
             (ErrorKind::Interrupted, 130),
+            (ErrorKind::Terminated, 143),
             (ErrorKind::Io, 1),
             (ErrorKind::Internal, 1),
         ];

@@ -37,6 +37,8 @@ pub enum ErrorKind {
     OutcomeUnknown,
     /// Stopped on request.
     Interrupted,
+    /// Told to end by the system: SIGTERM, a terminal that was closed.
+    Terminated,
     /// The operating system refused.
     Io,
     /// A bug in this program.

@@ -26,7 +26,7 @@ use super::term::{self, Screen};
 use super::units::Micros;
 use super::update::{start, update};
 use super::view::{Look, draw};
-use crate::model::{Error, Result};
+use crate::model::{Error, ErrorKind, Result};
 
 /// Least time between two frames.
 const FRAME: Duration = Duration::from_millis(16);
@@ -70,7 +70,7 @@ struct Browser {
 
 /// What ended a wait.
 enum Happened {
-    Ended(&'static str),
+    Ended(ErrorKind, &'static str),
     Stop,
     Input(Option<std::io::Result<Event>>),
     Said(Msg),
@@ -98,7 +98,7 @@ impl Browser {
                 () = sleep_until(wake.unwrap_or(drawn)), if wake.is_some() => Happened::WakeDue,
             };
             match happened {
-                Happened::Ended(what) => return Err(Error::interrupted(what)),
+                Happened::Ended(kind, what) => return Err(Error::new(kind, what)),
                 Happened::Stop => self.suspended = true,
                 Happened::Input(event) => dirty |= self.read(event)?,
                 Happened::Said(msg) => dirty |= self.take(msg)?,
@@ -137,7 +137,7 @@ impl Browser {
                 None => Ok(false),
             },
             Some(Err(error)) => Err(Error::io("the terminal can't be read", error)),
-            None => Err(Error::interrupted("the terminal was closed")),
+            None => Err(Error::new(ErrorKind::Terminated, "the terminal was closed")),
         }
     }
 
@@ -224,9 +224,9 @@ impl Signals {
     async fn next(&mut self) -> Happened {
         tokio::select! {
             biased;
-            _ = self.terminated.recv() => Happened::Ended("terminated"),
-            _ = self.hung_up.recv() => Happened::Ended("the terminal was closed"),
-            _ = self.interrupted.recv() => Happened::Ended("interrupted"),
+            _ = self.terminated.recv() => Happened::Ended(ErrorKind::Terminated, "terminated"),
+            _ = self.hung_up.recv() => Happened::Ended(ErrorKind::Terminated, "the terminal was closed"),
+            _ = self.interrupted.recv() => Happened::Ended(ErrorKind::Interrupted, "interrupted"),
             _ = self.stop.recv() => Happened::Stop,
         }
     }

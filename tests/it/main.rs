@@ -19,3 +19,4 @@ mod support;
 mod tui;
 mod crash;
 mod faults;
+mod agreement;
