@@ -37,7 +37,8 @@ impl Drop {
             let summary = store.group_summary(&group).await?;
             let question = format!("Drop {} with {}, for good? [y/N] ", group.name, counted(summary.records, "record"));
             if !confirmed(&question)? {
-                return Err(Error::interrupted(format!("{} stays", group.name)).why("the question was not answered with yes").into());
+                console.complain(format!("{} stays (the question was not answered with yes)", group.name));
+                return Ok(Exit::Failed);
             }
         }
         store.drop_group(group.name.as_str()).await?;

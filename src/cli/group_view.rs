@@ -10,7 +10,7 @@ use super::console::Console;
 use super::exit::Failure;
 use super::table::{Facts, Side, Table};
 use super::text::{UNKNOWN, counted, full_count, relative_time, short_bytes, short_count, to_the_second, visible};
-use crate::model::{Collection, EventTime, FeatureDefinition, FeatureGroup, Result};
+use crate::model::{Collection, EventTime, FeatureDefinition, FeatureGroup, GroupStatus, Result};
 use crate::store::{FeatureStore, GroupSummary};
 
 /// What list and page have in common.
@@ -159,7 +159,8 @@ pub(crate) fn write_list(console: &mut Console, groups: &[(FeatureGroup, GroupSu
     for (group, summary) in groups {
         table.row([
             group.name.as_str(),
-            group.status.as_str(),
+            // That a group is in use goes without saying.
+            if group.status == GroupStatus::Created { "" } else { group.status.as_str() },
             stores(group),
             &group.schema.len().to_string(),
             &short_count(summary.records),

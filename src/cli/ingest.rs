@@ -140,10 +140,15 @@ pub(crate) fn interrupted(console: &mut Console, error: Error, number: u8) -> Ve
 }
 
 fn summary(group: &str, report: &LoadReport) -> String {
-    let speed = if report.seconds > 0.0 { (report.rows as f64 / report.seconds) as u64 } else { report.rows };
     let resumed = if report.resumed { ", taken up where it had stopped" } else { "" };
     let took = took(Duration::from_secs_f64(report.seconds.max(0.0)));
-    format!("loaded {} into {group} in {took} ({} rows/s){resumed}", counted(report.accepted, "row"), short_count(speed))
+    // The speed of a short load is the cost of its commit and tells nothing.
+    let speed = if report.seconds >= 1.0 {
+        format!(" ({} rows/s)", short_count((report.rows as f64 / report.seconds) as u64))
+    } else {
+        String::new()
+    };
+    format!("loaded {} into {group} in {took}{speed}{resumed}", counted(report.accepted, "row"))
 }
 
 fn stand(progress: LoadProgress) -> Stand {

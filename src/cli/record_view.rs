@@ -114,16 +114,18 @@ pub(crate) fn write_history(console: &mut Console, schema: &Schema, positions: &
     if rows.is_empty() {
         return Ok(());
     }
-    let mut columns = vec![("EVENT TIME", Side::Left), ("WRITTEN", Side::Left), ("STATE", Side::Left)];
+    let any_deleted = rows.iter().any(|row| row.is_deleted);
+    let mut columns = vec![("EVENT TIME", Side::Left), ("WRITTEN", Side::Left)];
+    columns.extend(any_deleted.then_some(("STATE", Side::Left)));
     columns.extend(positions.iter().map(|position| {
         let feature = &schema.features()[*position];
         (feature.name.as_str(), side_of(feature.feature_type))
     }));
     let mut table = Table::new(&columns).keeping_empty_columns();
     for row in rows {
-        let state = if row.is_deleted { "✖ deleted" } else { "stored" };
-        let lead = [row.event_time.to_iso8601(), moment(row.write_time), state.to_owned()];
-        table.row(lead.into_iter().chain(positions.iter().map(|position| shown(value_at(row, *position)))));
+        let state = any_deleted.then(|| if row.is_deleted { "✖ deleted".to_owned() } else { "stored".to_owned() });
+        let lead = [row.event_time.to_iso8601(), moment(row.write_time)].into_iter().chain(state);
+        table.row(lead.chain(positions.iter().map(|position| shown(value_at(row, *position)))));
     }
     write_wide(console, table)
 }

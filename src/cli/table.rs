@@ -10,7 +10,7 @@ use super::text::{clipped, visible, width};
 
 const GAP: &str = "  ";
 /// A column is never squeezed below this, however narrow the terminal.
-const NARROWEST: usize = 8;
+const NARROWEST: usize = 10;
 /// A column this wide tells enough of its cells.
 const WIDE_ENOUGH: usize = 24;
 
@@ -131,22 +131,15 @@ impl Table {
     }
 }
 
-/// Returns the widths made narrower, widest first, until a row fits.
+/// Returns the widths made narrower until a row fits: the last columns explain, so they give way before the first, which name.
 fn fitted(mut widths: Vec<usize>, available: usize) -> Vec<usize> {
     let columns = widths.iter().filter(|column| **column > 0).count();
     let gaps = columns.saturating_sub(1) * GAP.len();
     let mut excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(available);
-    while excess > 0 {
-        let widest = widths.iter().copied().max().unwrap_or(0);
-        if widest <= NARROWEST {
-            break;
-        }
-        let second = widths.iter().copied().filter(|column| *column < widest).max().unwrap_or(0).max(NARROWEST);
-        // The last of the widest gives way: the first columns name the row.
-        let Some(column) = widths.iter_mut().rev().find(|column| **column == widest) else { break };
-        let step = (widest - second).clamp(1, excess);
-        *column -= step;
-        excess -= step;
+    for column in widths.iter_mut().rev() {
+        let given = column.saturating_sub(NARROWEST).min(excess);
+        *column -= given;
+        excess -= given;
     }
     widths
 }
@@ -205,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_terminal_cuts_the_widest_column() {
+    fn a_narrow_terminal_cuts_the_last_column_first() {
         insta::assert_snapshot!(written(&sample(), 40), @r"
         NAME            ROWS  NOTE
         trips         35.6 k  the taxi trips of…
