@@ -108,7 +108,7 @@ impl Outcome {
     /// Demands this exit code; an error must be one line that starts with the program's name.
     #[track_caller]
     pub fn ended(self, code: i32) -> Outcome {
-        assert_eq!(self.code, Some(code), "{self:#?}");
+        assert_eq!(self.code, Some(code), "larder {}: {self:#?}", self.words);
         if code != 0 {
             let complaints: Vec<&str> = self.err.lines().filter(|line| line.starts_with("larder: ")).collect();
             assert!(!complaints.is_empty(), "no complaint: {self:#?}");
