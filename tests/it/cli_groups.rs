@@ -203,3 +203,20 @@ fn descriptions_cannot_steer_the_terminal() {
     let page = larder.run("describe readings --json").ok().json();
     assert_eq!(page["description"], "red \u{1b}[31m and \u{202e}back", "data stays as it is");
 }
+
+#[test]
+fn a_catalog_that_another_process_holds_answers_6() {
+    use sqlx::Connection;
+    let larder = Larder::with_readings();
+    let catalog = larder.store().join("catalog.db");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let holding = runtime.block_on(async {
+        let mut connection = sqlx::SqliteConnection::connect(&format!("sqlite:{}", catalog.display())).await.unwrap();
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
+        connection
+    });
+    larder.run("tag readings team=climate").ended(6).says(&["another process"]);
+    larder.run("get readings nobody").ended(4);
+    runtime.block_on(async { holding.close().await.unwrap() });
+    larder.run("tag readings team=climate").ok();
+}
