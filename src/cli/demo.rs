@@ -157,5 +157,5 @@ fn made_group(group: &FilledGroup) -> MadeGroup {
 }
 
 fn stand(progress: &DemoProgress) -> Stand {
-    Stand { words: format!("filling {}", progress.group), rows: 0, done: progress.done, total: Some(progress.total) }
+    Stand { words: format!("filling {}", progress.group), note: String::new(), rows: 0, done: progress.done, total: Some(progress.total) }
 }

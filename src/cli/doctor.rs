@@ -38,7 +38,7 @@ impl Doctor {
     pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
         let store = place.open().await?;
         let mut progress = Progress::new(console);
-        let reading = || Some(Stand { words: "reading the store".to_owned(), rows: 0, done: 0, total: None });
+        let reading = || Some(Stand { words: "reading the store".to_owned(), note: String::new(), rows: 0, done: 0, total: None });
         let report = progress.during_showing(store.doctor(), reading).await?;
         progress.clear();
         let healthy = report.is_healthy();

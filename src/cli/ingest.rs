@@ -142,8 +142,8 @@ pub(crate) fn interrupted(console: &mut Console, error: Error, number: u8) -> Ve
 fn summary(group: &str, report: &LoadReport) -> String {
     let resumed = if report.resumed { ", taken up where it had stopped" } else { "" };
     let took = took(Duration::from_secs_f64(report.seconds.max(0.0)));
-    // The speed of a short load is the cost of its commit and tells nothing.
-    let speed = if report.seconds >= 1.0 {
+    // The speed of a short load is the cost of its commit, that of a resumed one counts rows of before.
+    let speed = if report.seconds >= 1.0 && !report.resumed {
         format!(" ({} rows/s)", short_count((report.rows as f64 / report.seconds) as u64))
     } else {
         String::new()
@@ -152,11 +152,11 @@ fn summary(group: &str, report: &LoadReport) -> String {
 }
 
 fn stand(progress: LoadProgress) -> Stand {
-    let rejected = if progress.rejected > 0 { format!(", {} left out", short_count(progress.rejected)) } else { String::new() };
+    let rejected = if progress.rejected > 0 { format!("  {} left out", short_count(progress.rejected)) } else { String::new() };
     let (words, done, total) = match progress.phase {
-        LoadPhase::Reading => ("reading", progress.bytes, Some(progress.total_bytes)),
-        LoadPhase::Committing => ("committing", 0, None),
-        LoadPhase::Online => ("filling the online store", progress.rows, progress.total_rows),
+        LoadPhase::Reading => ("reading".to_owned(), progress.bytes, Some(progress.total_bytes)),
+        LoadPhase::Committing => ("committing".to_owned(), 0, None),
+        LoadPhase::Online => ("filling the online store".to_owned(), progress.rows, progress.total_rows),
     };
-    Stand { words: format!("{words}{rejected}"), rows: progress.rows, done, total }
+    Stand { words, note: rejected, rows: progress.rows, done, total }
 }

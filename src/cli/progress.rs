@@ -16,6 +16,8 @@ const FRAME: Duration = Duration::from_millis(100);
 pub(crate) struct Stand {
     /// What it is doing.
     pub(crate) words: String,
+    /// What else is to be said, at the end.
+    pub(crate) note: String,
     /// Rows done.
     pub(crate) rows: u64,
     /// What is done, in the unit of `total`.
@@ -55,15 +57,13 @@ impl Progress {
 
     fn draw(&mut self, stand: Option<Stand>) {
         let (Some(bar), Some(stand)) = (&self.bar, stand) else { return };
+        if self.words != stand.words {
+            // The first thing it does began with the work.
+            self.words_since = if self.words.is_empty() { self.started } else { Instant::now() };
+            self.words.clone_from(&stand.words);
+        }
         if self.started.elapsed() < PATIENCE {
             return;
-        }
-        if bar.is_hidden() {
-            bar.set_draw_target(ProgressDrawTarget::stderr());
-        }
-        if self.words != stand.words {
-            self.words.clone_from(&stand.words);
-            self.words_since = Instant::now();
         }
         let spent = self.words_since.elapsed();
         let mut message = visible(&stand.words).into_owned();
@@ -83,7 +83,11 @@ impl Progress {
                 bar.set_position(stand.done.min(total));
             }
         }
+        message.push_str(&stand.note);
         bar.set_message(message);
+        if bar.is_hidden() {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
         bar.tick();
     }
 

@@ -92,7 +92,7 @@ impl Query {
 }
 
 fn stand(rows: u64) -> Option<Stand> {
-    Some(Stand { words: "reading".to_owned(), rows, done: 0, total: None })
+    Some(Stand { words: "reading".to_owned(), note: String::new(), rows, done: 0, total: None })
 }
 
 /// Settles the format: what was asked for, else what the file's name says, else a table.
