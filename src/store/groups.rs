@@ -314,7 +314,8 @@ impl FeatureStore {
             rows: snapshot.rows(),
             bytes: snapshot.bytes(),
             oldest_event_time: oldest.and_then(EventTime::from_unix_micros),
-            newest_event_time: newest.and_then(EventTime::from_unix_micros),
+            // The log keeps milliseconds, the upper bound rounded up to the last microsecond of one.
+            newest_event_time: newest.map(|micros| micros - micros.rem_euclid(1_000)).and_then(EventTime::from_unix_micros),
             updated: self.now(),
         };
         if !self.inner.read_only {
