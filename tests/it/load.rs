@@ -153,7 +153,7 @@ fn csv(seed: u64, rows: usize) -> String {
         let tag = ["", "a", "b c", "\"x,y\""][random.random_range(0..4)];
         text.push_str(&format!(
             "k{},2026-01-{:02}T00:00:00Z,{score},{tag},{row}\n",
-            random.random_range(0..rows / 4 + 1),
+            random.random_range(0..rows / 2 + 1),
             random.random_range(1..4)
         ));
     }

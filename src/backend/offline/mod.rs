@@ -126,6 +126,11 @@ impl OfflineStore {
         self.disk()?.file_path(&snapshot.folder().data_file(&file.path))
     }
 
+    /// Where a staged file of a group lies on this machine; `path` is relative to its data folder.
+    pub fn staged_path(&self, group: &FeatureGroup, path: &str) -> Result<PathBuf> {
+        self.disk()?.file_path(&self.folder(group)?.data_file(path))
+    }
+
     /// The objects themselves.
     pub fn object_store(&self) -> Result<Arc<dyn ObjectStore>> {
         Ok(self.disk()?.clone())

@@ -128,7 +128,13 @@ impl TextColumns {
             .builders
             .iter_mut()
             .map(|builder| match builder {
-                Some(builder) => Arc::new(builder.finish()) as ArrayRef,
+                Some(builder) => {
+                    let column = builder.finish();
+                    // The next batch is most likely as large: growing step by step would copy it several times.
+                    let bytes = column.value_data().len();
+                    *builder = StringBuilder::with_capacity(rows.max(64), (bytes + bytes / 16).min(BATCH_BYTES));
+                    Arc::new(column) as ArrayRef
+                }
                 None => new_null_array(&DataType::Null, rows),
             })
             .collect();

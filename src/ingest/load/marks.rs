@@ -8,7 +8,7 @@
 //! | `part-00000` … | a part as JSON: its file, the position of the inputs behind it, totals up to there |
 //! | `staged` | totals as JSON once the inputs are read to their end |
 //! | `committed` | `true` |
-//! | `online` | part and rows of it that are in the online store |
+//! | `online` | parts, and identifiers of those being merged, that are in the online store |
 //!
 //! Marks can't be removed, so `parts` says which of them count and an empty `staged` is none.
 
@@ -48,9 +48,9 @@ pub(super) struct PartMark {
 /// How far the online store is filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct OnlineMark {
-    /// Parts before this one are done.
+    /// Parts before this one are done; it is the first of those that are merged.
     pub(super) part: usize,
-    /// Newest rows per identifier of this part that are done.
+    /// Identifiers of that merge that are done.
     pub(super) rows: u64,
     /// Rows of files they stand for, for progress.
     pub(super) seen: u64,

@@ -3,7 +3,7 @@
 //! ```text
 //! files --read, coerce--> parts: sorted, at most 512 Ki rows --> staged Parquet, durable, unseen   mark: parts
 //!   --> one Delta commit with all parts, txn larder-load-<run id> = 1                              mark: committed
-//!   --> newest row per identifier of each part into the online store, in chunks                    mark: online
+//!   --> newest row per identifier, in their order, into the online store, in chunks                mark: online
 //! ```
 //! Nothing is visible before the commit, so a load that stops at a bad row leaves nothing behind. Every step is
 //! either idempotent or guarded by its mark in the catalog's runs: a part that is staged is not read again, a
@@ -16,10 +16,11 @@
 //! write time, out of one block that no put can lie between. Parts come in the order of the input and rows of
 //! one part keep it, so at equal event times the later row of the input wins in both stores.
 //!
-//! Reading, coercing and sorting run on one thread, encoding on another; a load to the online store alone stages
+//! Reading, gathering and encoding run on a thread each; a load to the online store alone stages
 //! its parts in the spool folder, since it too must not be half visible.
 
 mod marks;
+mod newest;
 mod online;
 mod parts;
 mod staging;
@@ -416,6 +417,8 @@ impl Work<'_> {
             shelf: shelf.clone(),
             parts: self.marks.parts.clone(),
             first_arrival: first,
+            // Small parts ask for small chunks, so that tests see several.
+            chunk_rows: online::CHUNK_ROWS.min(self.context.part_rows),
             from: self.marks.online,
             cancel: self.cancel.clone(),
         };

@@ -1,6 +1,6 @@
 //! Parts of a load: gathered from batches, sorted, and put on a shelf until they are loaded.
 //!
-//! A part is at most 512 Ki rows or 96 MiB, whichever comes first, so that memory does not depend on the input. Its
+//! A part is at most 512 Ki rows or 48 MiB, whichever comes first, so that memory does not depend on the input. Its
 //! shelf is the group's table, where it becomes a file of the history by the commit, or the spool folder if the
 //! load goes to the online store alone.
 
@@ -23,9 +23,9 @@ use crate::ingest::files::Coerced;
 use crate::model::{Arrival, Error, EventTime, FeatureGroup, Result, Schema};
 
 /// Bytes in memory at which a part is closed.
-const PART_BYTES: usize = 96 << 20;
+const PART_BYTES: usize = 48 << 20;
 /// Rows decoded at once when a part is read back.
-const READ_ROWS: usize = 16_384;
+const READ_ROWS: usize = 4_096;
 
 /// Gathers batches into a part.
 pub(super) struct Gathering {
@@ -159,28 +159,13 @@ impl Shelf {
 
     /// Reads a part back, in its order. Call it from a thread that may block.
     pub(super) fn read(&self, part: &PartMark) -> Result<ParquetRecordBatchReader> {
-        let damaged = |error| Error::corrupt(format!("can't read {}", part.path)).source(error);
-        match self {
-            Self::Spool { folder, .. } => {
-                let location = folder.join(&part.path);
-                let file = File::open(&location).map_err(|error| Error::io(format!("can't read '{}'", location.display()), error))?;
-                ParquetRecordBatchReaderBuilder::try_new(file)
-                    .and_then(|builder| builder.with_batch_size(READ_ROWS).build())
-                    .map_err(damaged)
-            }
-            Self::Table { offline, group, runtime } => {
-                let location = offline.folder(group)?.data_file(&part.path);
-                let store = offline.object_store()?;
-                let bytes = runtime.block_on(async { store.get(&location).await?.bytes().await }).map_err(|error| {
-                    Error::new(crate::model::ErrorKind::Io, format!("can't read {}", part.path))
-                        .source(error)
-                        .remedy("the history has its rows; put the newest ones again to see them online")
-                })?;
-                ParquetRecordBatchReaderBuilder::try_new(bytes)
-                    .and_then(|builder| builder.with_batch_size(READ_ROWS).build())
-                    .map_err(damaged)
-            }
-        }
+        let location = match self {
+            Self::Spool { folder, .. } => folder.join(&part.path),
+            Self::Table { offline, group, .. } => offline.staged_path(group, &part.path)?,
+        };
+        let file = File::open(&location).map_err(|error| Error::io(format!("can't read '{}'", location.display()), error))?;
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.with_batch_size(READ_ROWS).build());
+        reader.map_err(|error| Error::corrupt(format!("can't read {}", part.path)).source(error))
     }
 }
 

@@ -1,11 +1,13 @@
-//! The first half of a load: inputs become staged parts, on two threads.
+//! The first half of a load: inputs become staged parts, on three threads.
 //!
-//! This thread reads, coerces, gathers and sorts; another encodes and writes the part before. The channel between
-//! them holds nothing: a part is handed over when the other thread is free, so at most two exist at once.
+//! ```text
+//! read: files to batches --2 waiting--> gather: coerce, collect, sort --none waiting--> write: encode, make durable
+//! ```
+//! A part is handed over when the writer is free, so at most two exist at once; memory is bounded by them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use arrow::array::RecordBatch;
 use tokio::sync::mpsc::Sender;
@@ -13,8 +15,11 @@ use tokio::sync::mpsc::Sender;
 use super::marks::{PartMark, Totals};
 use super::parts::{Gathering, Shelf};
 use super::{ARRIVALS, LoadPhase, LoadProgress, LoadRequest, OnError, OnProgress, is_cancelled, part_arrival};
-use crate::ingest::files::{Coerced, Position, Reading, RejectsFile, coerce};
+use crate::ingest::files::{Coerced, Position, Reading, RejectsFile, SourceBatch, coerce};
 use crate::model::{Arrival, Error, ErrorKind, Result, Schema};
+
+/// Batches that wait to be gathered.
+const BATCHES_WAITING: usize = 2;
 
 /// What the threads share.
 pub(super) struct Job<'a> {
@@ -56,18 +61,56 @@ pub(super) fn run(
     std::thread::scope(|scope| {
         let (parts, queue) = sync_channel(0);
         let writer = scope.spawn(move || write_parts(job.shelf, &queue, staged));
-        let mut reader = Reader { job, reading, rejects, rejects_length: 0, totals, number: next_part };
-        let read = reader.read_all(|part| parts.send(part).is_ok());
+        let mut gatherer = Gatherer {
+            job,
+            gathering: Gathering::new(&job.schema, job.part_rows),
+            rejects,
+            rejects_length: 0,
+            totals,
+            position: reading.position(),
+            number: next_part,
+            total_rows: reading.total_rows(),
+            total_bytes: reading.total_bytes(),
+            bytes_read: reading.bytes_read(),
+        };
+        let (batches, incoming) = sync_channel(BATCHES_WAITING);
+        let reader = scope.spawn(move || read_batches(reading, &batches));
+        let hand_over = |part| parts.send(part).is_ok();
+        let gathered = gatherer.gather(&incoming, hand_over);
+        // A reader that waits for a place in the channel stops now.
+        drop(incoming);
+        let read = reader.join().unwrap_or_else(|_| Err(Error::internal("the thread that reads files stopped")));
+        let ended = match (gathered, read) {
+            (Ok(true), Ok(notes)) => gatherer.finish(hand_over).map(|whole| whole.then_some(notes)),
+            (Ok(true), Err(error)) | (Err(error), _) => Err(error),
+            (Ok(false), _) => Ok(None),
+        };
         drop(parts);
         let written = writer.join().unwrap_or_else(|_| Err(Error::internal("the thread that writes parts stopped")));
-        // A writer that failed is why the reader stopped, unless the reader has a reason of its own.
-        match (read, written) {
-            (Ok(true), written) => written,
-            (Ok(false), written) => written.and(Err(Error::internal("a load stopped without a reason"))),
-            (Err(error), _) => Err(error),
-        }?;
-        Ok(End { totals: reader.totals, rejects_length: reader.rejects_length, notes: reader.reading.notes().to_vec() })
+        let notes = match (ended?, written) {
+            (_, Err(error)) => return Err(error),
+            (Some(notes), Ok(())) => notes,
+            (None, Ok(())) => return Err(Error::internal("a load stopped without a reason")),
+        };
+        Ok(End { totals: gatherer.totals, rejects_length: gatherer.rejects_length, notes })
     })
+}
+
+/// A batch with the input it is from, and the position behind it.
+struct ReadBatch {
+    input: usize,
+    batch: SourceBatch,
+    position: Position,
+}
+
+/// Reads to the end, or until nobody listens. Returns notes for the user.
+fn read_batches(mut reading: Reading, batches: &SyncSender<ReadBatch>) -> Result<Vec<String>> {
+    while let Some((input, batch)) = reading.next_batch()? {
+        if batches.send(ReadBatch { input, batch, position: reading.position() }).is_err() {
+            break;
+        }
+    }
+    Ok(reading.notes().to_vec())
 }
 
 fn write_parts(shelf: &Shelf, queue: &Receiver<Part>, staged: &Sender<PartMark>) -> Result<()> {
@@ -82,44 +125,51 @@ fn write_parts(shelf: &Shelf, queue: &Receiver<Part>, staged: &Sender<PartMark>)
     Ok(())
 }
 
-struct Reader<'a> {
+struct Gatherer<'a> {
     job: &'a Job<'a>,
-    reading: Reading,
+    gathering: Gathering,
     rejects: Option<RejectsFile>,
     rejects_length: u64,
     totals: Totals,
+    position: Position,
     number: usize,
+    total_rows: Option<u64>,
+    total_bytes: u64,
+    bytes_read: Arc<AtomicU64>,
 }
 
-impl Reader<'_> {
-    /// Reads to the end; false if `hand_over` refused a part.
-    fn read_all(&mut self, hand_over: impl Fn(Part) -> bool) -> Result<bool> {
-        let mut gathering = Gathering::new(&self.job.schema, self.job.part_rows);
-        let bytes_read = self.reading.bytes_read();
-        let total_bytes = self.reading.total_bytes();
-        loop {
+impl Gatherer<'_> {
+    /// Takes batches in until there are no more; false if `hand_over` refused a part.
+    fn gather(&mut self, batches: &Receiver<ReadBatch>, hand_over: impl Fn(Part) -> bool) -> Result<bool> {
+        while let Ok(ReadBatch { input, batch, position }) = batches.recv() {
             is_cancelled(self.job.cancel)?;
-            let Some((input, batch)) = self.reading.next_batch()? else { break };
             let coerced = coerce(&self.job.schema, &batch)?;
             drop(batch);
             self.take_rejected(input, &coerced)?;
+            self.position = position;
             self.totals.rows += coerced.consumed;
             self.totals.accepted += coerced.event_times.len() as u64;
             self.totals.nulled += coerced.nulled;
-            gathering.add(coerced);
+            self.gathering.add(coerced);
             (self.job.progress)(LoadProgress {
                 phase: LoadPhase::Reading,
                 rows: self.totals.rows,
-                total_rows: self.reading.total_rows(),
-                bytes: bytes_read.load(Ordering::Relaxed).min(total_bytes),
-                total_bytes,
+                total_rows: self.total_rows,
+                bytes: self.bytes_read.load(Ordering::Relaxed).min(self.total_bytes),
+                total_bytes: self.total_bytes,
                 rejected: self.totals.rejected,
             });
-            if gathering.is_full() && !hand_over(self.close(&mut gathering)?) {
+            if self.gathering.is_full() && !hand_over(self.close()?) {
                 return Ok(false);
             }
         }
-        if !gathering.is_empty() && !hand_over(self.close(&mut gathering)?) {
+        Ok(true)
+    }
+
+    /// Hands the last part over.
+    fn finish(&mut self, hand_over: impl Fn(Part) -> bool) -> Result<bool> {
+        is_cancelled(self.job.cancel)?;
+        if !self.gathering.is_empty() && !hand_over(self.close()?) {
             return Ok(false);
         }
         self.sync_rejects()?;
@@ -128,7 +178,7 @@ impl Reader<'_> {
 
     fn take_rejected(&mut self, input: usize, coerced: &Coerced) -> Result<()> {
         let Some(first) = coerced.rejected.first() else { return Ok(()) };
-        let file = self.reading.inputs().get(input).map_or("", |input| input.name.as_str());
+        let file = self.job.request.inputs.get(input).map_or("", |input| input.name.as_str());
         if self.job.request.on_error == OnError::Stop {
             return Err(first.to_error(file));
         }
@@ -141,7 +191,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn close(&mut self, gathering: &mut Gathering) -> Result<Part> {
+    fn close(&mut self) -> Result<Part> {
         let number = self.number;
         if number as u64 >= ARRIVALS {
             return Err(
@@ -152,8 +202,8 @@ impl Reader<'_> {
         // The rejects up to here must be on the disk before a mark says that they are written.
         self.sync_rejects()?;
         let write_time = part_arrival(self.job.first_arrival, number);
-        let batch = gathering.finish(write_time, self.job.first_arrival)?;
-        Ok(Part { number, batch, position: self.reading.position(), totals: self.totals, rejects_length: self.rejects_length })
+        let batch = self.gathering.finish(write_time, self.job.first_arrival)?;
+        Ok(Part { number, batch, position: self.position, totals: self.totals, rejects_length: self.rejects_length })
     }
 
     fn sync_rejects(&mut self) -> Result<()> {
