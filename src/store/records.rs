@@ -12,7 +12,6 @@ use crate::model::{
     Arrival, Error, ErrorKind, EventTime, FeatureGroup, FeatureName, FeatureType, FeatureValue, GroupStatus, RawValue, Record, Result, Ttl,
 };
 
-
 /// How to put a record.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PutOptions {

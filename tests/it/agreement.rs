@@ -17,7 +17,8 @@ const IDENTIFIERS: u32 = 15;
 
 fn schema(event_time: FeatureType) -> Schema {
     let feature = |name: &str, kind| FeatureDefinition::new(FeatureName::parse(name).unwrap(), kind);
-    Schema::new(vec![feature("Id", FeatureType::String), feature("at", event_time), feature("value", FeatureType::Integral)], "Id", "at").unwrap()
+    Schema::new(vec![feature("Id", FeatureType::String), feature("at", event_time), feature("value", FeatureType::Integral)], "Id", "at")
+        .unwrap()
 }
 
 fn time_text(kind: FeatureType, seconds: i64) -> String {

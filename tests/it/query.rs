@@ -506,7 +506,7 @@ async fn an_answer_can_be_cut_and_every_format_holds_it() {
         match format {
             OutputFormat::Table => assert_eq!(String::from_utf8(out).unwrap().lines().count(), 202),
             OutputFormat::Csv => {
-                assert_eq!(csv::Reader::from_reader(out.as_slice()).records().filter(|row| row.as_ref().unwrap().len() == 2).count(), 201)
+                assert_eq!(csv::Reader::from_reader(out.as_slice()).records().filter(|row| row.as_ref().unwrap().len() == 2).count(), 201);
             }
             OutputFormat::Json => assert_eq!(serde_json::from_slice::<Vec<serde_json::Value>>(&out).unwrap()[0]["fare"], 7.5),
             OutputFormat::JsonLines => assert_eq!(String::from_utf8(out).unwrap().lines().count(), 201),

@@ -92,7 +92,13 @@ impl GroupState {
     fn decode(bytes: &[u8]) -> Self {
         let word = |index: usize| bytes.get(index * 8..index * 8 + 8).and_then(|eight| eight.try_into().ok()).map_or(0, u64::from_le_bytes);
         Self {
-            counts: GroupCounts { records: word(0), tombstones: word(1), outbox_rows: word(2), outbox_bytes: word(3), one_sided: word(5) != 0 },
+            counts: GroupCounts {
+                records: word(0),
+                tombstones: word(1),
+                outbox_rows: word(2),
+                outbox_bytes: word(3),
+                one_sided: word(5) != 0,
+            },
             trim_mark: word(4),
         }
     }
