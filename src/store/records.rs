@@ -151,11 +151,12 @@ impl FeatureStore {
     /// The look-up itself: a plain function on a definition at hand.
     pub fn look_up(&self, group: &FeatureGroup, identifier: &str, positions: Option<&[usize]>) -> Result<Option<OnlineRecord>> {
         if group.online.is_none() {
-            return Err(Error::invalid(format!("'{}' has no online store", group.name)).remedy(format!(
-                "ask its history: `larder history {} {}`",
-                group.name,
-                identifier.escape_debug()
-            )));
+            let error = Error::invalid(format!("'{}' has no online store", group.name));
+            return Err(if group.is_external() {
+                error.why("its files are read in place").remedy(format!("ask SQL: `larder query 'select * from \"{}\"'`", group.name))
+            } else {
+                error.remedy(format!("ask its history: `larder history {} {}`", group.name, identifier.escape_debug()))
+            });
         }
         // An identifier that no record can have has none.
         let Ok(key) = identifier_key(&group.schema, identifier) else { return Ok(None) };
