@@ -12,6 +12,7 @@
 //! leaving files out never changes an answer; memory stays within its limit; dropping a result stops its work.
 
 mod failure;
+mod instants;
 mod latest;
 mod output;
 mod pruning;
