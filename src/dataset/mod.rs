@@ -27,6 +27,6 @@ mod table;
 mod tables;
 mod yielding;
 
-pub use output::{OutputFormat, ResultWriter, result_writer, write_result};
+pub use output::{OutputFormat, ResultWriter, result_writer, write_pieces, write_result};
 pub use scan::{GroupScan, ScanFile};
 pub use session::{EngineOptions, GroupSource, QueryEngine, QueryOptions, QueryStream};
