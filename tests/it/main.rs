@@ -17,6 +17,7 @@ mod layers;
 mod load;
 mod offline;
 mod online_contract;
+mod point_in_time;
 mod query;
 mod support;
 mod tui;
