@@ -168,7 +168,8 @@ impl Sieve {
     }
 }
 
-fn bound_at(values: &ArrayRef, row: usize) -> Option<Bound> {
+/// A value as a bound; none if it is null.
+pub(super) fn bound_at(values: &ArrayRef, row: usize) -> Option<Bound> {
     if values.is_null(row) {
         return None;
     }
@@ -190,6 +191,24 @@ fn equals(column: &dyn Array, value: &Bound) -> std::result::Result<BooleanArray
     let found = cmp::eq(&column, scalar.as_ref())?;
     // A null is no match; the reader wants an answer for every row.
     Ok(if found.null_count() == 0 { found } else { compute::prep_null_mask_filter(&found) })
+}
+
+/// Brings a file's batch into columns of the table; one that the file lacks is null.
+pub(super) fn conformed(schema: &SchemaRef, path: &str, found: &RecordBatch) -> Result<RecordBatch> {
+    let fault = |error: ArrowError| {
+        Error::corrupt(format!("data file {path} does not fit its table")).source(error).remedy("run `larder doctor`")
+    };
+    let rows = found.num_rows();
+    let mut columns = Vec::with_capacity(schema.fields().len());
+    for field in schema.fields() {
+        columns.push(match found.column_by_name(field.name()) {
+            None => new_null_array(field.data_type(), rows),
+            Some(column) if column.data_type() == field.data_type() => column.clone(),
+            Some(column) => compute::cast(column, field.data_type()).map_err(fault)?,
+        });
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(schema.clone(), columns, &options).map_err(fault)
 }
 
 /// Rows of a snapshot, file by file.
@@ -235,20 +254,7 @@ impl Scan {
 
     /// Brings a file's batch into the columns that were asked for.
     fn conform(&self, path: &Arc<str>, found: &RecordBatch) -> Result<ScannedBatch> {
-        let fault = |error: ArrowError| {
-            Error::corrupt(format!("data file {path} does not fit its table")).source(error).remedy("run `larder doctor`")
-        };
-        let rows = found.num_rows();
-        let mut columns = Vec::with_capacity(self.schema.fields().len());
-        for field in self.schema.fields() {
-            columns.push(match found.column_by_name(field.name()) {
-                None => new_null_array(field.data_type(), rows),
-                Some(column) if column.data_type() == field.data_type() => column.clone(),
-                Some(column) => compute::cast(column, field.data_type()).map_err(fault)?,
-            });
-        }
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        let batch = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options).map_err(fault)?;
+        let batch = conformed(&self.schema, path, found)?;
         let positions = found.column_by_name(POSITION).and_then(|column| column.as_primitive_opt::<Int64Type>()).cloned();
         let positions = positions.ok_or_else(|| Error::internal("a scan lost the positions of its rows"))?;
         Ok(ScannedBatch { file: path.clone(), positions, batch })
