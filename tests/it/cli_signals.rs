@@ -85,3 +85,39 @@ fn a_query_that_is_interrupted_leaves_no_file() {
     assert_eq!(code(done.status), 143);
     assert_eq!(crate::cli::names_in(&larder.path("out")), Vec::<String>::new());
 }
+
+#[test]
+fn a_compaction_that_is_interrupted_changes_nothing() {
+    let larder = Larder::with_readings();
+    let mut text = String::from("sensor,at,celsius,count,door_open,note\n");
+    for row in 0..30_000 {
+        text.push_str(&format!("s{},2026-01-01T00:00:{:02}Z,{}.5,{row},true,\n", row % 5_000, row % 60, row % 40));
+    }
+    larder.file("many.csv", &text);
+    for _ in 0..2 {
+        larder.run("ingest readings many.csv --to offline").ok();
+    }
+    let before = larder.run("describe readings --json").ok().json();
+    let files = || std::iter::successors(find(&larder.store(), ".parquet#"), |_| None).count();
+    let mut child = larder.command(&["compact", "readings", "--json"]).spawn().unwrap();
+    // The first bytes of a new file are on the disk: it has begun.
+    while child.try_wait().unwrap().is_none() && files() == 0 {
+        std::thread::yield_now();
+    }
+    if child.try_wait().unwrap().is_none() {
+        send("-INT", &child);
+    }
+    let done = child.wait_with_output().unwrap();
+    match code(done.status) {
+        // It was quicker than the signal.
+        0 => assert!(!done.stdout.is_empty()),
+        130 => {
+            assert_eq!(done.stdout.as_slice(), b"");
+            assert_eq!(larder.run("describe readings --json").ok().json()["offline_files"], before["offline_files"]);
+        }
+        other => panic!("exit code {other}: {}", String::from_utf8_lossy(&done.stderr)),
+    }
+    larder.run("compact").ok();
+    assert_eq!(larder.run("describe readings --json").ok().json()["records"], before["records"]);
+    larder.run("doctor").ok();
+}

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -27,7 +27,7 @@ use super::bounds::{Bound, ColumnBounds};
 use super::columns::EVENT_TIME;
 use super::table::TableSnapshot;
 use super::{DataFile, OfflineStore};
-use crate::model::{Error, Result};
+use crate::model::{Error, ErrorKind, Result};
 
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 8_192;
@@ -193,6 +193,16 @@ fn equals(column: &dyn Array, value: &Bound) -> std::result::Result<BooleanArray
     Ok(if found.null_count() == 0 { found } else { compute::prep_null_mask_filter(&found) })
 }
 
+/// A file that is gone was in the table when the snapshot was taken.
+fn not_opened(name: &str, path: &FilePath, error: std::io::Error) -> Error {
+    if error.kind() == std::io::ErrorKind::NotFound {
+        return Error::new(ErrorKind::Conflict, format!("{name} is gone"))
+            .why("it was compacted or dropped meanwhile")
+            .remedy("run the command again; if it fails again, `larder doctor` says what is missing");
+    }
+    Error::io(format!("can't open {}", path.display()), error)
+}
+
 /// Brings a file's batch into columns of the table; one that the file lacks is null.
 pub(super) fn conformed(schema: &SchemaRef, path: &str, found: &RecordBatch) -> Result<RecordBatch> {
     let fault = |error: ArrowError| {
@@ -236,7 +246,7 @@ impl Scan {
                 .source(error)
                 .remedy("run `larder doctor`; restore that file from a backup")
         };
-        let file = File::open(disk_path).map_err(|error| Error::io(format!("can't open {}", disk_path.display()), error))?;
+        let file = File::open(disk_path).map_err(|error| not_opened(&path, disk_path, error))?;
         let position: FieldRef = Arc::new(Field::new(POSITION, DataType::Int64, false).with_extension_type(RowNumber));
         let options = ArrowReaderOptions::new().with_virtual_columns(vec![position]).map_err(fault)?;
         let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(fault)?;

@@ -455,9 +455,12 @@ mod tests {
         for (round, limit) in [4u64, 32, 32, 32].into_iter().enumerate() {
             // Rows of each file, and how often each of these rows was written on average and at most.
             let mut files: Vec<(u64, u64, u64)> = Vec::new();
-            for _ in 0..3_000 {
+            for _ in 0..2_000 {
                 let rows = if round % 2 == 0 { 1 } else { random.random_range(1..40) };
                 files.push((rows, rows, 1));
+                if files.len() as u64 <= limit {
+                    continue;
+                }
                 let sketches: Vec<Sketch> = files.iter().map(|file| of(file.0, "a", "z")).collect();
                 let all = candidates(&sketches);
                 let mut jobs = places(&small(all.iter().collect(), limit));

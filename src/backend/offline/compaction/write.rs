@@ -5,7 +5,7 @@
 //! to twice the target is cut where its event time changes. Rows that are equal in both stay together in any case: what
 //! decides between them is their order in a file.
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use tokio::runtime::Handle;
 
@@ -80,31 +80,31 @@ impl<'a> Outputs<'a> {
 
     /// The first row of these before which the file at hand should end; none while it has room.
     fn cut(&self, rows: &RecordBatch) -> Result<Option<usize>> {
-        let (Some(staging), Some(last)) = (&self.open, &self.last) else { return Ok(None) };
         let CompactionTarget { rows: most_rows, bytes: most_bytes } = self.output.target;
-        let room = most_rows.saturating_sub(staging.rows());
-        if room >= rows.num_rows() as u64 && staging.bytes() < most_bytes {
+        let (written, bytes) = self.open.as_ref().map_or((0, 0), |staging| (staging.rows(), staging.bytes()));
+        // Rows that still have room go in, one at least; from there on every place is looked at.
+        let room = if bytes < most_bytes { most_rows.saturating_sub(written) } else { 0 };
+        let first = usize::try_from(room).unwrap_or(usize::MAX).max(usize::from(written == 0));
+        if first >= rows.num_rows() {
             return Ok(None);
         }
-        // Rows that still have room go in; from there on every change of identifier is looked at.
-        let first = if staging.bytes() >= most_bytes { 0 } else { usize::try_from(room).unwrap_or(usize::MAX) };
-        let is_beyond = |row: usize| {
-            staging.rows() + row as u64 >= most_rows.saturating_mul(2) || staging.bytes() >= most_bytes.saturating_mul(2)
-        };
-        let (before, keys) = (Keys::of(last, self.output.columns)?, Keys::of(rows, self.output.columns)?);
+        let columns = self.output.columns;
+        let keys = Keys::of(rows, columns)?;
+        let before = self.last.as_ref().map(|last| Keys::of(last, columns).map(|keys| (last, keys))).transpose()?;
+        let is_beyond = |row: usize| written + row as u64 >= most_rows.saturating_mul(2) || bytes >= most_bytes.saturating_mul(2);
         for row in first..rows.num_rows() {
-            let (previous, at) = if row == 0 { (&before, 0) } else { (&keys, row - 1) };
-            if compare_identifiers(previous, at, &keys, row).is_ne() {
-                let column = self.output.columns.identifier;
-                let lower = if row == 0 { bound_at(last.column(column), 0) } else { bound_at(rows.column(column), row - 1) };
-                let is_told = match (lower, bound_at(rows.column(column), row)) {
-                    (Some(lower), Some(upper)) => lower.is_told_from(&upper),
-                    _ => true,
-                };
-                if is_told || is_beyond(row) {
-                    return Ok(Some(row));
-                }
-            } else if is_beyond(row) && !is_same_instant(previous, at, &keys, row) {
+            // Where the first row is looked at, the file holds rows before it.
+            let (previous, last, at) = match (&before, row) {
+                (Some((last, before)), 0) => (before, *last, 0),
+                (None, 0) => continue,
+                _ => (&keys, rows, row - 1),
+            };
+            let is_place = if compare_identifiers(previous, at, &keys, row).is_ne() {
+                is_beyond(row) || are_told_apart(last.column(columns.identifier), at, rows.column(columns.identifier), row)
+            } else {
+                is_beyond(row) && !is_same_instant(previous, at, &keys, row)
+            };
+            if is_place {
                 return Ok(Some(row));
             }
         }
@@ -124,5 +124,13 @@ impl<'a> Outputs<'a> {
             let _ = staging.give_up();
         }
         self.done
+    }
+}
+
+/// True if the log can tell identifiers up to the first one from those from the second on. Nulls are told by their count.
+fn are_told_apart(first: &ArrayRef, at: usize, second: &ArrayRef, row: usize) -> bool {
+    match (bound_at(first, at), bound_at(second, row)) {
+        (Some(lower), Some(upper)) => lower.is_told_from(&upper),
+        _ => true,
     }
 }
