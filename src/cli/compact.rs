@@ -111,8 +111,7 @@ fn write_answer(reports: &Reports, spent: std::time::Duration, console: &mut Con
     }
     let done = reports.iter().filter(|(_, report)| has_status(report, CompactionStatus::Compacted)).count() as u64;
     if done > 0 {
-        let columns =
-            [("GROUP", Side::Left), ("FILES", Side::Right), ("SIZE", Side::Right), ("ROWS", Side::Right), ("STATUS", Side::Left)];
+        let columns = [("GROUP", Side::Left), ("FILES", Side::Right), ("SIZE", Side::Right), ("ROWS", Side::Right), ("STATUS", Side::Left)];
         let mut table = Table::new(&columns);
         for (group, report) in reports {
             let CompactedGroup { status, files_before, files_after, rows, bytes_before, bytes_after, .. } = described(group, report);

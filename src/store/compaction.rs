@@ -152,14 +152,7 @@ impl FeatureStore {
     ) -> Result<CompactionReport> {
         let Some(planned) = self.plan(group, Selection::Everything).await? else {
             let (files, bytes) = ((0, 0), (0, 0));
-            return Ok(CompactionReport {
-                status: CompactionStatus::Unchanged,
-                files,
-                bytes,
-                rows: 0,
-                removed_files: 0,
-                spared_files: 0,
-            });
+            return Ok(CompactionReport { status: CompactionStatus::Unchanged, files, bytes, rows: 0, removed_files: 0, spared_files: 0 });
         };
         let Planned { snapshot, plan, spared } = planned;
         let status = match plan.is_empty() {
@@ -284,9 +277,7 @@ impl FeatureStore {
             tell(CompactionProgress { group: name.clone(), rows: rows.min(total_rows), total_rows });
         });
         match self.inner.offline.compact(group, &plan, self.now(), on_merged, cancel.clone()).await? {
-            CompactionOutcome::Done { removed, added, .. } => {
-                Ok((CompactionStatus::Compacted, format!("{removed} files became {added}")))
-            }
+            CompactionOutcome::Done { removed, added, .. } => Ok((CompactionStatus::Compacted, format!("{removed} files became {added}"))),
             CompactionOutcome::Overtaken => Ok((CompactionStatus::Overtaken, "another process compacted the same files first".into())),
         }
     }

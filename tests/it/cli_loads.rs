@@ -206,7 +206,10 @@ fn compact_merges_files_and_says_what_it_did() {
     assert_eq!(larder.run("compact readings").ok().out, "there was nothing to compact\n");
     larder.run("ingest readings readings.csv").ok();
     let told = larder.run("compact readings").ok().out;
-    assert!(told.starts_with("GROUP     FILES ") && told.contains("readings  2 → 1 ") && told.contains("\ncompacted 1 group in "), "{told}");
+    assert!(
+        told.starts_with("GROUP     FILES ") && told.contains("readings  2 → 1 ") && told.contains("\ncompacted 1 group in "),
+        "{told}"
+    );
     assert_eq!(larder.run("compact readings -q").ok().out, "");
     larder.run("compact sessions").ended(1).says(&["'sessions'", "no offline store"]);
     larder.run("compact reading").ended(1).says(&["did you mean 'readings'?"]);

@@ -11,8 +11,8 @@ use futures::StreamExt;
 use larder::backend::faults::{Faults, Mode};
 use larder::backend::offline::columns::rows_to_batch;
 use larder::backend::offline::{
-    CommitOutcome, CompactionOutcome, CompactionPlan, CompactionTarget, OfflineRow, OfflineStore, OnMerged, Predicate, RowReader, Selection,
-    TableSnapshot,
+    CommitOutcome, CompactionOutcome, CompactionPlan, CompactionTarget, OfflineRow, OfflineStore, OnMerged, Predicate, RowReader,
+    Selection, TableSnapshot,
 };
 use larder::catalog::{Catalog, CatalogOptions, RunKind, RunState};
 use larder::model::{ErrorKind, EventTime, FeatureGroup, FeatureType, GroupName, RawValue, Result, Schema};
@@ -132,7 +132,8 @@ fn footer_is_right(path: &Path) {
     let leaves = footer.file_metadata().schema_descr();
     for row_group in footer.row_groups() {
         let order = row_group.sorting_columns().unwrap();
-        let names: Vec<&str> = order.iter().map(|column| leaves.column(column.column_idx as usize).name().to_owned().leak() as &str).collect();
+        let names: Vec<&str> =
+            order.iter().map(|column| leaves.column(column.column_idx as usize).name().to_owned().leak() as &str).collect();
         assert_eq!(names, ["id", "__event_time"]);
         assert!(row_group.columns().iter().all(|column| column.statistics().is_some()));
     }
@@ -601,11 +602,10 @@ async fn small_files_are_merged_by_themselves_and_deleted_after_the_grace_period
     let catalog = Catalog::open(folder.path().join("catalog.db"), CatalogOptions::default()).await.unwrap();
     let runs = catalog.runs(10).await.unwrap();
     let compactions: Vec<_> = runs.iter().filter(|run| run.kind == RunKind::Compact).collect();
-    assert_eq!(compactions.iter().map(|run| (run.state, run.counts.rows, run.message.as_deref())).collect::<Vec<_>>(), [(
-        RunState::Done,
-        6,
-        Some("6 files became 1")
-    )]);
+    assert_eq!(
+        compactions.iter().map(|run| (run.state, run.counts.rows, run.message.as_deref())).collect::<Vec<_>>(),
+        [(RunState::Done, 6, Some("6 files became 1"))]
+    );
     clock.store(3_598, Ordering::SeqCst);
     put_and_close(6).await;
     assert_eq!(on_disk(), 8, "a second before the grace period is over");
@@ -622,7 +622,8 @@ fn count_parquet(folder: &Path) -> usize {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .map(|path| {
-            let is_file = path.extension().is_some_and(|extension| extension == "parquet") && !path.to_string_lossy().contains("checkpoint");
+            let is_file =
+                path.extension().is_some_and(|extension| extension == "parquet") && !path.to_string_lossy().contains("checkpoint");
             if path.is_dir() { count_parquet(&path) } else { usize::from(is_file) }
         })
         .sum()
@@ -690,6 +691,42 @@ async fn two_processes_that_compact_one_group_do_the_work_once() {
     assert_eq!(everything(&other).await, before);
     assert_eq!(compact_all(&other).await.status, CompactionStatus::Unchanged);
     assert!(other.doctor().await.unwrap().is_healthy());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_compaction_that_was_stopped_is_taken_up_by_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store_in(folder.path(), None, Settings::default()).await;
+    for name in ["others", "things"] {
+        store.create_group(new_group(name)).await.unwrap();
+        for number in 0..4 {
+            store.put(name, pairs(&format!("C{number}"), number, "x"), PutOptions::default()).await.unwrap();
+            store.flush(&[]).await.unwrap();
+        }
+    }
+    let before = everything(&store).await;
+    let cancel = Arc::new(AtomicBool::new(false));
+    let stop: larder::store::OnCompactionProgress = {
+        let cancel = cancel.clone();
+        Arc::new(move |progress: larder::store::CompactionProgress| {
+            if progress.group == "things" && progress.rows > 0 {
+                cancel.store(true, Ordering::SeqCst);
+            }
+        })
+    };
+    let reports = store.compact(&[], stop, cancel).await.unwrap();
+    assert_eq!(reports.iter().map(|(group, _)| group.as_str()).collect::<Vec<_>>(), ["others", "things"]);
+    assert_eq!(reports[0].1.as_ref().unwrap().status, CompactionStatus::Compacted, "what was done stays done");
+    assert_eq!(reports[1].1.as_ref().unwrap_err().kind(), ErrorKind::Interrupted);
+    assert_eq!(everything(&store).await, before);
+    let catalog = Catalog::open(folder.path().join("catalog.db"), CatalogOptions::default()).await.unwrap();
+    let stopped = catalog.runs(10).await.unwrap().into_iter().find(|run| run.group_name.as_deref() == Some("things")).unwrap();
+    assert_eq!((stopped.kind, stopped.state), (RunKind::Compact, RunState::Interrupted));
+    let reports = store.compact(&["things".to_owned()], Arc::new(|_| ()), Arc::default()).await.unwrap();
+    assert_eq!(reports[0].1.as_ref().unwrap().files, (4, 1));
+    let ended = catalog.run(stopped.id).await.unwrap().unwrap();
+    assert_eq!((ended.state, ended.message.as_deref()), (RunState::Done, Some("4 files became 1")));
+    assert_eq!(everything(&store).await, before);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

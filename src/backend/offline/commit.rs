@@ -172,7 +172,13 @@ impl OfflineStore {
     /// # Errors
     /// OutcomeUnknown if the commit may or may not be there: the new files must stay then. Otherwise it is certain that
     /// nothing was changed.
-    pub(super) async fn replace(&self, folder: &GroupFolder, old: &[Arc<DataFile>], new: &[StagedFile], now: EventTime) -> Result<Replacement> {
+    pub(super) async fn replace(
+        &self,
+        folder: &GroupFolder,
+        old: &[Arc<DataFile>],
+        new: &[StagedFile],
+        now: EventTime,
+    ) -> Result<Replacement> {
         self.check_writable()?;
         let now = millis(now);
         // The place in the order of commits: see `log.rs`.
@@ -192,7 +198,8 @@ impl OfflineStore {
             state.check_writable()?;
             let removals = old.iter().map(|file| Action::Remove(remove_action(file, now)));
             let additions = new.iter().map(|file| Action::Add(Add { data_change: false, modification_time: modified, ..add_action(file) }));
-            let operation = DeltaOperation::Optimize { predicate: None, target_size: new.iter().map(|file| signed(file.size)).max().unwrap_or(0) };
+            let operation =
+                DeltaOperation::Optimize { predicate: None, target_size: new.iter().map(|file| signed(file.size)).max().unwrap_or(0) };
             let attempt = Attempt::new(state.version + 1, removals.chain(additions).collect(), operation, None);
             if self.attempt(folder, &attempt).await? == Won::Yes {
                 self.checkpoint_if_due(folder, attempt.version).await;

@@ -278,7 +278,9 @@ mod tests {
     #[test]
     fn names_of_ours_are_told_from_those_of_others() {
         let latest = EventTime::parse_text("2026-11-23T09:30:07Z", TimeMode::Strict).unwrap();
-        assert!(is_data_file_name(&data_file_name(latest, &new_token())) && is_data_file_name(&data_file_name(EventTime::MIN, &new_token())));
+        assert!(
+            is_data_file_name(&data_file_name(latest, &new_token())) && is_data_file_name(&data_file_name(EventTime::MIN, &new_token()))
+        );
         for other in [
             "part-00000-3f1d5b6e-c000.snappy.parquet",
             "0-3f1d5b6e-0.parquet",

@@ -202,13 +202,7 @@ pub(super) struct Staging {
 
 impl Staging {
     /// Begins a file; `latest` is the latest event in it, for its name.
-    pub(super) fn open(
-        store: &OfflineStore,
-        runtime: &Handle,
-        group: &FeatureGroup,
-        schema: SchemaRef,
-        latest: EventTime,
-    ) -> Result<Self> {
+    pub(super) fn open(store: &OfflineStore, runtime: &Handle, group: &FeatureGroup, schema: SchemaRef, latest: EventTime) -> Result<Self> {
         store.check_writable()?;
         let path = layout::data_file_name(latest, &layout::new_token());
         let location = store.folder(group)?.data_file(&path);
@@ -268,7 +262,9 @@ impl Staging {
     /// Waits for the upload; without an end mark it leaves nothing.
     fn uploaded(&mut self) -> Result<()> {
         let uploaded = self.runtime.block_on(&mut self.upload);
-        uploaded.map_err(|error| Error::internal("the upload of a data file stopped").source(error))?.map_err(|error| error.within(&self.group))
+        uploaded
+            .map_err(|error| Error::internal("the upload of a data file stopped").source(error))?
+            .map_err(|error| error.within(&self.group))
     }
 }
 

@@ -160,7 +160,9 @@ mod tests {
     #[test]
     fn only_files_below_the_folder_are_touched() {
         assert!(is_inside("year=2026/a.parquet") && is_inside("part-0.parquet"));
-        for other in ["/etc/a.parquet", "../a.parquet", "a/../../b.parquet", "s3://b/a.parquet", "_delta_log/1.checkpoint.parquet", "a.json"] {
+        for other in
+            ["/etc/a.parquet", "../a.parquet", "a/../../b.parquet", "s3://b/a.parquet", "_delta_log/1.checkpoint.parquet", "a.json"]
+        {
             assert!(!is_inside(other), "{other}");
         }
     }

@@ -205,9 +205,8 @@ fn not_opened(name: &str, path: &FilePath, error: std::io::Error) -> Error {
 
 /// Brings a file's batch into columns of the table; one that the file lacks is null.
 pub(super) fn conformed(schema: &SchemaRef, path: &str, found: &RecordBatch) -> Result<RecordBatch> {
-    let fault = |error: ArrowError| {
-        Error::corrupt(format!("data file {path} does not fit its table")).source(error).remedy("run `larder doctor`")
-    };
+    let fault =
+        |error: ArrowError| Error::corrupt(format!("data file {path} does not fit its table")).source(error).remedy("run `larder doctor`");
     let rows = found.num_rows();
     let mut columns = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {

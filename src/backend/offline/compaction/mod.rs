@@ -280,12 +280,7 @@ impl Job<'_> {
     }
 
     /// Merges open runs into the channel; ends early if nobody listens.
-    fn merge_runs(
-        &self,
-        open: Vec<merge::OpenRun>,
-        sender: &SyncSender<Message>,
-        merged: &OnMerged,
-    ) -> std::result::Result<(), Stopped> {
+    fn merge_runs(&self, open: Vec<merge::OpenRun>, sender: &SyncSender<Message>, merged: &OnMerged) -> std::result::Result<(), Stopped> {
         let mut merge = Merge::open(&self.schema, &self.columns, open)?;
         loop {
             self.check_cancelled()?;
@@ -392,14 +387,8 @@ mod tests {
             let (merging_store, merging_group) = (store.clone(), group.clone());
             let merged = tokio::task::spawn_blocking(move || {
                 let folder = merging_store.folder(&merging_group).unwrap();
-                let merging = Merging {
-                    store: &merging_store,
-                    runtime: &runtime,
-                    group: &merging_group,
-                    folder: &folder,
-                    cancel: &cancel,
-                    limits,
-                };
+                let merging =
+                    Merging { store: &merging_store, runtime: &runtime, group: &merging_group, folder: &folder, cancel: &cancel, limits };
                 merging.run(&plan, &(Arc::new(|_| ()) as OnMerged)).map(|new| (plan, new))
             });
             let (plan, new) = merged.await.unwrap().unwrap();

@@ -106,12 +106,8 @@ impl OfflineStore {
         target: CompactionTarget,
         selection: Selection,
     ) -> CompactionPlan {
-        let files: Vec<Candidate> = snapshot
-            .files()
-            .iter()
-            .enumerate()
-            .map(|(place, file)| Candidate::new(place, file, snapshot.identifier(), target))
-            .collect();
+        let files: Vec<Candidate> =
+            snapshot.files().iter().enumerate().map(|(place, file)| Candidate::new(place, file, snapshot.identifier(), target)).collect();
         let free: Vec<&Candidate> = files.iter().filter(|file| !spared.contains(&file.file.path)).collect();
         let mut jobs = match selection {
             Selection::Everything => everything(free),
@@ -466,9 +462,10 @@ mod tests {
                 let mut jobs = places(&small(all.iter().collect(), limit));
                 let Some(job) = jobs.pop() else { continue };
                 assert!(job.len() > 1, "round {round}");
-                let merged = job.iter().map(|place| files[*place]).fold((0, 0, 0), |sum, file| {
-                    (sum.0 + file.0, sum.1 + file.1 + file.0, sum.2.max(file.2 + 1))
-                });
+                let merged = job
+                    .iter()
+                    .map(|place| files[*place])
+                    .fold((0, 0, 0), |sum, file| (sum.0 + file.0, sum.1 + file.1 + file.0, sum.2.max(file.2 + 1)));
                 files = files.iter().enumerate().filter(|(place, _)| !job.contains(place)).map(|(_, file)| *file).collect();
                 files.push(merged);
                 let small = files.iter().filter(|file| (file.0 as f64) < 500.0).count() as u64;

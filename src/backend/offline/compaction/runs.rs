@@ -215,7 +215,9 @@ impl Job<'_> {
             let mut waiting = runs.into_iter().peekable();
             while waiting.peek().is_some() {
                 let mut neighbours: Vec<Run> = Vec::new();
-                while let Some(run) = waiting.next_if(|run| neighbours.len() < 2 || self.limits.allow(&neighbours, std::slice::from_ref(run))) {
+                while let Some(run) =
+                    waiting.next_if(|run| neighbours.len() < 2 || self.limits.allow(&neighbours, std::slice::from_ref(run)))
+                {
                     neighbours.push(run);
                 }
                 merged.push(if neighbours.len() == 1 { neighbours.remove(0) } else { self.merge_into_one(neighbours)? });
