@@ -21,7 +21,7 @@ use super::FeatureStore;
 use crate::backend::offline::{CompactionOutcome, CompactionPlan, CompactionTarget, Selection, TableSnapshot};
 use crate::catalog::{NewRun, Run, RunCounts, RunKind, RunState};
 use crate::ingest::load::files_of_open_loads;
-use crate::model::{Error, ErrorKind, FeatureGroup, GroupId, Result};
+use crate::model::{Error, ErrorKind, FeatureGroup, GroupId, GroupStatus, Result};
 
 /// Rows and bytes that a process merges on its way out.
 const SHORT_ROWS: u64 = 65_536;
@@ -130,7 +130,8 @@ impl FeatureStore {
             chosen.push(group.as_ref().clone());
         }
         if groups.is_empty() {
-            chosen.extend(self.list_groups().await?.into_iter().filter(FeatureGroup::keeps_history));
+            let is_ready = |group: &FeatureGroup| group.keeps_history() && group.status == GroupStatus::Created;
+            chosen.extend(self.list_groups().await?.into_iter().filter(is_ready));
         }
         let mut reports = Vec::new();
         for group in chosen {

@@ -84,6 +84,9 @@ impl OfflineStore {
         self.check_writable()?;
         let folder = self.folder(group)?;
         let within = |error: Error| error.within(format!("group '{}'", group.name));
+        if let Some(state) = self.state(&folder).await? {
+            state.check_writable().map_err(within)?;
+        }
         let (store, definition, jobs, runtime) = (self.clone(), group.clone(), plan.clone(), Handle::current());
         let (in_folder, is_cancelled) = (folder.clone(), cancel.clone());
         let work = tokio::task::spawn_blocking(move || {

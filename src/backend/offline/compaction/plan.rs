@@ -445,6 +445,13 @@ mod tests {
         assert_eq!(merged(&files), [[0, 2]], "written at other times");
     }
 
+    /// A file of which only its size is known: so many thousandths of the target.
+    fn of_size(place: usize, bytes: u64) -> Candidate {
+        let columns = Arc::new(arrow::datatypes::Schema::empty());
+        let file = DataFile::new(Add { path: place.to_string(), size: bytes as i64, ..Add::default() }, &columns);
+        Candidate::new(place, &Arc::new(file), "id", CompactionTarget { rows: 1, bytes: 1_000 })
+    }
+
     #[test]
     fn a_row_is_written_again_a_logarithm_of_times_and_few_small_files_stay() {
         let mut random = StdRng::seed_from_u64(41);
@@ -457,8 +464,7 @@ mod tests {
                 if files.len() as u64 <= limit {
                     continue;
                 }
-                let sketches: Vec<Sketch> = files.iter().map(|file| of(file.0, "a", "z")).collect();
-                let all = candidates(&sketches);
+                let all: Vec<Candidate> = files.iter().enumerate().map(|(place, file)| of_size(place, file.0)).collect();
                 let mut jobs = places(&small(all.iter().collect(), limit));
                 let Some(job) = jobs.pop() else { continue };
                 assert!(job.len() > 1, "round {round}");
