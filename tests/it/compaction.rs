@@ -167,10 +167,13 @@ async fn load_file(store: &OfflineStore, group: &FeatureGroup, outbox: &[Offline
     assert!(matches!(store.commit(group, &staged, None).await.unwrap(), CommitOutcome::Committed { .. }));
 }
 
+/// Event time, invocation, write time, number of the file, row in it.
+type Order = (EventTime, u64, u64, usize, i64);
+
 /// The newest row of each identifier by (event time, invocation, write time, file, row), the slow way.
 fn winners(store: &OfflineStore, snapshot: &TableSnapshot, group: &FeatureGroup) -> BTreeMap<String, String> {
     let places: BTreeMap<&str, usize> = snapshot.files().iter().enumerate().map(|(place, file)| (file.path.as_str(), place)).collect();
-    let mut newest: BTreeMap<String, ((EventTime, u64, u64, usize, i64), String)> = BTreeMap::new();
+    let mut newest: BTreeMap<String, (Order, String)> = BTreeMap::new();
     for part in store.scan(snapshot, None, &Predicate::default()).unwrap() {
         let part = part.unwrap();
         let reader = RowReader::new(&group.schema, &part.batch);
@@ -568,7 +571,7 @@ async fn no_answer_changes() {
     assert_eq!(everything(&store).await, before);
     let again = compact_all(&store).await;
     assert_eq!((again.status, again.files), (CompactionStatus::Unchanged, (report.files.1, report.files.1)));
-    let summary = store.group_summary(&*store.group("things").await.unwrap()).await.unwrap();
+    let summary = store.group_summary(&store.group("things").await.unwrap()).await.unwrap();
     assert_eq!(summary.offline_files, report.files.1);
     assert!(store.doctor().await.unwrap().is_healthy(), "{:#?}", store.doctor().await.unwrap());
     store.close().await.unwrap();
@@ -581,7 +584,7 @@ async fn small_files_are_merged_by_themselves_and_deleted_after_the_grace_period
     let settings = Settings { compact_files: 5, ..Settings::default() };
     let files = |store: &FeatureStore| {
         let store = store.clone();
-        async move { store.group_summary(&*store.group("things").await.unwrap()).await.unwrap().offline_files }
+        async move { store.group_summary(&store.group("things").await.unwrap()).await.unwrap().offline_files }
     };
     let on_disk = || count_parquet(&folder.path().join("s3"));
     let put_and_close = async |number: i64| {
