@@ -26,6 +26,7 @@ mod text;
 mod usage;
 
 mod batch_get;
+mod compact;
 mod completions;
 mod create;
 mod delete;
@@ -146,6 +147,7 @@ enum Verb {
     Ingest(ingest::Ingest),
     Query(query::Query),
     Flush(flush::Flush),
+    Compact(compact::Compact),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
     Tui(tui::Tui),
@@ -194,6 +196,7 @@ fn act(verb: Verb, place: &Place, console: &mut Console) -> Verdict {
         Verb::Ingest(ingest) => on_all_cores(ingest.run(place, console)),
         Verb::Query(query) => on_all_cores(interrupt::until_signal(query.run(place, console))),
         Verb::Flush(flush) => on_all_cores(flush.run(place, console)),
+        Verb::Compact(compact) => on_all_cores(compact.run(place, console)),
         Verb::Doctor(doctor) => on_all_cores(interrupt::until_signal(doctor.run(place, console))),
         Verb::Completions(completions) => completions.run(console),
         // Both end elsewhere: see `run`.

@@ -8,6 +8,7 @@ mod cli_groups;
 mod cli_loads;
 mod cli_records;
 mod cli_signals;
+mod compaction;
 mod crash;
 mod demo;
 mod faults;
