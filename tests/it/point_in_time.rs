@@ -63,7 +63,8 @@ impl Story {
         let folder = tempfile::tempdir().unwrap();
         let now = Arc::new(Mutex::new(START));
         let clock = now.clone();
-        let clock = Arc::new(move || EventTime::from_unix_seconds(*clock.lock().unwrap()).unwrap());
+        // Half past, so that whatever happens in a second is after its start and before its end.
+        let clock = Arc::new(move || EventTime::from_unix_micros(*clock.lock().unwrap() * 1_000_000 + 500_000).unwrap());
         let options = OpenOptions { create: true, clock: Some(clock), ..OpenOptions::default() };
         let store = FeatureStore::open(folder.path().join("store"), options).await.unwrap();
         let feature = |name: &str, kind| FeatureDefinition::new(FeatureName::parse(name).unwrap(), kind);
@@ -119,7 +120,6 @@ impl Story {
             record.identifier == identifier
                 && record.event <= time
                 && ttl.is_none_or(|ttl| record.event >= time - ttl)
-                // Arrivals of one second are spread over its microseconds, so "by then" means before the next second.
                 && as_of.is_none_or(|as_of| record.written < as_of)
                 && (!known_then || record.written < time)
         };
@@ -244,7 +244,7 @@ async fn a_look_up_now_is_the_join_at_now() {
         for _ in 0..5 {
             story.go_on(&mut random, 30, true).await;
             *story.now.lock().unwrap() += 12;
-            let now = EventTime::from_unix_seconds(*story.now.lock().unwrap()).unwrap().to_iso8601();
+            let now = story.store.now().to_iso8601();
             let ids: Vec<String> = (0..IDENTIFIERS).map(|identifier| named(FeatureType::String, identifier)).collect();
             let lines: String = ids.iter().map(|id| format!("{id},{now}\n")).collect();
             let file = story.folder.path().join("now.csv");

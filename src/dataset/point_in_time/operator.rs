@@ -84,7 +84,7 @@ impl ExecutionPlan for PointInTimeExec {
 
     fn required_input_distribution(&self) -> Vec<Distribution> {
         match self.identifier() {
-            Some(identifier) if self.by_identifier => vec![Distribution::HashPartitioned(vec![identifier])],
+            Some(identifier) if self.by_identifier => vec![Distribution::KeyPartitioned(vec![identifier])],
             _ => vec![Distribution::SinglePartition],
         }
     }
