@@ -151,6 +151,8 @@ impl QueryEngine {
         // Names are spelled exactly before planning (see `spelling`).
         settings.sql_parser.enable_ident_normalization = false;
         settings.sql_parser.map_string_types_to_utf8view = false;
+        // As in Trino, whichever way is sorted: a record without a match must not come before the newest match.
+        settings.sql_parser.default_null_ordering = "nulls_last".to_owned();
         // Reads the filter's columns first and the others only where it holds.
         settings.execution.parquet.pushdown_filters = true;
         settings.execution.parquet.reorder_filters = true;

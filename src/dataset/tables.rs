@@ -4,7 +4,7 @@
 //! "customer-features"                                             the group's own name; larder.main."customer-features"
 //! customer_features_1763890200                                    its table in the Glue catalog, as AWS names it
 //! "sagemaker_featurestore"."customer_features_1763890200"         the same in its database, as the AWS client writes it
-//! "AwsDataCatalog"."sagemaker_featurestore"."customer_…"          the same in its catalog
+//! "AwsDataCatalog"."sagemaker_featurestore"."customer_…"          the same in its catalog, or in larder
 //! ```
 //!
 //! The own name wins where another group's Glue table has the same. Only own names are listed (`SHOW TABLES`): a group is
@@ -105,7 +105,7 @@ impl Tables {
             [] => own().or_else(|| glue(None)),
             [SCHEMA] | [CATALOG, SCHEMA] => own(),
             [database] => glue(Some(database)),
-            [catalog, database] if *catalog == fold(GLUE_CATALOG) => glue(Some(database)),
+            [catalog, database] if is_glue_catalog(catalog) => glue(Some(database)),
             _ => None,
         };
         group.map(|group| (group, is_latest))
@@ -126,7 +126,7 @@ impl Tables {
         let Some((table, qualifiers)) = names.split_last() else { return Error::internal("a table without a name") };
         let table = table.strip_suffix(LATEST).unwrap_or(table);
         match qualifiers {
-            [.., database] if self.is_glue_database(database) => {
+            [catalogs @ .., database] if self.is_glue_database(database) && catalogs.iter().all(|name| is_glue_catalog(name)) => {
                 let tables = self.glue_tables.as_deref().unwrap_or_default();
                 let error = Error::not_found(format!("no table '{table}' in database {database}"));
                 match suggest(table, tables.iter().map(|table| table.table.as_str())) {
@@ -155,6 +155,11 @@ impl Tables {
         let spell = |name: &str| self.spelling.as_ref().map_or_else(|| name.to_owned(), |spelling| spelling.of(name));
         Ok(Some(if is_latest { Arc::new(LatestTable::new(scan, self.now, spell)) } else { Arc::new(GroupTable::new(scan, spell)) }))
     }
+}
+
+/// Whether a catalog of this folded name holds the Glue databases.
+fn is_glue_catalog(name: &str) -> bool {
+    name == CATALOG || name == fold(GLUE_CATALOG)
 }
 
 /// The name as it has to be written in SQL.
@@ -187,7 +192,7 @@ impl CatalogProviderList for Catalogs {
 
     fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
         let folded = fold(name);
-        (folded == CATALOG || folded == fold(GLUE_CATALOG)).then(|| Arc::new(Catalog { name: folded, tables: self.0.clone() }) as _)
+        is_glue_catalog(&folded).then(|| Arc::new(Catalog { name: folded, tables: self.0.clone() }) as _)
     }
 }
 

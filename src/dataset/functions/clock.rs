@@ -7,9 +7,8 @@ use datafusion::common::ScalarValue;
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
+use super::civil::DAY;
 use crate::model::time::EventTime;
-
-const DAY: i64 = 86_400_000_000;
 
 /// The functions that tell the time of a statement which began at `now`.
 pub(in crate::dataset) fn clock(now: EventTime) -> [ScalarUDF; 4] {

@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Int64Array, StringBuilder};
+use arrow::array::{Array, ArrayRef, Date32Array, Int64Array, StringBuilder};
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::ScalarUDF;
 
+use super::civil::DAY;
 use super::kernel::{Faults, Kernel, as_text, unreadable};
 use super::utc;
 use crate::dataset::instants::instants;
@@ -20,7 +21,6 @@ pub(in crate::dataset) const FROM_ISO8601_TIMESTAMP: &str = "from_iso8601_timest
 const FROM_ISO8601_DATE: &str = "from_iso8601_date";
 const TO_ISO8601: &str = "to_iso8601";
 
-const DAY: i64 = 86_400_000_000;
 const EXAMPLE: &str = "2026-11-23T09:30:00Z";
 
 /// The functions of this file.
@@ -94,7 +94,7 @@ fn to_iso8601(arguments: &[ArrayRef], faults: Faults) -> EngineResult<ArrayRef> 
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use arrow::array::{StringArray, TimestampMicrosecondArray};
+    use arrow::array::{AsArray, StringArray, TimestampMicrosecondArray};
 
     #[test]
     fn text_says_what_the_value_says() {

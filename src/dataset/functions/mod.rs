@@ -19,6 +19,7 @@
 
 mod arrays;
 mod calendar;
+mod civil;
 mod clock;
 mod iso8601;
 mod json;

@@ -3,7 +3,8 @@
 //!
 //! A pattern is said in strftime's words once and then read and written by a library. `to_timestamp`, `to_date` and
 //! `to_char` of the engine itself take strftime's words; which language a call is in shows in its pattern, whose `%`
-//! Teradata doesn't know, and [`crate::dataset::trino`] calls the right one. `date_parse` and `date_format` are MySQL's.
+//! Teradata doesn't know, and [`crate::dataset::trino`] calls the right one. `date_parse` and `date_format` are MySQL's
+//! (of `date_format` the engine has one with strftime's words too, and it is not asked).
 //!
 //! What a pattern doesn't tell is taken from 1970-01-01 00:00:00, as Trino does.
 
@@ -13,11 +14,9 @@ use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Int64Array, StringBuil
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::ScalarUDF;
-use jiff::Timestamp;
-use jiff::civil::DateTime;
 use jiff::fmt::strtime::{self, BrokenDownTime};
-use jiff::tz::Offset;
 
+use super::civil::{DAY, civil, micros};
 use super::iso8601::{self, read};
 use super::kernel::{Faults, Kernel, as_text, unreadable};
 use crate::dataset::failure::into_engine;
@@ -30,9 +29,8 @@ pub(in crate::dataset) const TO_DATE_TERADATA: &str = "to_date_teradata";
 /// `to_char(time, pattern)` with Teradata's tokens.
 pub(in crate::dataset) const TO_CHAR_TERADATA: &str = "to_char_teradata";
 const DATE_PARSE: &str = "date_parse";
-const DATE_FORMAT: &str = "date_format";
-
-const DAY: i64 = 86_400_000_000;
+/// `date_format(time, pattern)`: the engine has a function of that name for strftime's patterns.
+const DATE_FORMAT_MYSQL: &str = "date_format_mysql";
 
 /// The functions of this file.
 pub(super) fn functions() -> Vec<ScalarUDF> {
@@ -69,11 +67,11 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
             run: |arguments, _| formatted("to_char", Language::Teradata, arguments),
         },
         Kernel {
-            name: DATE_FORMAT,
+            name: DATE_FORMAT_MYSQL,
             arguments: "time, pattern",
             takes: time_and_text,
             gives: |_| DataType::Utf8,
-            run: |arguments, _| formatted(DATE_FORMAT, Language::MySql, arguments),
+            run: |arguments, _| formatted("date_format", Language::MySql, arguments),
         },
     ];
     reading.into_iter().flat_map(Kernel::partial).chain(writing.into_iter().map(Kernel::total)).collect()
@@ -253,32 +251,27 @@ fn instant(text: &str, strftime: &str) -> Option<i64> {
     if parts.second().is_none() {
         parts.set_second(Some(0)).ok()?;
     }
-    let civil = parts.to_datetime().ok()?;
-    Some(Offset::UTC.to_timestamp(civil).ok()?.as_microsecond())
+    micros(parts.to_datetime().ok()?)
 }
 
 fn formatted(function: &str, language: Language, arguments: &[ArrayRef]) -> EngineResult<ArrayRef> {
-    let micros = read(function, &arguments[0], Faults::Fail, "a time", "2026-11-23T09:30:00Z")?;
+    let times = read(function, &arguments[0], Faults::Fail, "a time", "2026-11-23T09:30:00Z")?;
     let patterns = arguments[1].as_string::<i32>();
     let mut known = Patterns::new(language, Use::Writing);
     let mut texts = StringBuilder::new();
-    for row in 0..micros.len() {
-        if micros.is_null(row) || patterns.is_null(row) {
+    for row in 0..times.len() {
+        if times.is_null(row) || patterns.is_null(row) {
             texts.append_null();
             continue;
         }
         let strftime = known.strftime(patterns.value(row)).map_err(into_engine)?;
-        let text = civil(micros.value(row)).and_then(|civil| strtime::format(strftime, civil).ok());
+        let text = civil(times.value(row)).and_then(|civil| strtime::format(strftime, civil).ok());
         match text {
             Some(text) => texts.append_value(text),
             None => return Err(unreadable(function, &arguments[0], row, "a time", "2026-11-23T09:30:00Z")),
         }
     }
     Ok(Arc::new(texts.finish()))
-}
-
-fn civil(micros: i64) -> Option<DateTime> {
-    Some(Offset::UTC.to_datetime(Timestamp::from_microsecond(micros).ok()?))
 }
 
 #[cfg(test)]
@@ -314,7 +307,7 @@ mod tests {
         assert_eq!(read("2026-11-23 09:30:05.25", "%Y-%m-%d %H:%i:%s.%f").as_deref(), Some("2026-11-23T09:30:05.250Z"));
         assert_eq!(read("Nov 3 2026 9:05 PM", "%b %e %Y %l:%i %p").as_deref(), Some("2026-11-03T21:05:00Z"));
         assert_eq!(read("2026-060", "%Y-%j").as_deref(), Some("2026-03-01T00:00:00Z"));
-        assert_eq!(read("100%", "%y0%%"), None);
+        assert_eq!(read("26%", "%y%%").as_deref(), Some("2026-01-01T00:00:00Z"));
         let write = |micros, pattern| strtime::format(mysql(pattern, Use::Writing).unwrap(), civil(micros).unwrap()).unwrap();
         assert_eq!(write(1_500_000, "%W %M %e %c %k:%i:%S.%f %r %T"), "Thursday January 1 1 0:00:01.500000 12:00:01 AM 00:00:01");
         assert!(mysql("%D", Use::Writing).is_err());
