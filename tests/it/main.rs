@@ -1,6 +1,7 @@
 //! All integration tests in one binary: with an engine this large, each further one would cost minutes of linking.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 mod agreement;
+mod athena;
 mod catalog;
 mod cli;
 mod cli_data;
@@ -20,5 +21,6 @@ mod offline;
 mod online_contract;
 mod point_in_time;
 mod query;
+mod sql;
 mod support;
 mod tui;
