@@ -11,6 +11,7 @@
 //! It never writes anything but its spill folder. What it must keep: a statement sees every acknowledged record once;
 //! leaving files out never changes an answer; memory stays within its limit; dropping a result stops its work.
 
+pub mod content_hash;
 mod failure;
 mod latest;
 mod output;
