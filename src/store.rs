@@ -9,6 +9,7 @@ pub mod doctor;
 mod drains;
 mod groups;
 mod loads;
+pub mod output_file;
 mod queries;
 mod records;
 pub mod settings;
