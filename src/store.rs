@@ -4,6 +4,7 @@
 //! handle; what one acknowledges, the others see: records at once (LMDB and the Delta log are read fresh each
 //! time), definitions within [`DEFINITIONS_AGE`], because a handle keeps parsed definitions that long.
 
+pub mod datasets;
 pub mod demo;
 pub mod doctor;
 mod drains;
@@ -23,10 +24,11 @@ pub use crate::backend::faults::{self, Faults};
 pub use crate::backend::online::{OnlineEffect, Targets};
 pub use crate::catalog::{FeatureUpdate, GroupUpdate};
 pub use crate::dataset::QueryStream;
-pub use crate::dataset::{OutputFormat, ResultWriter, result_writer, write_result};
+pub use crate::dataset::{OutputFormat, ResultWriter, result_writer, write_pieces, write_result};
 pub use crate::ingest::drain::DrainReport;
 pub use crate::ingest::writer::Clock;
 pub use doctor::{Check, DoctorReport};
+pub use datasets::{ColumnOrigin, DatasetInput, DatasetPlan, InputFeature, JoinedStream, PlanOptions};
 pub use groups::{GroupSummary, NewGroup};
 pub use loads::*;
 pub use records::{DeleteOptions, HistoryRow, HistorySource, OnlineRecord, PutOptions, PutReceipt};

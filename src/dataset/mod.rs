@@ -13,6 +13,7 @@
 
 pub mod content_hash;
 mod failure;
+mod instants;
 mod latest;
 mod output;
 mod pruning;
@@ -27,6 +28,6 @@ mod table;
 mod tables;
 mod yielding;
 
-pub use output::{OutputFormat, ResultWriter, result_writer, write_result};
+pub use output::{OutputFormat, ResultWriter, result_writer, write_pieces, write_result};
 pub use scan::{GroupScan, ScanFile};
 pub use session::{EngineOptions, GroupSource, QueryEngine, QueryOptions, QueryStream};

@@ -95,7 +95,7 @@ async fn named(store: &dyn ObjectStore, object: &ObjectMeta, error: ParquetError
 }
 
 /// Says what is the matter with a file that couldn't be read.
-async fn describe(store: &dyn ObjectStore, object: &ObjectMeta, error: &ParquetError) -> Error {
+pub(super) async fn describe(store: &dyn ObjectStore, object: &ObjectMeta, error: &ParquetError) -> Error {
     let name = &object.location;
     match store.head(name).await {
         Err(object_store::Error::NotFound { .. }) => Error::new(ErrorKind::Conflict, format!("{name} is gone"))

@@ -158,7 +158,7 @@ impl SharedScan {
     }
 }
 
-fn position_of(schema: &Schema, name: &str) -> Option<usize> {
+pub(super) fn position_of(schema: &Schema, name: &str) -> Option<usize> {
     schema.index_of(name).ok().or_else(|| schema.fields().iter().position(|field| field.name().eq_ignore_ascii_case(name)))
 }
 

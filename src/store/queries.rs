@@ -6,6 +6,7 @@ use arrow::array::RecordBatch;
 use async_trait::async_trait;
 
 use super::FeatureStore;
+use crate::backend::offline::TableSnapshot;
 use crate::backend::offline::columns::rows_to_batch;
 use crate::dataset::{EngineOptions, GroupScan, GroupSource, QueryEngine, QueryOptions, QueryStream, ScanFile};
 use crate::ingest::drain::{drain_mark_name, unflushed};
@@ -29,10 +30,15 @@ impl FeatureStore {
         engine.query(sql, source, &QueryOptions { now: self.now(), max_rows }).await
     }
 
-    async fn open_scan(&self, group: &FeatureGroup) -> Result<GroupScan> {
+    pub(super) async fn open_scan(&self, group: &FeatureGroup) -> Result<GroupScan> {
         if group.is_external() {
             return self.open_external_scan(group).await;
         }
+        self.open_versioned_scan(group).await.map(|(scan, _)| scan)
+    }
+
+    /// A snapshot of a group's own table with what is not in it yet, and the table's version, if there is a table.
+    pub(super) async fn open_versioned_scan(&self, group: &FeatureGroup) -> Result<(GroupScan, Option<u64>)> {
         let store = self.inner.offline.object_store()?;
         // Outbox first, table second: a drain in between shows a record in both, and the mark drops it here.
         let mut waiting = unflushed(self.inner.online.as_ref(), group, Arrival(0))?;
@@ -44,7 +50,8 @@ impl FeatureStore {
         let mark = snapshot.as_ref().and_then(|snapshot| snapshot.mark(&drain_mark_name(self.inner.online.as_ref()))).unwrap_or(0);
         waiting.retain(|row| row.arrival > Arrival(mark));
         let unflushed = rows_to_batch(&group.schema, &waiting)?;
-        Ok(GroupScan::of_table(group.clone(), snapshot.as_ref(), store, Some(unflushed)))
+        let version = snapshot.as_ref().map(TableSnapshot::version);
+        Ok((GroupScan::of_table(group.clone(), snapshot.as_ref(), store, Some(unflushed)), version))
     }
 
     async fn open_external_scan(&self, group: &FeatureGroup) -> Result<GroupScan> {

@@ -256,7 +256,7 @@ fn outer(known: Option<Bound>, new: Bound, outward: std::cmp::Ordering) -> Bound
 }
 
 /// One value of a row group's statistics; times that are finer than microseconds are rounded outwards.
-fn bound_at(values: &ArrayRef, at: usize, upper: bool) -> Option<Bound> {
+pub fn bound_at(values: &ArrayRef, at: usize, upper: bool) -> Option<Bound> {
     if values.is_null(at) {
         return None;
     }

@@ -10,6 +10,7 @@
 //! there is one way to read an action, the `deltalake` crate's.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::RecordBatch;
@@ -133,6 +134,16 @@ pub(crate) async fn load(store: &dyn ObjectStore, folder: &GroupFolder) -> Resul
     draft.finish(folder).map(Some)
 }
 
+/// Loads the state as of a version, from the commits alone, which are kept for ever; none if there is no such version.
+pub(crate) async fn load_at(store: &dyn ObjectStore, folder: &GroupFolder, version: u64) -> Result<Option<TableState>> {
+    let mut draft = Draft::default();
+    draft.replay(store, folder, 0..=version).await?;
+    if draft.version != Some(version) {
+        return Ok(None);
+    }
+    draft.finish(folder).map(Some)
+}
+
 /// Brings a state up to the newest version; the same state if there is nothing new.
 pub(crate) async fn refresh(store: &dyn ObjectStore, folder: &GroupFolder, state: &Arc<TableState>) -> Result<Arc<TableState>> {
     let next = folder.log_entry(state.version + 1);
@@ -209,7 +220,12 @@ impl From<TableState> for Draft {
 impl Draft {
     async fn catch_up(&mut self, store: &dyn ObjectStore, folder: &GroupFolder) -> Result<()> {
         let first = self.version.map_or(0, |version| version + 1);
-        let mut entries = futures::stream::iter(first..)
+        self.replay(store, folder, first..=u64::MAX).await
+    }
+
+    /// Applies commits until one is not there.
+    async fn replay(&mut self, store: &dyn ObjectStore, folder: &GroupFolder, versions: RangeInclusive<u64>) -> Result<()> {
+        let mut entries = futures::stream::iter(versions)
             .map(|version| {
                 let location = folder.log_entry(version);
                 async move { Ok::<_, Error>((version, read(store, &location).await?, location)) }

@@ -16,12 +16,15 @@ use deltalake_core::protocol::checkpoints;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use serde_json::json;
 
+use object_store::ObjectStoreExt;
+
 use super::bounds::Bound;
 use super::columns::{PLUMBING, feature_field, plumbing_fields};
 use super::commit::Attempt;
+use super::durable::from_object_store;
 use super::log::{self, DataFile, TableState};
 use super::{GroupFolder, OfflineStore};
-use crate::model::{Error, FeatureGroup, Result};
+use crate::model::{Error, ErrorKind, FeatureGroup, Result};
 
 /// Commits from one checkpoint to the next.
 const CHECKPOINT_EVERY: u64 = 64;
@@ -109,7 +112,39 @@ impl OfflineStore {
         }
     }
 
-    /// The same, after making durable what is visible: only then may marks be acted on that another process set.
+    /// Returns the state of a group's table as of a version, with files that are still there.
+    ///
+    /// # Errors
+    /// NotFound if the table never had that version; Conflict if files of it were compacted away since.
+    pub async fn snapshot_at(&self, group: &FeatureGroup, version: u64) -> Result<TableSnapshot> {
+        let newest = self.snapshot(group).await?;
+        if newest.version() == version {
+            return Ok(newest);
+        }
+        let within = |error: Error| error.within(format!("group '{}'", group.name));
+        let folder = self.folder(group)?;
+        let disk = self.disk()?;
+        let state = log::load_at(disk.as_ref(), &folder, version).await.map_err(within)?;
+        let state = state.ok_or_else(|| {
+            Error::not_found(format!("the table of '{}' has no version {version}", group.name))
+                .remedy(format!("its newest is {}", newest.version()))
+        })?;
+        for file in &state.files {
+            let location = folder.data_file(&file.path);
+            match disk.head(&location).await {
+                Ok(_) => {}
+                Err(object_store::Error::NotFound { .. }) => {
+                    return Err(Error::new(ErrorKind::Conflict, format!("version {version} of '{}' can't be read any more", group.name))
+                        .why(format!("{} was removed after a compaction", file.path))
+                        .remedy("read its newest version"));
+                }
+                Err(error) => return Err(from_object_store(format!("can't look at {location}"), error)),
+            }
+        }
+        Ok(self.snapshot_of(group, folder, Arc::new(state)))
+    }
+
+    /// The same as [`OfflineStore::snapshot`], after making durable what is visible: only then may marks be acted on that another process set.
     /// [`OfflineStore::commit`] has done so when it returns.
     pub async fn settled_snapshot(&self, group: &FeatureGroup) -> Result<TableSnapshot> {
         let snapshot = self.snapshot(group).await?;
@@ -210,7 +245,7 @@ impl OfflineStore {
     }
 
     async fn checkpoint(&self, folder: &GroupFolder, version: u64) -> Result<()> {
-        let fault = |error| Error::new(crate::model::ErrorKind::Io, format!("can't write checkpoint {version}")).source(error);
+        let fault = |error| Error::new(ErrorKind::Io, format!("can't write checkpoint {version}")).source(error);
         let mut table = DeltaTable::new(self.log_store(folder)?);
         table.load_version(version).await.map_err(fault)?;
         checkpoints::create_checkpoint(&table, None).await.map_err(fault)

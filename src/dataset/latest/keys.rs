@@ -11,9 +11,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal256Array, Int64Array, RecordBatch};
+use arrow::array::{Array, AsArray, BooleanArray, Decimal256Array, Int64Array, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, SchemaRef, TimeUnit, i256};
+use arrow::datatypes::{DataType, Field, Int64Type, SchemaRef, i256};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{ScalarValue, exec_err};
@@ -32,8 +32,8 @@ use datafusion::physical_plan::union::UnionExec;
 use parquet::arrow::RowNumber;
 
 use crate::backend::offline::columns::{API_INVOCATION_TIME, IS_DELETED, WRITE_TIME};
+use crate::dataset::instants::instants;
 use crate::dataset::scan::{FilesRead, SharedScan, balanced};
-use crate::model::time::{EventTime, TimeMode};
 
 /// Columns added to those of the files: which file, and which row of it. No feature can bear such a name.
 const FILE: &str = "__larder_file";
@@ -210,7 +210,7 @@ impl ScalarUDFImpl for RecordKey {
         let [time, invoked, written, deleted, file, row] = arrays.as_slice() else {
             return exec_err!("a record key has six parts, not {}", arrays.len());
         };
-        let time = instants(time)?;
+        let time = instants(time)?.micros;
         let (invoked, written) = (cast(invoked, &DataType::Int64)?, cast(written, &DataType::Int64)?);
         let (invoked, written) = (invoked.as_primitive::<Int64Type>(), written.as_primitive::<Int64Type>());
         let (file, row) = (file.as_primitive::<Int64Type>(), row.as_primitive::<Int64Type>());
@@ -247,35 +247,10 @@ fn or_least(values: &Int64Array, at: usize) -> i64 {
     if values.is_null(at) { i64::MIN } else { values.value(at) }
 }
 
-/// Event times of any column type as microseconds since 1970; null where there is none or it can't be read.
-fn instants(times: &ArrayRef) -> EngineResult<Int64Array> {
-    let parsed = |text: Option<&str>| text.and_then(|text| EventTime::parse_text(text, TimeMode::Lenient).ok()).map(EventTime::unix_micros);
-    Ok(match times.data_type() {
-        DataType::Timestamp(_, zone) => {
-            let micros = cast(times, &DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))?;
-            cast(&micros, &DataType::Int64)?.as_primitive::<Int64Type>().clone()
-        }
-        DataType::Date32 | DataType::Date64 => {
-            let micros = cast(times, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
-            cast(&micros, &DataType::Int64)?.as_primitive::<Int64Type>().clone()
-        }
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => {
-            cast(times, &DataType::Utf8)?.as_string::<i32>().iter().map(parsed).collect()
-        }
-        number if number.is_numeric() => {
-            let seconds = cast(times, &DataType::Float64)?;
-            let instant = |seconds: f64| EventTime::from_unix_float(seconds, TimeMode::Lenient).map(EventTime::unix_micros);
-            seconds.as_primitive::<Float64Type>().iter().map(|seconds| seconds.and_then(instant)).collect()
-        }
-        other => return exec_err!("an event time can't be of type {other}"),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use arrow::array::{Date32Array, Float32Array, StringArray, TimestampSecondArray};
 
     #[test]
     fn keys_order_as_records_do_and_can_be_read_back() {
@@ -301,14 +276,5 @@ mod tests {
         }
         assert_eq!(key(0, 0, 0, 1 << FILE_BITS, 0, false), None);
         assert_eq!(key(0, 0, 0, 0, 1 << ROW_BITS, false), None);
-    }
-
-    #[test]
-    fn event_times_of_any_type_become_instants() {
-        let check = |array: ArrayRef, expected: &[Option<i64>]| assert_eq!(instants(&array).unwrap(), Int64Array::from(expected.to_vec()));
-        check(Arc::new(TimestampSecondArray::from(vec![Some(2), None])), &[Some(2_000_000), None]);
-        check(Arc::new(Date32Array::from(vec![1])), &[Some(86_400_000_000)]);
-        check(Arc::new(StringArray::from(vec!["1970-01-01T00:00:01Z", "soon"])), &[Some(1_000_000), None]);
-        check(Arc::new(Float32Array::from(vec![1.5, f32::NAN])), &[Some(1_500_000), None]);
     }
 }

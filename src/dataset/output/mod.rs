@@ -11,6 +11,7 @@ mod cells;
 mod csv;
 mod json;
 mod parquet;
+mod pieces;
 mod table;
 
 use std::fmt;
@@ -20,6 +21,8 @@ use std::str::FromStr;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use futures::StreamExt;
+
+pub use pieces::write_pieces;
 
 use super::session::QueryStream;
 use crate::model::error::{Error, Result};

@@ -302,7 +302,7 @@ impl Input {
     }
 
     /// Opens the bytes as they lie on disk.
-    pub(super) fn open_file(&self) -> Result<File> {
+    pub fn open_file(&self) -> Result<File> {
         File::open(&self.path).map_err(|error| self.unreadable(error))
     }
 
