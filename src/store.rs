@@ -77,6 +77,7 @@ struct Inner {
     definitions: Mutex<Definitions>,
     engine: OnceLock<QueryEngine>,
     drains: drains::Drains,
+    faults: Option<Arc<Faults>>,
 }
 
 /// Parsed definitions by folded name, and when they were last known to be current.
@@ -110,7 +111,8 @@ pub fn system_clock() -> Clock {
 impl FeatureStore {
     /// Opens the store in a folder.
     ///
-    /// A catalog that is missing beside data is rebuilt from the definitions that lie with the data.
+    /// A catalog that is missing beside data is rebuilt from the definitions that lie with the data, and from the manifests
+    /// of training datasets.
     ///
     /// # Errors
     /// `NotFound` if there is none and it may not be made, `NewerFormat`, `Corrupt`, `Locked`, `ReadOnly`, `Usage`
@@ -153,6 +155,7 @@ impl FeatureStore {
             drains: drains::Drains::default(),
             definitions: Mutex::default(),
             engine: OnceLock::new(),
+            faults: options.faults,
             folder,
             settings,
             clock,
@@ -162,6 +165,7 @@ impl FeatureStore {
         let store = Self { inner: Arc::new(inner) };
         if store.inner.catalog.is_new() {
             store.take_in_definitions().await?;
+            store.take_in_datasets().await?;
         }
         Ok(store)
     }

@@ -28,6 +28,7 @@ mod table;
 mod tables;
 mod yielding;
 
+pub(crate) use output::unwritable;
 pub use output::{OutputFormat, ResultWriter, result_writer, write_pieces, write_result};
 pub use scan::{GroupScan, ScanFile};
 pub use session::{EngineOptions, GroupSource, QueryEngine, QueryOptions, QueryStream};

@@ -251,7 +251,7 @@ impl FeatureStore {
         }
     }
 
-    async fn open_spine(&self, request: &DatasetRequest, groups: &[Arc<FeatureGroup>]) -> Result<SpineRows> {
+    pub(super) async fn open_spine(&self, request: &DatasetRequest, groups: &[Arc<FeatureGroup>]) -> Result<SpineRows> {
         match &request.spine {
             SpineSource::Sql(sql) => Ok(SpineRows::of_query(self.query(sql, None).await.map_err(|error| error.within("the spine"))?)),
             SpineSource::File(location) => {
