@@ -11,6 +11,7 @@ pub mod doctor;
 mod drains;
 mod groups;
 mod loads;
+pub mod output_file;
 mod queries;
 mod records;
 pub mod settings;
@@ -78,6 +79,7 @@ struct Inner {
     definitions: Mutex<Definitions>,
     engine: OnceLock<QueryEngine>,
     drains: drains::Drains,
+    faults: Option<Arc<Faults>>,
     upkeep: compaction::Upkeep,
 }
 
@@ -112,7 +114,8 @@ pub fn system_clock() -> Clock {
 impl FeatureStore {
     /// Opens the store in a folder.
     ///
-    /// A catalog that is missing beside data is rebuilt from the definitions that lie with the data.
+    /// A catalog that is missing beside data is rebuilt from the definitions that lie with the data, and from the manifests
+    /// of training datasets.
     ///
     /// # Errors
     /// `NotFound` if there is none and it may not be made, `NewerFormat`, `Corrupt`, `Locked`, `ReadOnly`, `Usage`
@@ -156,6 +159,7 @@ impl FeatureStore {
             upkeep: compaction::Upkeep::default(),
             definitions: Mutex::default(),
             engine: OnceLock::new(),
+            faults: options.faults,
             folder,
             settings,
             clock,
@@ -165,6 +169,7 @@ impl FeatureStore {
         let store = Self { inner: Arc::new(inner) };
         if store.inner.catalog.is_new() {
             store.take_in_definitions().await?;
+            store.take_in_datasets().await?;
         }
         Ok(store)
     }

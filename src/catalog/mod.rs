@@ -1,7 +1,7 @@
-//! What exists: groups, features, tags, settings, offline summaries and runs, in one SQLite file.
+//! What exists: groups, features, tags, settings, offline summaries, runs and training datasets, in one SQLite file.
 //!
-//! The catalog is an index. Every group's definition lies beside its data as well, and a catalog that is lost is
-//! rebuilt from there; so nothing may be kept only here except what may be lost: run history and resumable marks.
+//! The catalog is an index. Every group's definition lies beside its data as well, every dataset's manifest in the
+//! store's folder, and a catalog that is lost is rebuilt from there; so nothing may be kept only here except what may be lost: run history and resumable marks.
 //!
 //! Each process has at most two connections. The first serves reads and is all that `larder get` ever opens. The
 //! second is opened by the first change and serves changes only, so that a change which waits for another process
@@ -12,6 +12,7 @@
 //! `BEGIN` would let two processes read, and then fail one of them at its first write.
 
 mod connection;
+mod datasets;
 mod fault;
 mod group_rows;
 mod groups;
@@ -27,6 +28,7 @@ use sqlx::{Connection, Sqlite, Transaction};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 pub use connection::{CatalogOptions, FORMAT_VERSION};
+pub use datasets::{ColumnSource, DatasetColumn, DatasetId, DatasetRow};
 pub use groups::{FeatureUpdate, GroupUpdate};
 pub use process::Process;
 pub use runs::{NewRun, Run, RunCounts, RunId, RunKind, RunState};

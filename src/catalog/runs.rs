@@ -227,23 +227,36 @@ impl Catalog {
         }
         let mut writer = self.writer(what).await?;
         let mut transaction = self.begin(&mut writer, what).await?;
-        self.hold(&mut transaction, id, counts, now, what).await?;
+        self.end(&mut transaction, (id, state, message), counts, now, what).await?;
+        self.commit(transaction, what).await
+    }
+
+    /// Ends a run of this process within a transaction, such as the one that makes its outcome visible.
+    pub(super) async fn end(
+        &self,
+        transaction: &mut Transaction<'_, Sqlite>,
+        (id, state, message): (RunId, RunState, Option<&str>),
+        counts: RunCounts,
+        now: EventTime,
+        what: &str,
+    ) -> Result<()> {
+        self.hold(transaction, id, counts, now, what).await?;
         sqlx::query("UPDATE runs SET state = ?2, finished = ?3, message = ?4 WHERE id = ?1")
             .bind(id.0.as_bytes().as_slice())
             .bind(state.as_str())
             .bind(now.unix_micros())
             .bind(message)
-            .execute(&mut *transaction)
+            .execute(&mut **transaction)
             .await
             .map_err(self.fault(what))?;
         if state != RunState::Interrupted {
             sqlx::query("DELETE FROM run_marks WHERE run_id = ?1")
                 .bind(id.0.as_bytes().as_slice())
-                .execute(&mut *transaction)
+                .execute(&mut **transaction)
                 .await
                 .map_err(self.fault(what))?;
         }
-        self.commit(transaction, what).await
+        Ok(())
     }
 
     /// Takes up an interrupted run: from now on this process holds it.

@@ -15,7 +15,6 @@ mod group_view;
 mod interrupt;
 mod json_record;
 mod logging;
-mod output_file;
 mod pairs;
 mod place;
 mod progress;

@@ -8,13 +8,13 @@ use futures::StreamExt;
 
 use super::console::{Console, output_failure};
 use super::exit::{Exit, Failure, Verdict};
-use super::output_file::OutputFile;
 use super::place::Place;
 use super::progress::{Progress, Stand};
 use super::read_text;
 use super::sink::Sink;
 use super::text::{counted, took};
 use crate::model::{Error, Result};
+use crate::store::output_file::OutputFile;
 use crate::store::{OutputFormat, QueryStream, result_writer};
 
 /// How the rows of an answer are written.

@@ -12,6 +12,8 @@
 //! It never writes anything but its spill folder. What it must keep: a statement sees every acknowledged record once;
 //! leaving files out never changes an answer; memory stays within its limit; dropping a result stops its work.
 
+mod asof;
+pub mod content_hash;
 mod cross_join;
 mod failure;
 mod functions;
@@ -34,6 +36,7 @@ mod text_times;
 mod trino;
 mod yielding;
 
+pub(crate) use output::unwritable;
 pub use output::{OutputFormat, ResultWriter, result_writer, write_pieces, write_result};
 pub use scan::{GroupScan, ScanFile};
 pub use session::{EngineOptions, GlueTable, GroupSource, QueryEngine, QueryOptions, QueryStream};

@@ -7,6 +7,10 @@
 //! A request is plain data: it stands in the manifest of every dataset that was built, and building it again must
 //! mean the same. Names are kept as they were written; whether they exist is found out when it is planned.
 
+mod columns;
+mod notation;
+
+pub use columns::{ColumnNames, selected_features, ttls_in_force};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{EventTime, Ttl};
@@ -29,6 +33,13 @@ pub struct SelectedFeature {
     /// Its column in the dataset, if that was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
+}
+
+impl SelectedFeature {
+    /// Its column in the dataset, unless that name is taken.
+    pub fn column(&self) -> &str {
+        self.column.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// What is asked of one group.

@@ -35,8 +35,10 @@ use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{SetExpr, ShowStatementFilter, ShowStatementFilterPosition, Statement};
 use futures::{Stream, StreamExt};
 
+use super::asof::{self, AsofTable, Call};
 use super::failure::from_engine;
 use super::functions;
+use super::point_in_time::{JoinOptions, MIN_MEMORY};
 use super::scan::GroupScan;
 use super::spelling::{Spelling, StatementTokens};
 use super::spill::SpillFolder;
@@ -115,6 +117,8 @@ pub struct QueryOptions {
 #[derive(Debug, Clone)]
 pub struct QueryEngine {
     state: SessionState,
+    /// How `asof` joins.
+    join: JoinOptions,
     /// Dropped last, after every stream that may spill into it.
     spill: Option<Arc<SpillFolder>>,
 }
@@ -165,20 +169,54 @@ impl QueryEngine {
             .build();
         functions::register(&mut state)?;
         let state = with_text_times(state)?;
-        Ok(Self { state, spill })
+        let join = JoinOptions {
+            known_then: false,
+            memory: (options.memory_limit / 2).max(MIN_MEMORY),
+            parallelism,
+            spill_folder: options.spill_folder.clone().filter(|_| spill.is_some()),
+        };
+        Ok(Self { state, join, spill })
     }
 
     /// Plans a statement and starts it; rows come as the stream is polled.
     pub async fn query(&self, sql: &str, source: Arc<dyn GroupSource>, options: &QueryOptions) -> Result<QueryStream> {
         let tokens = StatementTokens::read(sql)?;
-        let mut tables = opened(&tokens, source, options).await?;
-        let statement = statement(&tokens, &mut tables)?;
-        let state = self.state_over(tables, options)?;
+        let mut tables = opened(&tokens, source.clone(), options).await?;
+        let joined = self.asof_tables(&tokens, &source, options).await?;
+        tables.know_columns(joined.iter().flat_map(AsofTable::column_names));
+        let (statement, spelling) = statement(&tokens, &mut tables)?;
+        let mut state = self.state_over(tables, options)?;
+        asof::register(&mut state, joined, &spelling);
         let plan = plan(&state, statement).await?;
         let context = SessionContext::new_with_state(state);
         let frame = context.execute_logical_plan(plan).await.map_err(from_engine)?;
         let stream = frame.execute_stream().await.map_err(from_engine)?;
         Ok(QueryStream { stream, left: options.max_rows, was_cut: false, _spill: self.spill.clone() })
+    }
+
+    /// Gets the calls of `asof` in a statement ready: their spines are planned, their groups opened.
+    async fn asof_tables(&self, tokens: &StatementTokens, source: &Arc<dyn GroupSource>, options: &QueryOptions) -> Result<Vec<AsofTable>> {
+        let calls = asof::calls(&tokens.folded()?)?;
+        let mut tables = Vec::with_capacity(calls.len());
+        for arguments in calls {
+            let names = source.group_names().await?;
+            let call = Call::read(arguments, &names)?;
+            let spine = self.spine_plan(&call.spine, source.clone(), options).await.map_err(|error| error.within("the spine of asof(…)"))?;
+            tables.push(call.open(spine, source.as_ref(), &names, self.join.clone()).await?);
+        }
+        Ok(tables)
+    }
+
+    async fn spine_plan(&self, sql: &str, source: Arc<dyn GroupSource>, options: &QueryOptions) -> Result<LogicalPlan> {
+        let tokens = StatementTokens::read(sql)?;
+        if !asof::calls(&tokens.folded()?)?.is_empty() {
+            return Err(Error::usage("it calls asof itself").remedy("ask all groups for their features in one call"));
+        }
+        let mut tables = opened(&tokens, source, options).await?;
+        let (statement, _) = statement(&tokens, &mut tables)?;
+        let state = self.state_over(tables, options)?;
+        let plan = plan(&state, statement).await?;
+        state.optimize(&plan).map_err(from_engine)
     }
 
     /// A session that knows these tables and what time it is.
@@ -214,11 +252,11 @@ async fn opened(tokens: &StatementTokens, source: Arc<dyn GroupSource>, options:
 }
 
 /// The statement as the engine takes it; the tables take on its spelling.
-fn statement(tokens: &StatementTokens, tables: &mut Tables) -> Result<Statement> {
+fn statement(tokens: &StatementTokens, tables: &mut Tables) -> Result<(Statement, Spelling)> {
     let spelling = Spelling::decide(tokens, tables.columns());
     let statement = tokens.statement(&spelling).and_then(in_engine_words).and_then(readable)?;
-    tables.spell(spelling);
-    Ok(statement)
+    tables.spell(spelling.clone());
+    Ok((statement, spelling))
 }
 
 /// Plans a statement that does nothing but read.

@@ -64,6 +64,11 @@ impl StatementTokens {
         Ok(relations.found)
     }
 
+    /// The statement with every name folded.
+    pub(super) fn folded(&self) -> Result<Statement> {
+        self.parse(|word| fold(&word.value))
+    }
+
     /// Parses the statement with every word spelled as decided.
     pub(super) fn statement(&self, spelling: &Spelling) -> Result<Statement> {
         self.parse(|word| spelling.of(&word.value))
@@ -189,7 +194,7 @@ impl Visitor for Relations {
 }
 
 /// The one spelling of every name in a statement.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Spelling {
     by_folded: HashMap<String, String>,
 }

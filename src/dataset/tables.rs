@@ -84,6 +84,11 @@ impl Tables {
         self.columns.iter().map(String::as_str)
     }
 
+    /// Lets columns of other tables of the statement have a say in how names are spelled.
+    pub(super) fn know_columns(&mut self, names: impl Iterator<Item = String>) {
+        self.columns.extend(names);
+    }
+
     /// Sets how columns are spelled in the statement.
     pub(super) fn spell(&mut self, spelling: Spelling) {
         self.spelling = Some(spelling);

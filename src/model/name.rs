@@ -1,6 +1,6 @@
-//! Names of feature groups and features, with SageMaker's patterns and limits.
+//! Names of feature groups and features, with SageMaker's patterns and limits, and of training datasets.
 //!
-//! Both are 1–64 characters, `[a-zA-Z0-9]([_-]*[a-zA-Z0-9]){0,63}`: they start and end with a letter or a
+//! All are 1–64 characters, `[a-zA-Z0-9]([_-]*[a-zA-Z0-9]){0,63}`: they start and end with a letter or a
 //! digit. Their spelling is kept, yet two names that differ only in case are the same name, because catalogues
 //! downstream (Glue, Athena) fold case; [`GroupName::folded`] is the form to compare.
 
@@ -111,6 +111,10 @@ name_type!(
 name_type!(
     /// Name of a feature.
     FeatureName, "feature"
+);
+name_type!(
+    /// Name of a training dataset.
+    DatasetName, "training dataset"
 );
 
 impl FeatureName {

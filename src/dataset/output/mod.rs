@@ -124,7 +124,7 @@ pub async fn write_result<W: Write + Send>(mut stream: QueryStream, format: Outp
     Ok(rows)
 }
 
-fn unwritable(error: io::Error) -> Error {
+pub(crate) fn unwritable(error: io::Error) -> Error {
     Error::io("can't write the result", error)
 }
 

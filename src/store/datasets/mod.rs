@@ -1,9 +1,31 @@
-//! Training datasets: planning and running the point-in-time join over the store's groups.
+//! Training datasets: the point-in-time join over the store's groups, what was built with it, and why a cell is what it is.
+//!
+//! ```text
+//! request -> [`plan`] groups found, snapshots taken -> join -> [`output`] file + content hash -> [`build`] manifest, catalog
+//!              ^ spine: [`spine`]                                                                    |
+//! [`lookup`] name, name@version, file  ------------------------------------------------> [`manifest`]
+//!     [`verify`] build again, compare     [`diff`] two of them     [`explain`] one cell     [`leaks`] known then and now
+//! ```
 //!
 //! A request ([`crate::dataset::request`]) names a spine and features; [`plan`] finds out what they are, takes snapshots,
-//! and refuses what can't work before anything is read; the result is pulled piece by piece.
+//! and refuses what can't work before anything is read; the result is pulled piece by piece. What must stay true: a
+//! dataset is on disk, in the catalog and described by its manifest, or nothing of it is; a manifest says enough to build
+//! the same rows again, and what has changed is told by name when that can't be.
 
+pub mod build;
+mod cells;
+pub mod diff;
+pub mod explain;
+pub mod leaks;
+mod lookup;
+pub mod manifest;
+mod output;
 mod plan;
+mod rebuild;
 mod spine;
+pub mod verify;
 
+pub use build::{BuildOptions, BuiltDataset};
+pub use lookup::DatasetSummary;
+pub use manifest::Manifest;
 pub use plan::{ColumnOrigin, DatasetInput, DatasetPlan, InputFeature, JoinedStream, PlanOptions};
