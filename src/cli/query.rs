@@ -41,7 +41,8 @@ impl From<Format> for OutputFormat {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 A table holds the features, then write_time, api_invocation_time and is_deleted: every record ever stored, those put \
-a moment ago too. \"NAME$latest\" holds the newest live record per identifier. Names with hyphens are quoted.
+a moment ago too. \"NAME$latest\" holds the newest live record per identifier. Names with hyphens are quoted. Functions \
+and forms of Athena are understood; the README lists them.
 
 Examples:
   larder query 'select count(*) from trips'

@@ -48,7 +48,10 @@ fn from_shared(error: &DataFusionError) -> Error {
         DataFusionError::Collection(errors) if !errors.is_empty() => from_shared(&errors[0]),
         DataFusionError::SchemaError(error, _) => from_schema(error),
         DataFusionError::SQL(error, _) => Error::usage("the SQL can't be read").why(first_line(&error.to_string())),
-        DataFusionError::Plan(text) => Error::usage("the SQL can't be planned").why(first_line(text)),
+        DataFusionError::Plan(text) => match own_words(text) {
+            Some(own) => Error::usage(own),
+            None => Error::usage("the SQL can't be planned").why(first_line(text)),
+        },
         DataFusionError::NotImplemented(text) => Error::usage("the SQL uses what is not supported").why(first_line(text)),
         DataFusionError::Configuration(text) => Error::usage("a setting of the SQL engine is wrong").why(first_line(text)),
         DataFusionError::Execution(text) => Error::invalid("the query failed").why(first_line(text)),
@@ -76,6 +79,12 @@ fn from_source(source: &(dyn std::error::Error + 'static)) -> Error {
     } else {
         Error::new(ErrorKind::Io, "the query failed").why(first_line(&source.to_string()))
     }
+}
+
+/// What a function of ours says about its arguments: the engine takes it into a sentence of its own.
+fn own_words(text: &str) -> Option<&str> {
+    let (_, own) = text.split_once("user-defined coercion failed with: External error: ")?;
+    own.lines().next()?.split(" No function matches").next().map(|own| own.trim_end_matches('.'))
 }
 
 fn from_parquet(error: &ParquetError) -> Error {

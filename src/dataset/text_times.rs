@@ -78,11 +78,9 @@ impl TextBesideTime {
 
     fn comparison(&self, expression: Expr, schema: &DFSchema) -> Transformed<Expr> {
         match expression {
-            Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) => {
-                self.sides(*left, *right, schema).update_data(|(left, right)| {
-                    Expr::BinaryExpr(BinaryExpr { left: Box::new(left), op, right: Box::new(right) })
-                })
-            }
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) => self
+                .sides(*left, *right, schema)
+                .update_data(|(left, right)| Expr::BinaryExpr(BinaryExpr { left: Box::new(left), op, right: Box::new(right) })),
             Expr::Between(Between { expr, negated, low, high })
                 if is_unknown_text(&expr, schema) && (has_type(&low, schema, is_time) || has_type(&high, schema, is_time)) =>
             {

@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, ObjectNamePart, Select,
-    SelectItem, Statement, Value, ValueWithSpan, VisitMut, VisitorMut,
+    SelectItem, Statement, TableFactor, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -23,7 +23,7 @@ use super::spelling::fold;
 use crate::model::error::{Error, Result};
 
 /// A function by name and number of arguments, and what it says to the engine.
-const FORMS: [(&str, usize, &str); 55] = [
+const FORMS: [(&str, usize, &str); 58] = [
     // Conditions
     ("if", 2, "CASE WHEN $1 THEN $2 END"),
     ("if", 3, "CASE WHEN $1 THEN $2 ELSE $3 END"),
@@ -47,6 +47,9 @@ const FORMS: [(&str, usize, &str); 55] = [
     ("millisecond", 1, "date_part('millisecond', $1) % 1000"),
     ("date", 1, "CAST($1 AS DATE)"),
     ("last_day_of_month", 1, "CAST(date_trunc('month', $1) + INTERVAL '1' MONTH - INTERVAL '1' DAY AS DATE)"),
+    // The precision asked for is the one all instants have.
+    ("current_timestamp", 1, "now()"),
+    ("localtimestamp", 1, "localtimestamp"),
     // Of its own name, the engine has another for strftime's patterns.
     ("date_format", 2, "date_format_mysql($1, $2)"),
     (FROM_UNIXTIME, 2, "from_unixtime($1) AT TIME ZONE $2"),
@@ -54,6 +57,7 @@ const FORMS: [(&str, usize, &str); 55] = [
     // Aggregates
     ("count_if", 1, "count(CASE WHEN $1 THEN 1 END)"),
     ("arbitrary", 1, "any_value($1)"),
+    ("variance", 1, "var_samp($1)"),
     ("every", 1, "bool_and($1)"),
     ("max_by", 2, "last_value($1 ORDER BY $2) FILTER (WHERE $2 IS NOT NULL)"),
     ("min_by", 2, "first_value($1 ORDER BY $2) FILTER (WHERE $2 IS NOT NULL)"),
@@ -89,15 +93,8 @@ const FORMS: [(&str, usize, &str); 55] = [
 ];
 
 /// Functions that fail where a value can't be read, and have a twin that gives null.
-const READING: [&str; 7] = [
-    FROM_ISO8601_TIMESTAMP,
-    "from_iso8601_date",
-    FROM_UNIXTIME,
-    "to_unixtime",
-    TO_TIMESTAMP_TERADATA,
-    TO_DATE_TERADATA,
-    "date_parse",
-];
+const READING: [&str; 7] =
+    [FROM_ISO8601_TIMESTAMP, "from_iso8601_date", FROM_UNIXTIME, "to_unixtime", TO_TIMESTAMP_TERADATA, TO_DATE_TERADATA, "date_parse"];
 
 /// Says a statement in the engine's words.
 ///
@@ -139,6 +136,16 @@ impl VisitorMut for Words {
             }
         }
         ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        match factor {
+            // The engine would read the whole table and say nothing.
+            TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => {
+                ControlFlow::Break(Error::usage("TABLESAMPLE is not supported").remedy("choose rows by chance: WHERE random() < 0.1"))
+            }
+            _ => ControlFlow::Continue(()),
+        }
     }
 
     fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
@@ -280,12 +287,14 @@ mod tests {
             "SELECT count(CASE WHEN x THEN 1 END) OVER (PARTITION BY y) AS n FROM t"
         );
         assert!(words("SELECT millisecond(x) OVER () FROM t").is_err());
+        assert!(words("SELECT * FROM t TABLESAMPLE BERNOULLI (10)").is_err());
     }
 
     #[test]
     fn patterns_choose_the_function() {
         assert_eq!(words("SELECT to_timestamp(x, 'yyyy') AS y").unwrap(), "SELECT to_timestamp_teradata(x, 'yyyy') AS y");
-        for same in ["SELECT to_timestamp(x, '%Y')", "SELECT to_timestamp(x)", "SELECT to_date(x, y)", "SELECT year", "SELECT \"year\"(x)"] {
+        for same in ["SELECT to_timestamp(x, '%Y')", "SELECT to_timestamp(x)", "SELECT to_date(x, y)", "SELECT year", "SELECT \"year\"(x)"]
+        {
             assert_eq!(words(same).unwrap(), same);
         }
     }

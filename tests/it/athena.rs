@@ -79,7 +79,8 @@ struct Options {
 // The statement, clause by clause.
 
 fn event_time_conditions(options: &Options, alias: &str, side: &Side) -> Vec<String> {
-    let condition = |operator, bound: f64| format!("{}({alias}.\"{}\") {operator} from_unixtime({bound:?})", side.time_function(), side.time());
+    let condition =
+        |operator, bound: f64| format!("{}({alias}.\"{}\") {operator} from_unixtime({bound:?})", side.time_function(), side.time());
     options.from.map(|from| condition(">=", from)).into_iter().chain(options.to.map(|to| condition("<=", to))).collect()
 }
 
@@ -183,11 +184,7 @@ fn table_query(options: &Options, suffix: &str, side: &Side, base_is_frame: bool
     } else {
         (format!("{},\n{}", dedup_query(options, suffix, side), deleted_query(options, suffix, side)), format!("table_{suffix}"))
     };
-    format!(
-        "WITH {tables}\nSELECT {columns}\nFROM (\n{}) AS table_{suffix}\n{}",
-        undeleted(suffix, side, &from, &carried),
-        outer(&[])
-    )
+    format!("WITH {tables}\nSELECT {columns}\nFROM (\n{}) AS table_{suffix}\n{}", undeleted(suffix, side, &from, &carried), outer(&[]))
 }
 
 fn dataset_query(options: &Options, base: &Side, joins: &[Joined]) -> String {
@@ -247,10 +244,8 @@ struct Row {
 
 async fn history(shop: &Shop, side: &Side) -> Vec<Row> {
     let columns = side.features.join(", ");
-    let sql = format!(
-        "SELECT cast(api_invocation_time AS bigint), cast(write_time AS bigint), is_deleted, {columns} FROM \"{}\"",
-        side.group
-    );
+    let sql =
+        format!("SELECT cast(api_invocation_time AS bigint), cast(write_time AS bigint), is_deleted, {columns} FROM \"{}\"", side.group);
     let rows = shop.cells(&sql).await.into_iter().map(|cells| Row {
         called: cells[0].parse().unwrap(),
         written: cells[1].parse().unwrap(),
@@ -580,7 +575,9 @@ async fn datasets_of_several_groups_are_answered() {
         let (shop, sides) = filled(&mut random).await;
         for _ in 0..10 {
             let bound = |random: &mut StdRng| {
-                random.random_bool(0.3).then(|| (START + random.random_range(0..8) * 1_800) as f64 + [0.0, 0.5, 60.25].choose(random).unwrap())
+                random
+                    .random_bool(0.3)
+                    .then(|| (START + random.random_range(0..8) * 1_800) as f64 + [0.0, 0.5, 60.25].choose(random).unwrap())
             };
             let options = Options {
                 duplicates: random.random_bool(0.3),
@@ -625,7 +622,8 @@ fn the_statement_has_the_clients_form() {
         is_text_time,
         is_frame: false,
     };
-    let options = Options { point_in_time: true, recent: Some(1), as_of: Some(START), from: Some(1.5), to: Some(2.0), ..Options::default() };
+    let options =
+        Options { point_in_time: true, recent: Some(1), as_of: Some(START), from: Some(1.5), to: Some(2.0), ..Options::default() };
     let orders = to(&side("orders", ORDERS, false), "customer", "buyer");
     insta::assert_snapshot!(dataset_query(&options, &side("labels", LABELS, true), &[orders]));
 }

@@ -98,7 +98,8 @@ mod tests {
 
     #[test]
     fn text_says_what_the_value_says() {
-        let text = |times: ArrayRef| to_iso8601(&[times], Faults::Fail).unwrap().as_string::<i32>().iter().flatten().collect::<Vec<_>>().join(" ");
+        let text =
+            |times: ArrayRef| to_iso8601(&[times], Faults::Fail).unwrap().as_string::<i32>().iter().flatten().collect::<Vec<_>>().join(" ");
         let plain = TimestampMicrosecondArray::from(vec![Some(1_500_000), None, Some(-1)]);
         assert_eq!(text(Arc::new(plain.clone())), "1970-01-01T00:00:01.500 1969-12-31T23:59:59.999999");
         assert_eq!(text(Arc::new(plain.with_timezone("+02:00"))), "1970-01-01T00:00:01.500Z 1969-12-31T23:59:59.999999Z");

@@ -106,10 +106,10 @@ impl ScalarUDFImpl for Function {
     fn coerce_types(&self, types: &[DataType]) -> EngineResult<Vec<DataType>> {
         (self.takes)(types).ok_or_else(|| {
             let given: Vec<String> = types.iter().map(ToString::to_string).collect();
-            into_engine(Error::usage(format!("{}({}) is not defined", self.name, given.join(", "))).remedy(format!(
-                "its arguments are ({})",
-                self.arguments
-            )))
+            into_engine(
+                Error::usage(format!("{}({}) is not defined", self.name, given.join(", ")))
+                    .remedy(format!("its arguments are ({})", self.arguments)),
+            )
         })
     }
 
