@@ -8,7 +8,7 @@
 //! answers after the fsync. A drain turns outbox entries into Parquet and commits files and high-water mark in
 //! one atomic Delta commit ([`backend::offline`]), then trims the outbox. A crash anywhere replays: nothing is
 //! lost, nothing is doubled. Bulk loads write files first, make one commit, then fill the online store behind a
-//! resumable mark.
+//! resumable mark. Many small files become few sorted ones by compaction, in one commit that changes no row.
 //!
 //! **Read.** Look-ups go to LMDB. SQL ([`dataset`]) reads the files that can matter and the outbox, so that it
 //! sees a record put a moment ago.

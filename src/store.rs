@@ -4,6 +4,7 @@
 //! handle; what one acknowledges, the others see: records at once (LMDB and the Delta log are read fresh each
 //! time), definitions within [`DEFINITIONS_AGE`], because a handle keeps parsed definitions that long.
 
+mod compaction;
 pub mod datasets;
 pub mod demo;
 pub mod doctor;
@@ -27,6 +28,7 @@ pub use crate::dataset::QueryStream;
 pub use crate::dataset::{OutputFormat, ResultWriter, result_writer, write_pieces, write_result};
 pub use crate::ingest::drain::DrainReport;
 pub use crate::ingest::writer::Clock;
+pub use compaction::{CompactionProgress, CompactionReport, CompactionStatus, OnCompactionProgress};
 pub use doctor::{Check, DoctorReport};
 pub use datasets::{ColumnOrigin, DatasetInput, DatasetPlan, InputFeature, JoinedStream, PlanOptions};
 pub use groups::{GroupSummary, NewGroup};
@@ -78,6 +80,7 @@ struct Inner {
     engine: OnceLock<QueryEngine>,
     drains: drains::Drains,
     faults: Option<Arc<Faults>>,
+    upkeep: compaction::Upkeep,
 }
 
 /// Parsed definitions by folded name, and when they were last known to be current.
@@ -153,6 +156,7 @@ impl FeatureStore {
             read_only: options.read_only || catalog.is_read_only(),
             offline: OfflineStore::open(offline)?,
             drains: drains::Drains::default(),
+            upkeep: compaction::Upkeep::default(),
             definitions: Mutex::default(),
             engine: OnceLock::new(),
             faults: options.faults,
@@ -170,9 +174,10 @@ impl FeatureStore {
         Ok(store)
     }
 
-    /// Ends the handle: waits for queued writes and running drains, and drains what is due.
+    /// Ends the handle: waits for queued writes and running drains, drains what is due, and stops long compactions.
     pub async fn close(&self) -> Result<()> {
         let drained = if self.inner.read_only { Ok(()) } else { self.drain_what_is_due().await };
+        self.end_upkeep().await;
         let inner = self.inner.clone();
         tokio::task::spawn_blocking(move || inner.writer.close())
             .await

@@ -333,6 +333,19 @@ impl Catalog {
         rows.iter().map(decode).collect::<std::result::Result<_, _>>().map_err(self.fault(what))
     }
 
+    /// Returns the runs of a kind on a group that have not ended: a process works on them, or they were stopped or killed.
+    pub async fn unfinished_runs(&self, kind: RunKind, group: GroupId) -> Result<Vec<Run>> {
+        let what = "look for runs that have not ended";
+        let mut reader = self.reader.lock().await;
+        let rows = sqlx::query(select_runs!("WHERE group_id = ?1 AND kind = ?2 AND state IN ('running', 'interrupted') ORDER BY id DESC"))
+            .bind(group.bytes().as_slice())
+            .bind(kind.as_str())
+            .fetch_all(&mut *reader)
+            .await
+            .map_err(self.fault(what))?;
+        rows.iter().map(decode).collect::<std::result::Result<_, _>>().map_err(self.fault(what))
+    }
+
     /// Returns the marks a run has left.
     pub async fn marks(&self, id: RunId) -> Result<BTreeMap<String, String>> {
         let mut reader = self.reader.lock().await;
@@ -485,8 +498,13 @@ mod tests {
         assert_eq!((started.state, started.group, &started.process), (RunState::Running, Some(clicks.id), Process::current()));
         catalog.record_progress(started.id, RunCounts { rows: 5, ..RunCounts::default() }, &[("file", "1")], at(1)).await.unwrap();
         assert_eq!(catalog.marks(started.id).await.unwrap(), BTreeMap::from([("file".into(), "1".into())]));
+        let unfinished = |kind, group| catalog.unfinished_runs(kind, group);
+        assert_eq!(unfinished(RunKind::Load, clicks.id).await.unwrap().iter().map(|run| run.id).collect::<Vec<_>>(), [started.id]);
+        assert!(unfinished(RunKind::Sync, clicks.id).await.unwrap().is_empty());
+        assert!(unfinished(RunKind::Load, group("other").id).await.unwrap().is_empty());
         catalog.finish_run(started.id, RunState::Done, Some("fine"), COUNTS, at(2)).await.unwrap();
         assert!(catalog.marks(started.id).await.unwrap().is_empty(), "a run that is done needs no marks");
+        assert!(unfinished(RunKind::Load, clicks.id).await.unwrap().is_empty());
 
         catalog.set_status(&clicks.id, GroupStatus::Deleting, None, at(3)).await.unwrap();
         catalog.remove_group(&clicks.id).await.unwrap();

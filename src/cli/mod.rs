@@ -25,6 +25,7 @@ mod text;
 mod usage;
 
 mod batch_get;
+mod compact;
 mod completions;
 mod create;
 mod dataset;
@@ -148,6 +149,7 @@ enum Verb {
     Query(query::Query),
     Dataset(dataset::Dataset),
     Flush(flush::Flush),
+    Compact(compact::Compact),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
     Tui(tui::Tui),
@@ -197,6 +199,7 @@ fn act(verb: Verb, place: &Place, console: &mut Console) -> Verdict {
         Verb::Query(query) => on_all_cores(interrupt::until_signal(query.run(place, console))),
         Verb::Dataset(dataset) => dataset.act(place, console),
         Verb::Flush(flush) => on_all_cores(flush.run(place, console)),
+        Verb::Compact(compact) => on_all_cores(compact.run(place, console)),
         Verb::Doctor(doctor) => on_all_cores(interrupt::until_signal(doctor.run(place, console))),
         Verb::Completions(completions) => completions.run(console),
         // Both end elsewhere: see `run`.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! SQL text -> names spelled [`spelling`] -> groups opened [`tables`] -> plan -> stream [`session`] -> text or file [`output`]
-//!                                              |
+//!             Trino's forms [`trino`]          |                        |
+//!                                              |                        [`functions`], text as time [`text_times`]
 //!                              "group"        [`table`]   every record: files that can matter + unflushed rows
 //!                              "group$latest" [`latest`]  the newest live record per identifier
 //! ```
@@ -11,8 +12,12 @@
 //! It never writes anything but its spill folder. What it must keep: a statement sees every acknowledged record once;
 //! leaving files out never changes an answer; memory stays within its limit; dropping a result stops its work.
 
+mod asof;
 pub mod content_hash;
+mod cross_join;
 mod failure;
+mod functions;
+mod instant_filters;
 mod instants;
 mod latest;
 mod output;
@@ -24,11 +29,14 @@ mod scan;
 mod session;
 mod spelling;
 mod spill;
+mod sql_types;
 mod table;
 mod tables;
+mod text_times;
+mod trino;
 mod yielding;
 
 pub(crate) use output::unwritable;
 pub use output::{OutputFormat, ResultWriter, result_writer, write_pieces, write_result};
 pub use scan::{GroupScan, ScanFile};
-pub use session::{EngineOptions, GroupSource, QueryEngine, QueryOptions, QueryStream};
+pub use session::{EngineOptions, GlueTable, GroupSource, QueryEngine, QueryOptions, QueryStream};

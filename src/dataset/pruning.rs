@@ -3,7 +3,9 @@
 //! Bounds come from the table's log: per file and column the smallest and largest value and the number of nulls. They
 //! may be loose, never wrong, and an absent one means "unknown", so leaving a file out is always safe. The predicate is
 //! compared with the bounds of the very column it names: an event time kept as text is compared as text, because that
-//! is what the user's comparison does too.
+//! is what the user's comparison does too. One that reads the event time as an instant is compared with the bounds of the
+//! hidden instant (see `instant_filters`), which are taken a little wider: the instant was made from the number as it was
+//! written, the comparison sees the double it became.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,6 +18,11 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 
 use crate::backend::offline::bounds::{Bound, ColumnBounds, FileStatistics};
+use crate::backend::offline::columns::EVENT_TIME;
+
+/// Microseconds by which bounds of the instant are wider than they are told: more than two doubles of seconds lie apart
+/// in the year 9999.
+const WIDER: i64 = 100;
 
 /// Returns for each file whether it has to be read. What can't be judged is read.
 pub(super) fn files_to_read(predicate: Arc<dyn PhysicalExpr>, schema: &SchemaRef, files: &[Option<&FileStatistics>]) -> Vec<bool> {
@@ -38,12 +45,14 @@ impl Bounds<'_> {
         self.files.iter().map(move |file| file.and_then(|file| file.columns.get(name)))
     }
 
-    fn ends(&self, column: &Column, end: impl Fn(&ColumnBounds) -> Option<&Bound>) -> Option<ArrayRef> {
+    fn ends(&self, column: &Column, wider: i64, end: impl Fn(&ColumnBounds) -> Option<&Bound>) -> Option<ArrayRef> {
         let data_type = self.schema.field_with_name(&column.name).ok()?.data_type();
         let unknown = ScalarValue::try_from(data_type).ok()?;
-        let values = self
-            .column(&column.name)
-            .map(|bounds| bounds.and_then(&end).and_then(|bound| scalar(bound, data_type)).unwrap_or_else(|| unknown.clone()));
+        let known = |bounds: &ColumnBounds| match end(bounds)? {
+            Bound::Micros(micros) if column.name == EVENT_TIME => scalar(&Bound::Micros(micros.saturating_add(wider)), data_type),
+            bound => scalar(bound, data_type),
+        };
+        let values = self.column(&column.name).map(|bounds| bounds.and_then(known).unwrap_or_else(|| unknown.clone()));
         ScalarValue::iter_to_array(values).ok()
     }
 }
@@ -68,11 +77,11 @@ fn scalar(bound: &Bound, data_type: &DataType) -> Option<ScalarValue> {
 
 impl PruningStatistics for Bounds<'_> {
     fn min_values(&self, column: &Column) -> Option<ArrayRef> {
-        self.ends(column, |bounds| bounds.min.as_ref())
+        self.ends(column, -WIDER, |bounds| bounds.min.as_ref())
     }
 
     fn max_values(&self, column: &Column) -> Option<ArrayRef> {
-        self.ends(column, |bounds| bounds.max.as_ref())
+        self.ends(column, WIDER, |bounds| bounds.max.as_ref())
     }
 
     fn num_containers(&self) -> usize {

@@ -7,8 +7,10 @@
 //! A request is plain data: it stands in the manifest of every dataset that was built, and building it again must
 //! mean the same. Names are kept as they were written; whether they exist is found out when it is planned.
 
+mod columns;
 mod notation;
 
+pub use columns::{ColumnNames, selected_features, ttls_in_force};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{EventTime, Ttl};

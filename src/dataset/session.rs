@@ -1,8 +1,10 @@
 //! One SQL statement over the groups of a store, from text to a stream of batches.
 //!
 //! ```text
-//! text -> tokens -> names of tables -> those groups are opened (snapshot, then nothing else)
-//!      -> one spelling per name -> statement -> plan -> read-only check -> stream
+//! text -> tokens -> names of tables -> those groups are opened (snapshot, then nothing else)   `opened`
+//!      -> one spelling per name -> statement -> Trino's forms in the engine's words -> reads?   `statement`
+//!      -> plan -> read-only check                                                               `plan`
+//!      -> stream                                                                                `query`
 //! ```
 //!
 //! A group that the statement doesn't name is never opened. Every table of one statement is a snapshot taken before
@@ -20,22 +22,30 @@ use std::task::{Context, Poll};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList};
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::registry::FunctionRegistry;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::AnalyzerRule;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{SetExpr, ShowStatementFilter, ShowStatementFilterPosition, Statement};
 use futures::{Stream, StreamExt};
 
+use super::asof::{self, AsofTable, Call};
 use super::failure::from_engine;
+use super::functions;
+use super::point_in_time::{JoinOptions, MIN_MEMORY};
 use super::scan::GroupScan;
 use super::spelling::{Spelling, StatementTokens};
 use super::spill::SpillFolder;
-use super::tables::{CATALOG, SCHEMA, Tables};
+use super::sql_types::SqlTypes;
+use super::tables::{CATALOG, Catalogs, SCHEMA, Tables};
+use super::text_times::{TextBesideTime, TextCastToTime};
+use super::trino::in_engine_words;
 use super::yielding::YieldingJoins;
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::time::EventTime;
@@ -48,6 +58,22 @@ pub trait GroupSource: Debug + Send + Sync {
     /// Takes a snapshot of a group, given one of those names: unflushed rows first, then the table, so that a row
     /// that is flushed in between is seen twice at worst and left out by its mark, never missed.
     async fn open_group(&self, name: &str) -> Result<GroupScan>;
+    /// The tables of the Glue catalog that these groups stand for, if any; asked when a statement names a table that is
+    /// no group.
+    async fn glue_tables(&self) -> Result<Vec<GlueTable>> {
+        Ok(Vec::new())
+    }
+}
+
+/// What a group is called in the Glue catalog, and so in the SQL of AWS's clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GlueTable {
+    /// The database that holds it.
+    pub database: String,
+    /// Its name there.
+    pub table: String,
+    /// The group's own name.
+    pub group: String,
 }
 
 /// Batches that an operator may hold within its share of memory, and bytes of a wide row: what batch sizes are made of.
@@ -81,7 +107,7 @@ impl Default for EngineOptions {
 /// What one statement is told besides its text.
 #[derive(Debug, Clone)]
 pub struct QueryOptions {
-    /// The instant at which `$latest` judges ttl.
+    /// What time it is: `$latest` judges ttl by it, and `now()` tells it.
     pub now: EventTime,
     /// The result ends after so many rows.
     pub max_rows: Option<u64>,
@@ -91,6 +117,8 @@ pub struct QueryOptions {
 #[derive(Debug, Clone)]
 pub struct QueryEngine {
     state: SessionState,
+    /// How `asof` joins.
+    join: JoinOptions,
     /// Dropped last, after every stream that may spill into it.
     spill: Option<Arc<SpillFolder>>,
 }
@@ -127,48 +155,116 @@ impl QueryEngine {
         // Names are spelled exactly before planning (see `spelling`).
         settings.sql_parser.enable_ident_normalization = false;
         settings.sql_parser.map_string_types_to_utf8view = false;
+        // As in Trino, whichever way is sorted: a record without a match must not come before the newest match.
+        settings.sql_parser.default_null_ordering = "nulls_last".to_owned();
         // Reads the filter's columns first and the others only where it holds.
         settings.execution.parquet.pushdown_filters = true;
         settings.execution.parquet.reorder_filters = true;
-        let state = SessionStateBuilder::new()
+        let mut state = SessionStateBuilder::new()
             .with_default_features()
             .with_config(config)
             .with_runtime_env(runtime)
+            .with_type_planner(Arc::new(SqlTypes))
             .with_physical_optimizer_rule(Arc::new(YieldingJoins))
             .build();
-        Ok(Self { state, spill })
+        functions::register(&mut state)?;
+        let state = with_text_times(state)?;
+        let join = JoinOptions {
+            known_then: false,
+            memory: (options.memory_limit / 2).max(MIN_MEMORY),
+            parallelism,
+            spill_folder: options.spill_folder.clone().filter(|_| spill.is_some()),
+        };
+        Ok(Self { state, join, spill })
     }
 
     /// Plans a statement and starts it; rows come as the stream is polled.
     pub async fn query(&self, sql: &str, source: Arc<dyn GroupSource>, options: &QueryOptions) -> Result<QueryStream> {
         let tokens = StatementTokens::read(sql)?;
-        let group_names = source.group_names().await?;
-        let named = tokens.tables().map_err(|error| with_quotes_hint(error, &tokens, &group_names))?;
-        let mut tables = Tables::new(source, group_names, options.now);
-        for parts in &named {
-            tables.open(parts).await?;
-        }
-        let spelling = Spelling::decide(&tokens, tables.columns());
-        let statement = tokens.statement(&spelling).and_then(readable)?;
-        tables.spell(spelling);
-
-        let state = self.state_over(tables)?;
-        let plan = state.statement_to_plan(EngineStatement::Statement(Box::new(statement))).await.map_err(from_engine)?;
-        let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        read_only.verify_plan(&plan).map_err(|_| not_readable("this statement"))?;
+        let mut tables = opened(&tokens, source.clone(), options).await?;
+        let joined = self.asof_tables(&tokens, &source, options).await?;
+        tables.know_columns(joined.iter().flat_map(AsofTable::column_names));
+        let (statement, spelling) = statement(&tokens, &mut tables)?;
+        let mut state = self.state_over(tables, options)?;
+        asof::register(&mut state, joined, &spelling);
+        let plan = plan(&state, statement).await?;
         let context = SessionContext::new_with_state(state);
         let frame = context.execute_logical_plan(plan).await.map_err(from_engine)?;
         let stream = frame.execute_stream().await.map_err(from_engine)?;
         Ok(QueryStream { stream, left: options.max_rows, was_cut: false, _spill: self.spill.clone() })
     }
 
-    fn state_over(&self, tables: Tables) -> Result<SessionState> {
-        let catalog = MemoryCatalogProvider::new();
-        catalog.register_schema(SCHEMA, Arc::new(tables)).map_err(from_engine)?;
-        let list = MemoryCatalogProviderList::new();
-        datafusion::catalog::CatalogProviderList::register_catalog(&list, CATALOG.to_owned(), Arc::new(catalog));
-        Ok(SessionStateBuilder::new_from_existing(self.state.clone()).with_catalog_list(Arc::new(list)).build())
+    /// Gets the calls of `asof` in a statement ready: their spines are planned, their groups opened.
+    async fn asof_tables(&self, tokens: &StatementTokens, source: &Arc<dyn GroupSource>, options: &QueryOptions) -> Result<Vec<AsofTable>> {
+        let calls = asof::calls(&tokens.folded()?)?;
+        let mut tables = Vec::with_capacity(calls.len());
+        for arguments in calls {
+            let names = source.group_names().await?;
+            let call = Call::read(arguments, &names)?;
+            let spine = self.spine_plan(&call.spine, source.clone(), options).await.map_err(|error| error.within("the spine of asof(…)"))?;
+            tables.push(call.open(spine, source.as_ref(), &names, self.join.clone()).await?);
+        }
+        Ok(tables)
     }
+
+    async fn spine_plan(&self, sql: &str, source: Arc<dyn GroupSource>, options: &QueryOptions) -> Result<LogicalPlan> {
+        let tokens = StatementTokens::read(sql)?;
+        if !asof::calls(&tokens.folded()?)?.is_empty() {
+            return Err(Error::usage("it calls asof itself").remedy("ask all groups for their features in one call"));
+        }
+        let mut tables = opened(&tokens, source, options).await?;
+        let (statement, _) = statement(&tokens, &mut tables)?;
+        let state = self.state_over(tables, options)?;
+        let plan = plan(&state, statement).await?;
+        state.optimize(&plan).map_err(from_engine)
+    }
+
+    /// A session that knows these tables and what time it is.
+    fn state_over(&self, tables: Tables, options: &QueryOptions) -> Result<SessionState> {
+        let builder = SessionStateBuilder::new_from_existing(self.state.clone());
+        let mut state = builder.with_catalog_list(Arc::new(Catalogs::of(tables))).build();
+        functions::add(&mut state, functions::clock(options.now))?;
+        Ok(state)
+    }
+}
+
+/// Adds the rules by which text is read as a time: one before types are settled, one after.
+fn with_text_times(mut state: SessionState) -> Result<SessionState> {
+    let read = state.udf(functions::FROM_ISO8601_TIMESTAMP).map_err(from_engine)?;
+    let read_or_null = state.udf(&format!("{}{}", functions::TRY, functions::FROM_ISO8601_TIMESTAMP)).map_err(from_engine)?;
+    let beside = Arc::new(TextBesideTime::new(read.clone()));
+    state.register_expr_planner(beside.clone()).map_err(from_engine)?;
+    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![beside];
+    rules.extend(state.analyzer().rules.iter().cloned());
+    rules.push(Arc::new(TextCastToTime::new(read, read_or_null)));
+    Ok(SessionStateBuilder::new_from_existing(state).with_analyzer_rules(rules).build())
+}
+
+/// Opens the groups that a statement names.
+async fn opened(tokens: &StatementTokens, source: Arc<dyn GroupSource>, options: &QueryOptions) -> Result<Tables> {
+    let group_names = source.group_names().await?;
+    let named = tokens.tables().map_err(|error| with_quotes_hint(error, tokens, &group_names))?;
+    let mut tables = Tables::new(source, group_names, options.now);
+    for parts in &named {
+        tables.open(parts).await?;
+    }
+    Ok(tables)
+}
+
+/// The statement as the engine takes it; the tables take on its spelling.
+fn statement(tokens: &StatementTokens, tables: &mut Tables) -> Result<(Statement, Spelling)> {
+    let spelling = Spelling::decide(tokens, tables.columns());
+    let statement = tokens.statement(&spelling).and_then(in_engine_words).and_then(readable)?;
+    tables.spell(spelling.clone());
+    Ok((statement, spelling))
+}
+
+/// Plans a statement that does nothing but read.
+async fn plan(state: &SessionState, statement: Statement) -> Result<LogicalPlan> {
+    let plan = state.statement_to_plan(EngineStatement::Statement(Box::new(statement))).await.map_err(from_engine)?;
+    let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    read_only.verify_plan(&plan).map_err(|_| not_readable("this statement"))?;
+    Ok(plan)
 }
 
 /// Lets through what only reads, and turns `SHOW TABLES` into the query it stands for.

@@ -13,13 +13,15 @@
 //! Which spelling wins: a column of a table the statement names; else the first quoted use in the statement
 //! (`as "Total"`); else the first use.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{ObjectName, Statement, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{ObjectName, Query, Statement, TableFactor, Visit, Visitor};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Word};
 
+use super::cross_join::without_conditional_crosses;
 use crate::model::error::{Error, Result};
 
 /// Deeper nesting than this is refused by the parser, so that no statement can exhaust the stack.
@@ -46,7 +48,9 @@ impl StatementTokens {
             return Err(Error::usage(format!("the SQL is {} bytes long", sql.len()))
                 .remedy(format!("keep a statement below {LONGEST_STATEMENT} bytes")));
         }
-        let tokens = Tokenizer::new(&GenericDialect, sql).tokenize_with_location().map_err(|error| unreadable(&error.to_string()))?;
+        let read = Tokenizer::new(&GenericDialect, sql).tokenize_with_location();
+        let mut tokens = read.map_err(|error| unreadable(&error.to_string()))?;
+        without_conditional_crosses(&mut tokens);
         Ok(Self { tokens })
     }
 
@@ -58,6 +62,11 @@ impl StatementTokens {
         // Visiting never breaks off, there is nothing to carry out of it.
         let _ = statement.visit(&mut relations);
         Ok(relations.found)
+    }
+
+    /// The statement with every name folded.
+    pub(super) fn folded(&self) -> Result<Statement> {
+        self.parse(|word| fold(&word.value))
     }
 
     /// Parses the statement with every word spelled as decided.
@@ -107,51 +116,85 @@ fn unreadable(text: &str) -> Error {
     Error::usage("the SQL can't be read").why(text.replace(" at Line: ", " at line ").replace(", Column: ", ", column "))
 }
 
-/// Collects the relations of a statement that are not common table expressions in scope.
+/// Collects the relations of a statement that are neither common table expressions in scope nor table functions.
 #[derive(Default)]
 struct Relations {
     found: Vec<Vec<String>>,
-    scopes: Vec<HashSet<String>>,
+    scopes: Vec<Scope>,
+    /// The next relation is the name of a function: `FROM generate_series(1, 3)`.
+    is_function: bool,
+}
+
+/// The common table expressions of one query.
+struct Scope {
+    names: Vec<String>,
+    /// Where their bodies stand in the tree, to know them again when the visit comes to them.
+    bodies: Vec<*const Query>,
+    /// How many of the names can be used at this point.
+    usable: usize,
+    is_recursive: bool,
+}
+
+impl Scope {
+    fn of(query: &Query) -> Self {
+        let tables = query.with.as_ref().map_or(&[][..], |with| &with.cte_tables);
+        Self {
+            names: tables.iter().map(|table| table.alias.name.value.clone()).collect(),
+            bodies: tables.iter().map(|table| std::ptr::from_ref::<Query>(&table.query)).collect(),
+            usable: tables.len(),
+            is_recursive: query.with.as_ref().is_some_and(|with| with.recursive),
+        }
+    }
+
+    /// Sets what the body at hand may use, if the query is a body of this scope: the tables before it, so that
+    /// `with t as (select * from t)` names the outer t. After it, all may be used again.
+    fn enter(&mut self, query: &Query, is_inside: bool) {
+        if let Some(at) = self.bodies.iter().position(|body| std::ptr::eq(*body, query)) {
+            self.usable = if is_inside && !self.is_recursive { at } else { self.names.len() };
+        }
+    }
 }
 
 impl Visitor for Relations {
     type Break = ();
 
-    fn pre_visit_query(&mut self, query: &datafusion::sql::sqlparser::ast::Query) -> std::ops::ControlFlow<()> {
-        let mut scope = HashSet::new();
-        if let Some(with) = &query.with {
-            for table in &with.cte_tables {
-                // Not yet in scope inside itself, so `with t as (select * from t)` names the outer t.
-                if !with.recursive {
-                    self.scopes.push(scope.clone());
-                    let _ = table.visit(self);
-                    self.scopes.pop();
-                }
-                scope.insert(table.alias.name.value.clone());
-            }
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.enter(query, true);
         }
-        self.scopes.push(scope);
-        std::ops::ControlFlow::Continue(())
+        self.scopes.push(Scope::of(query));
+        ControlFlow::Continue(())
     }
 
-    fn post_visit_query(&mut self, _query: &datafusion::sql::sqlparser::ast::Query) -> std::ops::ControlFlow<()> {
+    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         self.scopes.pop();
-        std::ops::ControlFlow::Continue(())
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.enter(query, false);
+        }
+        ControlFlow::Continue(())
     }
 
-    fn pre_visit_relation(&mut self, relation: &ObjectName) -> std::ops::ControlFlow<()> {
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        self.is_function = matches!(factor, TableFactor::Table { args: Some(_), .. });
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        if std::mem::take(&mut self.is_function) {
+            return ControlFlow::Continue(());
+        }
         let parts: Vec<String> =
             relation.0.iter().map(|part| part.as_ident().map_or_else(|| part.to_string(), |ident| ident.value.clone())).collect();
-        let in_scope = matches!(parts.as_slice(), [one] if self.scopes.iter().any(|scope| scope.contains(one)));
+        let in_scope = matches!(parts.as_slice(), [one] if self.scopes.iter().any(|scope| scope.names[..scope.usable].contains(one)));
         if !in_scope && !self.found.contains(&parts) {
             self.found.push(parts);
         }
-        std::ops::ControlFlow::Continue(())
+        ControlFlow::Continue(())
     }
 }
 
 /// The one spelling of every name in a statement.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Spelling {
     by_folded: HashMap<String, String>,
 }
@@ -230,6 +273,20 @@ mod tests {
         assert_eq!(tables("describe R"), [one("r")]);
         assert_eq!(tables("select * from \"Db\".\"T\""), [vec!["db".to_owned(), "t".to_owned()]]);
         assert_eq!(tables("with recursive r as (select 1 as n union all select n + 1 from r) select * from r"), Vec::<Vec<String>>::new());
+        assert_eq!(
+            tables("with a as (select * from b), b as (select * from a), c as (select * from c join b on true) select * from c, b, d"),
+            [one("b"), one("c"), one("d")]
+        );
+        assert_eq!(tables("select * from generate_series(1, 3) g join t on t.n = g.value"), [one("t")]);
+    }
+
+    #[test]
+    fn deep_nests_of_common_tables_cost_no_more_than_their_text() {
+        // Twice the work for each level would not end in our lifetime.
+        let deep = (0..40).fold("select * from t".to_owned(), |inner, level| format!("with a{level} as ({inner}) select * from a{level}"));
+        if let Ok(found) = StatementTokens::read(&deep).and_then(|tokens| tokens.tables()) {
+            assert_eq!(found, [vec!["t".to_owned()]]);
+        }
     }
 
     #[test]

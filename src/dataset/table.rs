@@ -26,6 +26,7 @@ use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::union::UnionExec;
 
+use super::instant_filters::on_instants;
 use super::scan::{FilesRead, SharedScan, balanced};
 
 /// The names under which a statement knows columns, and the way back to the real ones.
@@ -116,7 +117,8 @@ impl TableProvider for GroupTable {
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         let scan = &self.scan;
         let positions = projection.cloned().unwrap_or_else(|| (0..scan.visible().fields().len()).collect());
-        let predicate = scan.predicate(session, &self.columns.real_filters(filters)?)?;
+        let filters = on_instants(scan, self.columns.real_filters(filters)?)?;
+        let predicate = scan.predicate(session, &filters)?;
         let files = scan.files_for(predicate.as_ref());
 
         let mut inputs: Vec<Arc<dyn ExecutionPlan>> = Vec::new();

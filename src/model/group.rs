@@ -17,6 +17,11 @@ use super::schema::Schema;
 use super::time::EventTime;
 use super::ttl::Ttl;
 
+/// The Glue catalog that Feature Store registers tables in.
+pub const GLUE_CATALOG: &str = "AwsDataCatalog";
+/// The Glue database that Feature Store registers tables in, unless it is told another.
+pub const GLUE_DATABASE: &str = "sagemaker_featurestore";
+
 /// Identity of one incarnation of a group: a group dropped and made again under its name is another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct GroupId(pub Uuid);
@@ -161,6 +166,12 @@ impl FeatureGroup {
     /// True if records are appended to an offline store of our own.
     pub fn keeps_history(&self) -> bool {
         self.offline.is_some() && !self.is_external()
+    }
+
+    /// Name of its table in the Glue catalog, as Feature Store makes it: the name in lower case with `_` for `-`, and the
+    /// second of its creation, so that a group made anew has a table of its own.
+    pub fn glue_table(&self) -> String {
+        format!("{}_{}", self.name.as_str().to_lowercase().replace('-', "_"), self.created.unix_seconds())
     }
 
     /// Checks what the types of its fields don't: lengths, tags, that at least one store keeps its records.

@@ -82,6 +82,7 @@ impl FeatureStore {
         let report = drained?;
         if report.files > 0 {
             self.note_summary(group).await?;
+            self.after_drain(group);
         }
         Ok(report)
     }

@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use super::FeatureStore;
 use crate::backend::offline::TableSnapshot;
 use crate::backend::offline::columns::rows_to_batch;
-use crate::dataset::{EngineOptions, GroupScan, GroupSource, QueryEngine, QueryOptions, QueryStream, ScanFile};
+use crate::dataset::{EngineOptions, GlueTable, GroupScan, GroupSource, QueryEngine, QueryOptions, QueryStream, ScanFile};
 use crate::ingest::drain::{drain_mark_name, unflushed};
+use crate::model::group::GLUE_DATABASE;
 use crate::model::{Arrival, ErrorKind, FeatureGroup, Result};
 
 impl FeatureStore {
@@ -77,6 +78,14 @@ impl GroupSource for Groups {
     async fn group_names(&self) -> Result<Vec<String>> {
         let groups = self.0.list_groups().await?;
         Ok(groups.into_iter().filter(|group| group.offline.is_some()).map(|group| group.name.into()).collect())
+    }
+
+    async fn glue_tables(&self) -> Result<Vec<GlueTable>> {
+        let groups = self.0.list_groups().await?;
+        let table = |group: FeatureGroup| {
+            GlueTable { database: GLUE_DATABASE.to_owned(), table: group.glue_table(), group: group.name.into() }
+        };
+        Ok(groups.into_iter().filter(|group| group.offline.is_some()).map(table).collect())
     }
 
     async fn open_group(&self, name: &str) -> Result<GroupScan> {

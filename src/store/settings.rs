@@ -32,6 +32,14 @@ pub struct Settings {
     pub drain_bytes: u64,
     /// `drain.max_age_seconds`: age of a group's oldest outbox entry that starts a drain.
     pub drain_age: u64,
+    /// `compact.min_files`: small files a group's history may have before they are merged by themselves.
+    pub compact_files: u64,
+    /// `compact.target_rows`: rows of a compacted file.
+    pub compact_rows: u64,
+    /// `compact.target_bytes`: bytes of a compacted file.
+    pub compact_bytes: u64,
+    /// `compact.grace_seconds`: how long a replaced file stays for those who still read it.
+    pub compact_grace: u64,
     /// `query.memory`: bytes a query may hold before it spills.
     pub query_memory: u64,
 }
@@ -48,13 +56,17 @@ impl Default for Settings {
             drain_rows: 100_000,
             drain_bytes: 64 << 20,
             drain_age: 900,
+            compact_files: 32,
+            compact_rows: 1 << 20,
+            compact_bytes: 128 << 20,
+            compact_grace: 3_600,
             query_memory: 1 << 30,
         }
     }
 }
 
 /// Every key, for errors and for the variables.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 14] = [
     "store.account",
     "store.region",
     "store.s3_uri",
@@ -64,6 +76,10 @@ const KEYS: [&str; 10] = [
     "drain.max_rows",
     "drain.max_bytes",
     "drain.max_age_seconds",
+    "compact.min_files",
+    "compact.target_rows",
+    "compact.target_bytes",
+    "compact.grace_seconds",
     "query.memory",
 ];
 
@@ -92,7 +108,7 @@ impl Settings {
         for (section, values) in &table {
             let toml::Value::Table(values) = values else {
                 return Err(Error::usage(format!("'{section}' stands outside a section"))
-                    .remedy("write it under [store], [online], [drain] or [query]"));
+                    .remedy("write it under [store], [online], [drain], [compact] or [query]"));
             };
             for (name, value) in values {
                 let text = match value {
@@ -124,6 +140,10 @@ impl Settings {
             "drain.max_rows" => self.drain_rows = parse_count(key, text)?,
             "drain.max_bytes" => self.drain_bytes = parse_bytes(key, text)?,
             "drain.max_age_seconds" => self.drain_age = parse_count(key, text)?,
+            "compact.min_files" => self.compact_files = parse_count(key, text)?,
+            "compact.target_rows" => self.compact_rows = parse_count(key, text)?,
+            "compact.target_bytes" => self.compact_bytes = parse_bytes(key, text)?,
+            "compact.grace_seconds" => self.compact_grace = parse_count(key, text)?,
             "query.memory" => self.query_memory = parse_bytes(key, text)?,
             _ => {
                 let error = Error::usage(format!("there is no setting '{}'", key.escape_debug()));

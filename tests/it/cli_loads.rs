@@ -183,6 +183,63 @@ fn flush_turns_waiting_records_into_files() {
 }
 
 #[test]
+fn compact_merges_files_and_says_what_it_did() {
+    let larder = Larder::with_readings();
+    larder.run("create sessions --from readings.csv --id sensor --event-time at --online-only").ok();
+    larder.run("create theirs --from readings.csv --id sensor --event-time at --offline-only").ok();
+    for _ in 0..3 {
+        larder.run("ingest readings readings.csv").ok();
+    }
+    let before = larder.run("history readings s1 --json").ok().json();
+    let done = larder.run("compact --json").ok().json();
+    let groups = done["groups"].as_array().unwrap();
+    assert_eq!(groups.iter().map(|group| group["group"].as_str().unwrap()).collect::<Vec<_>>(), ["readings", "theirs"]);
+    let fields: Vec<&str> = groups[0].as_object().unwrap().keys().map(String::as_str).collect();
+    let expected = ["group", "status", "files_before", "files_after", "rows", "bytes_before", "bytes_after", "removed_files"];
+    assert_eq!(fields, expected);
+    let figures = |group: &Value| ["status", "files_before", "files_after", "rows", "removed_files"].map(|field| group[field].clone());
+    assert_eq!(figures(&groups[0]), [json!("compacted"), json!(3), json!(1), json!(12), json!(0)]);
+    assert_eq!(figures(&groups[1]), [json!("unchanged"), json!(0), json!(0), json!(0), json!(0)]);
+    assert!(done["seconds"].as_f64().unwrap() >= 0.0 && groups[0]["bytes_after"].as_u64() < groups[0]["bytes_before"].as_u64());
+    assert_eq!(larder.run("history readings s1 --json").ok().json(), before);
+
+    assert_eq!(larder.run("compact readings").ok().out, "there was nothing to compact\n");
+    larder.run("ingest readings readings.csv").ok();
+    let told = larder.run("compact readings").ok().out;
+    assert!(
+        told.starts_with("GROUP     FILES ") && told.contains("readings  2 → 1 ") && told.contains("\ncompacted 1 group in "),
+        "{told}"
+    );
+    assert_eq!(larder.run("compact readings -q").ok().out, "");
+    larder.run("compact sessions").ended(1).says(&["'sessions'", "no offline store"]);
+    larder.run("compact reading").ended(1).says(&["did you mean 'readings'?"]);
+    larder.run("doctor").ok().shows(&["5 replaced files wait to be deleted"]);
+}
+
+#[test]
+fn replaced_files_go_after_the_time_that_is_set() {
+    let larder = Larder::with_readings();
+    let larder_with = |words: &[&str]| {
+        let output = larder.command(words).env("LARDER_COMPACT_GRACE_SECONDS", "1").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    for _ in 0..2 {
+        larder.run("ingest readings readings.csv").ok();
+    }
+    let first = larder_with(&["compact", "--json"]);
+    assert_eq!(first["groups"][0]["files_after"], 1);
+    let mut removed = first["groups"][0]["removed_files"].as_u64().unwrap();
+    while removed < 2 {
+        removed += larder_with(&["compact", "--json"])["groups"][0]["removed_files"].as_u64().unwrap();
+    }
+    assert_eq!((removed, count(&larder, "true")), (2, json!(8)));
+    larder.run_words(&["query", "select 1"]).ok();
+    let refused = larder.command(&["list"]).env("LARDER_COMPACT_GRACE_SECONDS", "soon").output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+}
+
+#[test]
 fn doctor_says_what_is_well_and_what_is_damaged() {
     let larder = Larder::with_readings();
     larder.run("ingest readings readings.csv").ok();

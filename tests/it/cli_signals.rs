@@ -6,6 +6,8 @@ use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use larder::catalog::{Catalog, CatalogOptions, RunKind, RunState};
+
 use crate::cli::{Larder, READINGS, find};
 
 fn send(signal: &str, child: &Child) {
@@ -84,4 +86,50 @@ fn a_query_that_is_interrupted_leaves_no_file() {
     let done = child.wait_with_output().unwrap();
     assert_eq!(code(done.status), 143);
     assert_eq!(crate::cli::names_in(&larder.path("out")), Vec::<String>::new());
+}
+
+fn is_compacting(larder: &Larder) -> bool {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let options = CatalogOptions { read_only: true, ..CatalogOptions::default() };
+        let catalog = Catalog::open(larder.store().join("catalog.db"), options).await.unwrap();
+        let runs = catalog.runs(10).await.unwrap();
+        catalog.close().await.unwrap();
+        runs.iter().any(|run| run.kind == RunKind::Compact && run.state == RunState::Running)
+    })
+}
+
+#[test]
+fn a_compaction_that_is_interrupted_changes_nothing() {
+    let larder = Larder::with_readings();
+    let mut text = String::from("sensor,at,celsius,count,door_open,note\n");
+    for row in 0..30_000 {
+        text.push_str(&format!("s{},2026-01-01T00:00:{:02}Z,{}.5,{row},true,\n", row % 5_000, row % 60, row % 40));
+    }
+    larder.file("many.csv", &text);
+    for _ in 0..2 {
+        larder.run("ingest readings many.csv --to offline").ok();
+    }
+    let before = larder.run("describe readings --json").ok().json();
+    let mut child = larder.command(&["compact", "readings", "--json"]).spawn().unwrap();
+    // The catalog has its run: it has begun.
+    while child.try_wait().unwrap().is_none() && !is_compacting(&larder) {
+        std::thread::yield_now();
+    }
+    if child.try_wait().unwrap().is_none() {
+        send("-INT", &child);
+    }
+    let done = child.wait_with_output().unwrap();
+    match code(done.status) {
+        // It was quicker than the signal.
+        0 => assert!(!done.stdout.is_empty()),
+        130 => {
+            assert_eq!(done.stdout.as_slice(), b"");
+            assert_eq!(larder.run("describe readings --json").ok().json()["offline_files"], before["offline_files"]);
+        }
+        other => panic!("exit code {other}: {}", String::from_utf8_lossy(&done.stderr)),
+    }
+    larder.run("compact").ok();
+    assert_eq!(larder.run("describe readings --json").ok().json()["records"], before["records"]);
+    larder.run("doctor").ok();
 }

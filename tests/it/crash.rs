@@ -1,6 +1,6 @@
 //! Nothing acknowledged is lost and nothing is doubled, whatever step fails and whenever the process is killed.
 //!
-//! Two kinds of test share one check. In the first a script of puts, deletes, drains and a bulk load runs once to
+//! Two kinds of test share one check. In the first a script of puts, deletes, drains, compactions and a bulk load runs once to
 //! count its effectful steps, then again for every step with that step failing: before it takes effect, with its
 //! reply lost, or with the process aborting right before or after it. In the second, child processes (this test
 //! binary, executed again) write until they are killed at a random moment. Afterwards the store is opened anew,
@@ -103,6 +103,7 @@ async fn script(folder: &Path, faults: Option<Arc<Faults>>, file: &Path, acknowl
     said(acknowledged, "t4");
     store.delete(GROUP, "B", "30", DeleteOptions::default()).await?;
     store.flush(&[]).await?;
+    compact(&store).await?;
     load(&store, file).await?;
     for token in FILE_TOKENS {
         said(acknowledged, token);
@@ -110,7 +111,15 @@ async fn script(folder: &Path, faults: Option<Arc<Faults>>, file: &Path, acknowl
     store.put(GROUP, pairs("C", 100, "t5"), PutOptions::default()).await?;
     said(acknowledged, "t5");
     store.flush(&[]).await?;
+    compact(&store).await?;
     store.close().await
+}
+
+async fn compact(store: &FeatureStore) -> Result<()> {
+    for (_, report) in store.compact(&[], Arc::new(|_| ()), Arc::default()).await? {
+        report?;
+    }
+    Ok(())
 }
 
 const FILE_TOKENS: [&str; 4] = ["f1", "f2", "f3-late", "f4-tie"];
@@ -144,6 +153,8 @@ async fn take_up(folder: &Path, file: &Path, acknowledged: &mut BTreeSet<String>
         acknowledged.extend(FILE_TOKENS.map(str::to_owned));
     }
     store.flush(&[]).await.unwrap_or_else(|error| panic!("{what}: {error}"));
+    check(&store, acknowledged, true, what).await;
+    compact(&store).await.unwrap_or_else(|error| panic!("{what}: {error}"));
     check(&store, acknowledged, true, what).await;
     let d = store.get(GROUP, "D", None).await.unwrap().unwrap();
     assert_eq!(d.values[2].2.as_ref().unwrap().display(), "f4-tie", "{what}: the later row of a tie stands online");
@@ -276,8 +287,11 @@ async fn write_until_killed(folder: &Path, seed: u64) {
                 println!("acknowledged {token}");
                 std::io::stdout().flush().unwrap();
                 if task == 0 && random.random_range(0..25) == 0 {
-                    // Two processes may drain at once; who loses the race starts over.
+                    // Two processes may drain at once; who loses the race starts over. Now and then one compacts as well.
                     store.flush(&[]).await.unwrap();
+                    if random.random_range(0..4) == 0 {
+                        compact(&store).await.unwrap();
+                    }
                 }
             }
         })

@@ -96,6 +96,7 @@ async fn a_store_opened_for_reading_answers_and_refuses_changes() {
         store.delete("things", "C1", "9", Default::default()).await.unwrap_err(),
         store.drop_group("things").await.unwrap_err(),
         store.flush(&[]).await.unwrap_err(),
+        store.compact(&[], std::sync::Arc::new(|_| ()), std::sync::Arc::default()).await.unwrap_err(),
     ] {
         assert_eq!(error.kind(), ErrorKind::ReadOnly, "{error}");
         assert!(error.advice().is_some(), "{error}");

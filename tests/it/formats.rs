@@ -5,9 +5,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
-use larder::backend::offline::OfflineRow;
-use larder::model::{FeatureValue, Scalar};
+use larder::backend::offline::{CompactionTarget, OfflineRow, Selection};
+use larder::model::{EventTime, FeatureValue, Scalar};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
@@ -27,7 +28,7 @@ place = sys.argv[1]
 table = deltalake.DeltaTable(place)
 arrow = polars.from_arrow(table.to_pyarrow_table())
 lazy = polars.scan_delta(place).collect()
-out = {"version": table.version()}
+out = {"version": table.version(), "files": len(table.file_uris())}
 for name, frame in [("deltalake", arrow), ("polars", lazy)]:
     newest = frame["__event_time"].max()
     out[name] = sums(frame.height, frame["score"].sum(), frame["visits"].sum(), frame["is_deleted"].sum(), int(newest.timestamp()))
@@ -98,10 +99,19 @@ async fn python_libraries_read_the_same_rows() {
     let (store, group) = (open(folder.path()), group("Trips-of_2026"));
     let mut outbox = rows(&mut StdRng::seed_from_u64(20), 1, 660);
     outbox[3] = OfflineRow { is_deleted: true, ..row("customer-07", 1_700_000_100, None, None, 4) };
-    // One drain, twenty, and enough for a checkpoint.
+    // One drain, twenty, then compacted, and enough for a checkpoint, compacted again.
+    let mut commits = 0;
     for drains in 1..=66usize {
         drain(&store, &group, &outbox[..drains * 10]).await.unwrap();
-        if ![1, 20, 66].contains(&drains) {
+        commits += 1;
+        if [21, 66].contains(&drains) {
+            let snapshot = store.snapshot(&group).await.unwrap();
+            let target = CompactionTarget { rows: 100, bytes: 1 << 27 };
+            let plan = store.plan_compaction(&snapshot, &Default::default(), target, Selection::Everything);
+            store.compact(&group, &plan, EventTime::MIN, Arc::new(|_| ()), Arc::default()).await.unwrap();
+            commits += 1;
+        }
+        if ![1, 20, 21, 66].contains(&drains) {
             continue;
         }
         let place = folder.path().join(store.folder(&group).unwrap().data_key());
@@ -111,7 +121,7 @@ async fn python_libraries_read_the_same_rows() {
         for reader in ["deltalake", "polars", "duckdb"] {
             assert_eq!(read[reader], expected, "{reader} after {drains} drains");
         }
-        assert_eq!(read["version"], drains);
+        assert_eq!((&read["version"], &read["files"]), (&json!(commits), &json!(store.snapshot(&group).await.unwrap().files().len())));
         assert_eq!(read["pruned"], read["unpruned"]);
         let columns = json!(["id", "at", "score", "visits", "write_time", "api_invocation_time", "is_deleted", "__event_time"]);
         assert_eq!((&read["deltalake_columns"], &read["polars_columns"]), (&columns, &columns));

@@ -19,7 +19,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use uuid::Uuid;
 
-const APP: &str = "larder-test";
+pub const APP: &str = "larder-test";
 
 pub fn feature(name: &str, feature_type: FeatureType) -> FeatureDefinition {
     FeatureDefinition::new(FeatureName::parse(name).unwrap(), feature_type)
@@ -77,7 +77,7 @@ pub fn open(folder: &Path) -> OfflineStore {
     OfflineStore::open(OfflineOptions::new(folder)).unwrap()
 }
 
-fn open_with(folder: &Path, faults: Arc<Faults>) -> OfflineStore {
+pub fn open_with(folder: &Path, faults: Arc<Faults>) -> OfflineStore {
     OfflineStore::open(OfflineOptions { faults: Some(faults), ..OfflineOptions::new(folder) }).unwrap()
 }
 
@@ -113,7 +113,7 @@ async fn arrivals(store: &OfflineStore, group: &FeatureGroup) -> Vec<u64> {
     found
 }
 
-async fn assert_exactly_once(store: &OfflineStore, group: &FeatureGroup, outbox: &[OfflineRow]) {
+pub async fn assert_exactly_once(store: &OfflineStore, group: &FeatureGroup, outbox: &[OfflineRow]) {
     let expected: Vec<u64> = outbox.iter().map(|row| row.arrival.0).collect();
     assert_eq!(arrivals(store, group).await, expected);
     let check = store.check(group).await.unwrap();
@@ -197,7 +197,7 @@ async fn script(store: &OfflineStore, group: &FeatureGroup, wider: &FeatureGroup
     Ok(())
 }
 
-fn widened(group: &FeatureGroup) -> FeatureGroup {
+pub fn widened(group: &FeatureGroup) -> FeatureGroup {
     let schema = group.schema.with_added(vec![feature("note", FeatureType::String)]).unwrap();
     FeatureGroup { schema, ..group.clone() }
 }

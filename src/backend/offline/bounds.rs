@@ -48,6 +48,30 @@ impl Bound {
         }
     }
 
+    /// True if a log can tell values up to this one from those from `next` on: its bounds are shortened.
+    pub(crate) fn is_told_from(&self, next: &Self) -> bool {
+        match (shortened(self.clone(), true), shortened(next.clone(), false)) {
+            (Some(upper), Some(lower)) => upper.compare(&lower) == Some(Ordering::Less),
+            _ => false,
+        }
+    }
+
+    /// True if values from this bound on, as a log has it, reach below the upper bound of another file. Bounds made of
+    /// one and the same text by shortening it count as touching only: nobody knows, and a cut through such texts is
+    /// made where there is no better place.
+    pub(crate) fn reaches_below(&self, upper: &Self) -> bool {
+        if self.compare(upper) != Some(Ordering::Less) {
+            return false;
+        }
+        match self {
+            Self::Text(text) if text.chars().count() == MAX_CHARACTERS => {
+                let raised = shortened(Self::Text(format!("{text}.")), true);
+                raised.as_ref() != Some(upper)
+            }
+            _ => true,
+        }
+    }
+
     fn to_json(&self) -> Json {
         match self {
             Self::Int(value) => json!(value),
@@ -125,11 +149,11 @@ pub(crate) struct Gathering {
 
 impl Gathering {
     /// Takes in a batch. The first 32 columns and those in `always` count.
-    pub(crate) fn add(&mut self, batch: &RecordBatch, always: &[&str]) {
+    pub(crate) fn add(&mut self, batch: &RecordBatch, always: &[String]) {
         self.statistics.rows += batch.num_rows() as u64;
         for (position, field) in batch.schema_ref().fields().iter().enumerate() {
             let name = field.name();
-            if (position >= MAX_INDEXED && !always.contains(&name.as_str())) || self.unbounded.contains(name) {
+            if (position >= MAX_INDEXED && !always.contains(name)) || self.unbounded.contains(name) {
                 continue;
             }
             let column = batch.column(position);
@@ -150,6 +174,11 @@ impl Gathering {
                 }
             }
         }
+    }
+
+    /// Rows so far.
+    pub(crate) fn rows(&self) -> u64 {
+        self.statistics.rows
     }
 
     pub(crate) fn finish(self) -> FileStatistics {
@@ -295,6 +324,7 @@ mod tests {
         let mut gathering = Gathering::default();
         gathering.add(&batch.slice(0, 2), &[]);
         gathering.add(&batch.slice(2, 1), &[]);
+        assert_eq!(gathering.rows(), 3);
         let statistics = gathering.finish();
         let text = statistics.to_json();
         let read = FileStatistics::from_json(&text, |name| Some(batch.schema().field_with_name(name).ok()?.data_type().clone())).unwrap();
@@ -316,6 +346,19 @@ mod tests {
             assert_eq!(high.compare(&Bound::Text(long.clone())), Some(Ordering::Greater), "{tail:?}");
         }
         assert_eq!(shortened(Bound::Text("\u{10FFFF}".repeat(70)), true), None);
+    }
+
+    #[test]
+    fn texts_that_are_shortened_alike_touch_and_no_more() {
+        let long = |tail: &str| Bound::Text(format!("{}{tail}", "a".repeat(64)));
+        let text = |text: &str| Bound::Text(text.into());
+        assert!(text("a").is_told_from(&text("b")) && !text("b").is_told_from(&text("b")));
+        assert!(Bound::Int(-1).is_told_from(&Bound::Int(0)) && !Bound::Float(-0.0).is_told_from(&Bound::Float(0.0)));
+        assert!(!long("x").is_told_from(&long("y")), "the log has the first 64 characters of both");
+        assert!(long("x").is_told_from(&text("b")));
+        let (low, high) = (shortened(long("y"), false).unwrap(), shortened(long("x"), true).unwrap());
+        assert!(!low.reaches_below(&high) && low.compare(&high) == Some(Ordering::Less));
+        assert!(low.reaches_below(&text("b")) && text("a").reaches_below(&text("b")) && !text("b").reaches_below(&text("b")));
     }
 
     #[test]

@@ -29,7 +29,9 @@ pub struct OfflineCheck {
     pub files: u64,
     /// Rows of the live files, by their footers.
     pub rows: u64,
-    /// The same as one line: `12 commits, 5 files, 1807 rows`.
+    /// Files that were replaced and still lie on the disk, for readers of older versions.
+    pub replaced: u64,
+    /// The same as one line: `12 commits, 5 files, 1807 rows, 32 replaced files wait to be deleted`.
     pub scope: String,
     /// Everything that is wrong, each with its place and remedy; empty for a sound table.
     pub problems: Vec<String>,
@@ -67,7 +69,11 @@ impl OfflineStore {
                 }
             }
         }
+        check.replaced = self.replaced_on_disk(&folder).await?;
         check.scope = format!("{} commits, {} files, {} rows", check.commits, check.files, check.rows);
+        if check.replaced > 0 {
+            check.scope.push_str(&format!(", {} replaced files wait to be deleted", check.replaced));
+        }
         Ok(check)
     }
 

@@ -267,12 +267,12 @@ fn shared_prefix<'a>(mut texts: impl Iterator<Item = &'a str>) -> usize {
 }
 
 /// Unsigned numbers in the order of the signed ones.
-fn integer_key(value: i64) -> u64 {
+pub(super) fn integer_key(value: i64) -> u64 {
     (value as u64) ^ (1 << 63)
 }
 
 /// Unsigned numbers in the total order of doubles.
-fn float_key(value: f64) -> u64 {
+pub(super) fn float_key(value: f64) -> u64 {
     let bits = value.to_bits();
     if bits >> 63 == 1 { !bits } else { bits ^ (1 << 63) }
 }

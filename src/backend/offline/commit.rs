@@ -14,24 +14,29 @@
 //!    drainer must read the outbox again. Mark where it was: the next version.
 //! 4. Success is reported only after the folder of commits was fsynced, also where another process's commit is the
 //!    reason, because the outbox is trimmed on our word.
+//!
+//! A compaction goes the same way with another rule 3: its commit removes files and adds those that hold the same rows.
+//! While every file it removes is live, others may have added what they like, and the next version is tried; one that
+//! is gone was compacted by somebody else, and then this compaction has come too late. Marks don't move.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use deltalake_core::kernel::transaction::{CommitData, TransactionError};
-use deltalake_core::kernel::{Action, Add, Transaction};
+use deltalake_core::kernel::{Action, Add, Remove, Transaction};
 use deltalake_core::logstore::CommitOrBytes;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::durable::from_object_store;
-use super::log::{self, TableState};
+use super::log::{self, DataFile, TableState};
 use super::parquet_file::StagedFile;
 use super::table::MAX_ATTEMPTS;
 use super::{GroupFolder, OfflineStore};
-use crate::model::{Error, ErrorKind, FeatureGroup, Result};
+use crate::model::{Error, ErrorKind, EventTime, FeatureGroup, Result};
 
 /// Key of the attempt's id in a commit's `commitInfo`.
 const ATTEMPT_ID: &str = "larderCommit";
@@ -71,6 +76,15 @@ impl CommitOutcome {
             Self::Committed { version } | Self::AlreadyApplied { version } => version,
         }
     }
+}
+
+/// What became of the commit of a compaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Replacement {
+    /// The new files are in the table in place of the old ones, as of this version.
+    Done { version: u64 },
+    /// Somebody else has replaced one of the old files; nothing was changed.
+    Overtaken,
 }
 
 /// One commit offered under one version.
@@ -148,11 +162,50 @@ impl OfflineStore {
                 self.checkpoint_if_due(folder, attempt.version).await;
                 return Ok(CommitOutcome::Committed { version: attempt.version });
             }
-            if number > 3 {
-                // Others go ahead all the time: stand aside for a moment, each writer for another one.
-                let millis = 1 + Uuid::now_v7().as_u128() as u64 % u64::from(number.min(20));
-                tokio::time::sleep(Duration::from_millis(millis)).await;
+            stand_aside(number).await;
+        }
+        Err(too_busy(folder))
+    }
+
+    /// Puts files into the table that hold the rows of others, and takes those out. See the head of this file.
+    ///
+    /// # Errors
+    /// OutcomeUnknown if the commit may or may not be there: the new files must stay then. Otherwise it is certain that
+    /// nothing was changed.
+    pub(super) async fn replace(
+        &self,
+        folder: &GroupFolder,
+        old: &[Arc<DataFile>],
+        new: &[StagedFile],
+        now: EventTime,
+    ) -> Result<Replacement> {
+        self.check_writable()?;
+        let now = millis(now);
+        // The place in the order of commits: see `log.rs`.
+        let modified = old.iter().map(|file| file.modified).max().unwrap_or(now);
+        for number in 0..MAX_ATTEMPTS {
+            let Some(state) = self.state(folder).await? else {
+                return Err(Error::not_found(format!("the table of {} is gone", folder.key())));
+            };
+            let live: HashSet<&str> = state.files.iter().map(|file| file.path.as_str()).collect();
+            if new.first().is_some_and(|file| live.contains(file.path.as_str())) {
+                self.disk()?.sync_folder(&folder.log()).await?;
+                return Ok(Replacement::Done { version: state.version });
             }
+            if old.iter().any(|file| !live.contains(file.path.as_str())) {
+                return Ok(Replacement::Overtaken);
+            }
+            state.check_writable()?;
+            let removals = old.iter().map(|file| Action::Remove(remove_action(file, now)));
+            let additions = new.iter().map(|file| Action::Add(Add { data_change: false, modification_time: modified, ..add_action(file) }));
+            let operation =
+                DeltaOperation::Optimize { predicate: None, target_size: new.iter().map(|file| signed(file.size)).max().unwrap_or(0) };
+            let attempt = Attempt::new(state.version + 1, removals.chain(additions).collect(), operation, None);
+            if self.attempt(folder, &attempt).await? == Won::Yes {
+                self.checkpoint_if_due(folder, attempt.version).await;
+                return Ok(Replacement::Done { version: attempt.version });
+            }
+            stand_aside(number).await;
         }
         Err(too_busy(folder))
     }
@@ -183,6 +236,14 @@ impl OfflineStore {
             }
         }
         Err(last.unwrap_or_else(|| Error::internal("a commit was never offered")))
+    }
+}
+
+/// Where others go ahead all the time: waits for a moment, each writer for another one.
+async fn stand_aside(lost: u32) {
+    if lost > 3 {
+        let millis = 1 + Uuid::now_v7().as_u128() as u64 % u64::from(lost.min(20));
+        tokio::time::sleep(Duration::from_millis(millis)).await;
     }
 }
 
@@ -235,10 +296,31 @@ fn transaction(mark: &Mark) -> Result<Transaction> {
 fn add_action(file: &StagedFile) -> Add {
     Add {
         path: file.path.clone(),
-        size: i64::try_from(file.size).unwrap_or(i64::MAX),
+        size: signed(file.size),
         modification_time: now_millis(),
         data_change: true,
         stats: Some(file.statistics.to_json()),
         ..Add::default()
     }
+}
+
+fn remove_action(file: &DataFile, now: i64) -> Remove {
+    Remove {
+        path: file.path.clone(),
+        data_change: false,
+        deletion_timestamp: Some(now),
+        extended_file_metadata: Some(true),
+        partition_values: Some(HashMap::new()),
+        size: Some(signed(file.size)),
+        ..Remove::default()
+    }
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+/// Milliseconds since 1970, as the log keeps time.
+pub(super) fn millis(time: EventTime) -> i64 {
+    time.unix_micros().div_euclid(1_000)
 }

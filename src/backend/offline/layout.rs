@@ -222,6 +222,19 @@ pub(crate) fn data_file_name(latest: EventTime, token: &str) -> String {
     )
 }
 
+/// True for a name that [`data_file_name`] could have made.
+pub(crate) fn is_data_file_name(relative: &str) -> bool {
+    let Some((folder, name)) = relative.rsplit_once('/') else { return false };
+    let Some((stamp, token)) = name.strip_suffix(".parquet").and_then(|name| name.split_once('_')) else { return false };
+    let is_stamp = stamp.len() == 16
+        && stamp.bytes().enumerate().all(|(at, byte)| match at {
+            8 => byte == b'T',
+            15 => byte == b'Z',
+            _ => byte.is_ascii_digit(),
+        });
+    is_stamp && token.len() == 16 && token.bytes().all(|byte| byte.is_ascii_alphanumeric()) && folder.starts_with("year=")
+}
+
 /// Sixteen letters and digits that no other file has: 74 random bits and the low bits of the clock.
 pub(crate) fn new_token() -> String {
     const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -260,6 +273,24 @@ mod tests {
         assert_eq!(data_file_name(EventTime::MIN, "x"), "year=0000/month=01/day=01/hour=00/00000101T000000Z_x.parquet");
         assert_eq!(version_of("00000000000000000012.json"), Some(12));
         assert_eq!(version_of("00000000000000000012.checkpoint.parquet"), None);
+    }
+
+    #[test]
+    fn names_of_ours_are_told_from_those_of_others() {
+        let latest = EventTime::parse_text("2026-11-23T09:30:07Z", TimeMode::Strict).unwrap();
+        assert!(
+            is_data_file_name(&data_file_name(latest, &new_token())) && is_data_file_name(&data_file_name(EventTime::MIN, &new_token()))
+        );
+        for other in [
+            "part-00000-3f1d5b6e-c000.snappy.parquet",
+            "0-3f1d5b6e-0.parquet",
+            "year=2026/month=11/part-0_0123456789abcdef.parquet",
+            "year=2026/20261123T093007Z_0123456789abcde.parquet",
+            "x/20261123T093007Z_0123456789abcdef.parquet",
+            "20261123T093007Z_0123456789abcdef.parquet",
+        ] {
+            assert!(!is_data_file_name(other), "{other}");
+        }
     }
 
     #[test]

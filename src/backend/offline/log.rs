@@ -8,6 +8,13 @@
 //!
 //! Rows of a checkpoint are the same actions as the lines of a commit. They are turned into those lines, so that
 //! there is one way to read an action, the `deltalake` crate's.
+//!
+//! The order of live files is that in which their rows were committed: it decides between rows that nothing else tells
+//! apart. A commit that only rearranges rows puts its files where the newest of those was that it replaces, not behind
+//! all. A checkpoint knows no order; there `modificationTime` stands for it, and whoever rearranges hands it on.
+//!
+//! Files that were replaced lie on the disk for a while, for readers of older versions. The state remembers them with
+//! the time of their removal for a week, as checkpoints do; see `retired.rs`.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::RangeInclusive;
@@ -17,7 +24,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
 use bytes::Bytes;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoArrow;
-use deltalake_core::kernel::{Action, Add, Metadata, Protocol, StructType};
+use deltalake_core::kernel::{Action, Add, Metadata, Protocol, Remove, StructType};
 use deltalake_core::logstore::get_actions;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
@@ -32,6 +39,8 @@ use super::layout::GroupFolder;
 use super::parquet_file::{micros_range, range_of};
 use crate::model::{Error, ErrorKind, Result};
 
+/// How long the removal of a file is remembered: Delta's own default. What is still on the disk then is judged by age.
+pub(crate) const REMEMBERED_MILLIS: i64 = 7 * 86_400_000;
 /// Commits fetched at once while catching up.
 const READ_AHEAD: usize = 16;
 /// The newest protocol this program reads: no column mapping, no deletion vectors.
@@ -46,15 +55,17 @@ pub struct DataFile {
     pub path: String,
     /// Bytes.
     pub size: u64,
+    /// When its rows were committed, in milliseconds since 1970.
+    pub(super) modified: i64,
     stats: Option<String>,
     schema: SchemaRef,
     parsed: OnceLock<Option<FileStatistics>>,
 }
 
 impl DataFile {
-    fn new(add: Add, schema: &SchemaRef) -> Self {
+    pub(super) fn new(add: Add, schema: &SchemaRef) -> Self {
         let size = u64::try_from(add.size).unwrap_or(0);
-        Self { path: add.path, size, stats: add.stats, schema: schema.clone(), parsed: OnceLock::new() }
+        Self { path: add.path, size, modified: add.modification_time, stats: add.stats, schema: schema.clone(), parsed: OnceLock::new() }
     }
 
     /// What the log says about the file's columns; none if another writer said nothing.
@@ -84,6 +95,15 @@ impl DataFile {
     }
 }
 
+/// When and why a file left the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Removal {
+    /// Milliseconds since 1970.
+    pub(crate) at: i64,
+    /// True if its rows left with it, false if they were only moved into other files.
+    pub(crate) with_rows: bool,
+}
+
 /// The table at one version.
 #[derive(Debug, Clone)]
 pub(crate) struct TableState {
@@ -92,8 +112,10 @@ pub(crate) struct TableState {
     /// The table's columns.
     pub(crate) schema: SchemaRef,
     pub(crate) writer_version: i64,
-    /// Live files, oldest commit first.
+    /// Live files, in the order in which their rows were committed.
     pub(crate) files: Vec<Arc<DataFile>>,
+    /// Files that were removed within a week before the newest removal.
+    pub(crate) removed: Arc<BTreeMap<String, Removal>>,
     /// Application id and its newest mark.
     pub(crate) marks: BTreeMap<String, i64>,
 }
@@ -171,7 +193,7 @@ async fn checkpoint(store: &dyn ObjectStore, folder: &GroupFolder) -> Result<Opt
 fn checkpoint_actions(version: u64, bytes: Bytes) -> Result<Vec<Action>> {
     let fault = |error: parquet::errors::ParquetError| Error::corrupt("a checkpoint can't be read").source(error);
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(fault)?;
-    let wanted = ["add", "txn", "metaData", "protocol"];
+    let wanted = ["add", "remove", "txn", "metaData", "protocol"];
     let known: Vec<&str> = builder.schema().fields().iter().map(|field| field.name().as_str()).collect();
     if known.contains(&"checkpointMetadata") || known.contains(&"sidecar") {
         return Err(Error::corrupt("a checkpoint of version 2").why("its files may be listed elsewhere"));
@@ -201,6 +223,7 @@ struct Draft {
     schema: Option<SchemaRef>,
     writer_version: i64,
     files: Vec<Arc<DataFile>>,
+    removed: Arc<BTreeMap<String, Removal>>,
     marks: BTreeMap<String, i64>,
 }
 
@@ -212,6 +235,7 @@ impl From<TableState> for Draft {
             schema: Some(state.schema),
             writer_version: state.writer_version,
             files: state.files,
+            removed: state.removed,
             marks: state.marks,
         }
     }
@@ -252,36 +276,81 @@ impl Draft {
             }
         }
         let no_schema = || Error::corrupt(format!("commit {version} comes before the table's columns")).remedy("run `larder doctor`");
-        let mut removed = HashSet::new();
+        let mut removals = Vec::new();
         let mut added = Vec::new();
+        let mut changes_rows = false;
         for action in actions {
             match action {
                 Action::Add(add) if add.deletion_vector.is_some() => return Err(too_new("it has deletion vectors")),
-                Action::Add(add) => added.push(Arc::new(DataFile::new(add, self.schema.as_ref().ok_or_else(no_schema)?))),
-                Action::Remove(remove) => {
-                    removed.insert(remove.path);
+                Action::Add(add) => {
+                    changes_rows |= add.data_change;
+                    added.push(Arc::new(DataFile::new(add, self.schema.as_ref().ok_or_else(no_schema)?)));
                 }
+                Action::Remove(remove) => removals.push(remove),
                 Action::Txn(mark) => {
                     self.marks.insert(mark.app_id, mark.version);
                 }
                 _ => {}
             }
         }
-        // A commit may name a file again (with other statistics): the newer naming counts.
-        let renamed: HashSet<&str> = added.iter().map(|file| file.path.as_str()).collect();
-        if version > 0 && !(removed.is_empty() && renamed.is_empty()) && !self.files.is_empty() {
-            self.files.retain(|file| !removed.contains(&file.path) && !renamed.contains(file.path.as_str()));
-        }
-        self.files.extend(added);
+        self.place(added, &removals, changes_rows);
+        self.remember(removals);
         self.version = Some(version);
         Ok(())
+    }
+
+    /// Takes files out of the list and puts others in.
+    fn place(&mut self, added: Vec<Arc<DataFile>>, removals: &[Remove], changes_rows: bool) {
+        if self.files.is_empty() || (added.is_empty() && removals.is_empty()) {
+            self.files.extend(added);
+            return;
+        }
+        let removed: HashSet<&str> = removals.iter().map(|remove| remove.path.as_str()).collect();
+        // A commit may name a file again (with other statistics): the newer naming counts.
+        let renamed: HashSet<&str> = added.iter().map(|file| file.path.as_str()).collect();
+        let mut place = None;
+        let mut kept = Vec::with_capacity(self.files.len() + added.len());
+        for file in self.files.drain(..) {
+            if removed.contains(file.path.as_str()) {
+                place = Some(kept.len());
+            } else if !renamed.contains(file.path.as_str()) {
+                kept.push(file);
+            }
+        }
+        let place = place.filter(|_| !changes_rows).unwrap_or(kept.len());
+        kept.splice(place..place, added);
+        self.files = kept;
+    }
+
+    /// Notes removals, forgets those of long ago and those of files that are back.
+    fn remember(&mut self, removals: Vec<Remove>) {
+        if removals.is_empty() {
+            return;
+        }
+        let live: HashSet<&str> = self.files.iter().map(|file| file.path.as_str()).collect();
+        let known = Arc::make_mut(&mut self.removed);
+        for remove in removals {
+            if let Some(at) = remove.deletion_timestamp {
+                known.insert(remove.path, Removal { at, with_rows: remove.data_change });
+            }
+        }
+        let newest = known.values().map(|removal| removal.at).max().unwrap_or(0);
+        known.retain(|path, removal| removal.at > newest.saturating_sub(REMEMBERED_MILLIS) && !live.contains(path.as_str()));
     }
 
     fn finish(self, folder: &GroupFolder) -> Result<TableState> {
         let (Some(version), Some(metadata), Some(schema)) = (self.version, self.metadata, self.schema) else {
             return Err(Error::corrupt(format!("the log of {} describes no table", folder.key())).remedy("run `larder doctor`"));
         };
-        Ok(TableState { version, metadata, schema, writer_version: self.writer_version, files: self.files, marks: self.marks })
+        Ok(TableState {
+            version,
+            metadata,
+            schema,
+            writer_version: self.writer_version,
+            files: self.files,
+            removed: self.removed,
+            marks: self.marks,
+        })
     }
 }
 

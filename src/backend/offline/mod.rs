@@ -4,18 +4,20 @@
 //! rows or batches --columns--> sorted batch --parquet_file--> staged file --commit--> _delta_log/<n>.json
 //!                                              (durable, unseen)              (visible, with its mark)
 //! snapshot (log) --> live files with bounds --> scan: files, row groups and rows that can match
+//!                                           --> compaction: many files become few sorted ones, in one commit
 //! ```
 //!
 //! What must stay true: a row is in the table exactly once, whoever drained it and however often ([`commit`]); what
 //! can be seen is complete and what was acknowledged is on the disk ([`durable`]); names are formatted in one place
 //! ([`layout`]); any Delta reader can open the table as it is ([`table`]). The log is the truth about what exists: a
-//! file that no commit names is litter ([`orphans`]), and the definition beside the data ([`definitions`]) is enough
+//! file that no commit names is litter ([`orphans`]), one that was replaced stays for those who still read it ([`retired`]),
+//! and the definition beside the data ([`definitions`]) is enough
 //! to find the table again after the catalog is lost.
 //!
 //! Objects are reached through `object_store`, so that a real S3 can stand in for the folder; encoding and decoding
 //! are plain functions on blocking threads.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -27,6 +29,7 @@ pub mod bounds;
 pub mod check;
 pub mod columns;
 pub mod commit;
+pub mod compaction;
 pub mod definitions;
 pub mod durable;
 pub mod external;
@@ -34,6 +37,7 @@ pub mod layout;
 mod log;
 pub mod orphans;
 pub mod parquet_file;
+pub mod retired;
 pub mod scan;
 pub mod table;
 
@@ -41,6 +45,7 @@ pub use bounds::{Bound, ColumnBounds, FileStatistics};
 pub use check::OfflineCheck;
 pub use columns::{OfflineRow, RowReader};
 pub use commit::{CommitOutcome, Mark};
+pub use compaction::{CompactionOutcome, CompactionPlan, CompactionTarget, OnMerged, Selection};
 pub use definitions::FoundDefinition;
 pub use durable::DurableLocal;
 pub use external::{ExternalFile, ExternalTable};
@@ -97,13 +102,15 @@ struct Inner {
     layout: Layout,
     disk: OnceLock<Arc<DurableLocal>>,
     tables: Mutex<HashMap<GroupFolder, Arc<TableState>>>,
+    /// Files that this process knows to be deleted, so that it need not try again.
+    deleted: Mutex<HashMap<GroupFolder, HashSet<String>>>,
 }
 
 impl OfflineStore {
     /// Opens the store. The folder is made with the first write.
     pub fn open(options: OfflineOptions) -> Result<Self> {
         let layout = Layout::new(&options.account, &options.region)?;
-        Ok(Self { inner: Arc::new(Inner { options, layout, disk: OnceLock::new(), tables: Mutex::default() }) })
+        Ok(Self { inner: Arc::new(Inner { options, layout, disk: OnceLock::new(), tables: Mutex::default(), deleted: Mutex::default() }) })
     }
 
     /// Folder that stands for `s3://`.

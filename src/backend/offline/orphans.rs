@@ -2,7 +2,7 @@
 //! drainer that came second, or by a load that was given up.
 //!
 //! A file is an orphan if *no* commit ever named it, which is read from all commits and not from the live files:
-//! a file that compaction has replaced is still needed by readers of older versions. Age alone proves nothing,
+//! a file that compaction has replaced is still needed by readers of older versions (`retired.rs`). Age alone proves nothing,
 //! since a commit that will name the file may be on its way; so both are asked for.
 
 use std::collections::HashSet;

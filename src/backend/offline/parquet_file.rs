@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute;
-use arrow::datatypes::TimestampMicrosecondType;
+use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use bytes::{Bytes, BytesMut};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
@@ -34,6 +34,7 @@ use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::OfflineStore;
 use super::bounds::{Bound, FileStatistics, Gathering};
@@ -80,37 +81,14 @@ impl OfflineStore {
 
     /// The same from a thread that may block and is none of the runtime's workers; `runtime` does the input and output.
     pub fn stage_blocking(&self, runtime: &Handle, group: &FeatureGroup, batches: &[RecordBatch]) -> Result<StagedFile> {
-        self.check_writable()?;
-        let folder = self.folder(group)?;
-        let path = layout::data_file_name(latest_event(batches), &layout::new_token());
-        let identifier = group.schema.identifier().name.as_str();
-        let event_time = group.schema.event_time().name.as_str();
-        let location = folder.data_file(&path);
-        let store: Arc<dyn ObjectStore> = self.disk()?.clone();
-        let (sender, receiver) = mpsc::channel(CHUNKS_WAITING);
-        let upload = runtime.spawn(upload(store, location, receiver));
-        let mut sink = Chunks { sender, buffer: BytesMut::with_capacity(CHUNK.min(1 << 20)), written: 0 };
-        let encoded = encode(batches, identifier, event_time, &mut sink).and_then(|statistics| {
-            sink.finish().map_err(|error| Error::io("can't pass a data file on", error))?;
-            Ok(statistics)
-        });
-        let size = sink.written;
-        // Without the end mark the upload is given up and leaves nothing.
-        drop(sink);
-        let uploaded = runtime.block_on(upload).map_err(|error| Error::internal("the upload of a data file stopped").source(error))?;
-        let statistics = match (encoded, uploaded) {
-            (_, Err(error)) => return Err(error.within(format!("group '{}'", group.name))),
-            (Err(error), Ok(())) => return Err(error.within(format!("group '{}'", group.name))),
-            (Ok(statistics), Ok(())) => statistics,
+        let Some(first) = batches.first() else {
+            return Err(Error::internal("a data file without rows"));
         };
-        Ok(StagedFile {
-            path,
-            size,
-            rows: statistics.rows,
-            event_time: micros_range(&statistics),
-            identifier: range_of(&statistics, identifier),
-            statistics,
-        })
+        let mut staging = Staging::open(self, runtime, group, first.schema(), latest_event(batches))?;
+        for batch in batches {
+            staging.write(batch)?;
+        }
+        staging.finish()
     }
 
     /// Removes staged files that were not committed; a file that is in the table stays.
@@ -152,36 +130,146 @@ fn latest_event(batches: &[RecordBatch]) -> EventTime {
     EventTime::from_unix_micros(micros).unwrap_or(if micros < 0 { EventTime::MIN } else { EventTime::MAX })
 }
 
-/// Encodes batches into a sink; the plain function beneath [`OfflineStore::stage`].
+/// Encodes batches into a sink: what [`OfflineStore::stage`] does, without a store.
 pub fn encode(batches: &[RecordBatch], identifier: &str, event_time: &str, sink: impl Write + Send) -> Result<FileStatistics> {
-    let fault = |error: parquet::errors::ParquetError| Error::internal("can't encode a data file").source(error);
     let Some(first) = batches.first() else {
         return Err(Error::internal("a data file without rows"));
     };
-    let schema = first.schema();
-    let sorting = [identifier, EVENT_TIME]
-        .into_iter()
-        .filter_map(|name| leaf_position(&schema, name))
-        .map(|column| SortingColumn { column_idx: column, descending: false, nulls_first: true })
-        .collect();
-    let level = ZstdLevel::try_new(1).map_err(fault)?;
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(level))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
-        .set_sorting_columns(Some(sorting))
-        .set_created_by(format!("larder {}", env!("CARGO_PKG_VERSION")))
-        .build();
-    let mut always: Vec<&str> = PLUMBING.to_vec();
-    always.extend([identifier, event_time]);
-    let mut gathering = Gathering::default();
-    let mut writer = ArrowWriter::try_new(sink, schema, Some(properties)).map_err(fault)?;
+    let mut encoder = Encoder::new(first.schema(), identifier, event_time, sink)?;
     for batch in batches {
-        gathering.add(batch, &always);
-        writer.write(batch).map_err(fault)?;
+        encoder.write(batch)?;
     }
-    writer.close().map_err(fault)?;
-    Ok(gathering.finish())
+    Ok(encoder.finish()?.0)
+}
+
+/// Batches on their way into one Parquet file.
+struct Encoder<W: Write + Send> {
+    writer: ArrowWriter<W>,
+    gathering: Gathering,
+    /// Columns with statistics in the log wherever they stand.
+    always: Vec<String>,
+}
+
+fn not_encoded(error: parquet::errors::ParquetError) -> Error {
+    Error::internal("can't encode a data file").source(error)
+}
+
+impl<W: Write + Send> Encoder<W> {
+    fn new(schema: SchemaRef, identifier: &str, event_time: &str, sink: W) -> Result<Self> {
+        let sorting = [identifier, EVENT_TIME]
+            .into_iter()
+            .filter_map(|name| leaf_position(&schema, name))
+            .map(|column| SortingColumn { column_idx: column, descending: false, nulls_first: true })
+            .collect();
+        let level = ZstdLevel::try_new(1).map_err(not_encoded)?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(level))
+            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+            .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
+            .set_sorting_columns(Some(sorting))
+            .set_created_by(format!("larder {}", env!("CARGO_PKG_VERSION")))
+            .build();
+        let always = PLUMBING.into_iter().chain([identifier, event_time]).map(str::to_owned).collect();
+        let writer = ArrowWriter::try_new(sink, schema, Some(properties)).map_err(not_encoded)?;
+        Ok(Self { writer, gathering: Gathering::default(), always })
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.gathering.add(batch, &self.always);
+        self.writer.write(batch).map_err(not_encoded)
+    }
+
+    /// Writes the footer; returns what the rows are like, and the sink.
+    fn finish(self) -> Result<(FileStatistics, W)> {
+        let sink = self.writer.into_inner().map_err(not_encoded)?;
+        Ok((self.gathering.finish(), sink))
+    }
+}
+
+/// A data file of a group that is being written batch by batch; nothing of it is left unless [`Self::finish`] returns it.
+///
+/// Its methods block: they are for a thread that may, and that is none of the runtime's workers.
+pub(super) struct Staging {
+    path: String,
+    /// For messages: `group 'trips'`.
+    group: String,
+    identifier: String,
+    /// None once the file was given up.
+    encoder: Option<Encoder<Chunks>>,
+    upload: JoinHandle<Result<()>>,
+    runtime: Handle,
+}
+
+impl Staging {
+    /// Begins a file; `latest` is the latest event in it, for its name.
+    pub(super) fn open(store: &OfflineStore, runtime: &Handle, group: &FeatureGroup, schema: SchemaRef, latest: EventTime) -> Result<Self> {
+        store.check_writable()?;
+        let path = layout::data_file_name(latest, &layout::new_token());
+        let location = store.folder(group)?.data_file(&path);
+        let objects: Arc<dyn ObjectStore> = store.disk()?.clone();
+        let identifier = group.schema.identifier().name.to_string();
+        let (sender, receiver) = mpsc::channel(CHUNKS_WAITING);
+        let sink = Chunks { sender, buffer: BytesMut::with_capacity(CHUNK.min(1 << 20)), written: 0 };
+        let encoder = Encoder::new(schema, &identifier, group.schema.event_time().name.as_str(), sink)?;
+        let upload = runtime.spawn(upload(objects, location, receiver));
+        Ok(Self { path, group: format!("group '{}'", group.name), identifier, encoder: Some(encoder), upload, runtime: runtime.clone() })
+    }
+
+    /// Rows so far.
+    pub(super) fn rows(&self) -> u64 {
+        self.encoder.as_ref().map_or(0, |encoder| encoder.gathering.rows())
+    }
+
+    /// Bytes of the row groups that are complete.
+    pub(super) fn bytes(&self) -> u64 {
+        self.encoder.as_ref().map_or(0, |encoder| encoder.writer.bytes_written() as u64)
+    }
+
+    /// Appends rows, which come after those before them in the order of the file. After an error the file is given up.
+    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let Some(encoder) = &mut self.encoder else { return Err(given_up()) };
+        let Err(error) = encoder.write(batch) else { return Ok(()) };
+        // Without its sink the upload ends. If it had failed, the encoder only found the way closed.
+        self.encoder = None;
+        self.uploaded().and(Err(error.within(&self.group)))
+    }
+
+    /// Ends the file; it is durable when this returns.
+    pub(super) fn finish(mut self) -> Result<StagedFile> {
+        let encoded = self.encoder.take().ok_or_else(given_up)?.finish().and_then(|(statistics, mut sink)| {
+            sink.finish().map_err(|error| Error::io("can't pass a data file on", error))?;
+            Ok((statistics, sink.written))
+        });
+        self.uploaded()?;
+        let (statistics, size) = encoded.map_err(|error| error.within(&self.group))?;
+        let Self { path, identifier, .. } = self;
+        Ok(StagedFile {
+            path,
+            size,
+            rows: statistics.rows,
+            event_time: micros_range(&statistics),
+            identifier: range_of(&statistics, &identifier),
+            statistics,
+        })
+    }
+
+    /// Gives the file up; nothing of it is left when this returns.
+    pub(super) fn give_up(mut self) -> Result<()> {
+        self.encoder = None;
+        self.uploaded()
+    }
+
+    /// Waits for the upload; without an end mark it leaves nothing.
+    fn uploaded(&mut self) -> Result<()> {
+        let uploaded = self.runtime.block_on(&mut self.upload);
+        uploaded
+            .map_err(|error| Error::internal("the upload of a data file stopped").source(error))?
+            .map_err(|error| error.within(&self.group))
+    }
+}
+
+fn given_up() -> Error {
+    Error::internal("a data file that was given up is written to")
 }
 
 /// Position of a column among the leaves: each of our columns, a list too, has exactly one.

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -27,7 +27,7 @@ use super::bounds::{Bound, ColumnBounds};
 use super::columns::EVENT_TIME;
 use super::table::TableSnapshot;
 use super::{DataFile, OfflineStore};
-use crate::model::{Error, Result};
+use crate::model::{Error, ErrorKind, Result};
 
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 8_192;
@@ -168,7 +168,8 @@ impl Sieve {
     }
 }
 
-fn bound_at(values: &ArrayRef, row: usize) -> Option<Bound> {
+/// A value as a bound; none if it is null.
+pub(super) fn bound_at(values: &ArrayRef, row: usize) -> Option<Bound> {
     if values.is_null(row) {
         return None;
     }
@@ -190,6 +191,33 @@ fn equals(column: &dyn Array, value: &Bound) -> std::result::Result<BooleanArray
     let found = cmp::eq(&column, scalar.as_ref())?;
     // A null is no match; the reader wants an answer for every row.
     Ok(if found.null_count() == 0 { found } else { compute::prep_null_mask_filter(&found) })
+}
+
+/// A file that is gone was in the table when the snapshot was taken.
+fn not_opened(name: &str, path: &FilePath, error: std::io::Error) -> Error {
+    if error.kind() == std::io::ErrorKind::NotFound {
+        return Error::new(ErrorKind::Conflict, format!("{name} is gone"))
+            .why("it was compacted or dropped meanwhile")
+            .remedy("run the command again; if it fails again, `larder doctor` says what is missing");
+    }
+    Error::io(format!("can't open {}", path.display()), error)
+}
+
+/// Brings a file's batch into columns of the table; one that the file lacks is null.
+pub(super) fn conformed(schema: &SchemaRef, path: &str, found: &RecordBatch) -> Result<RecordBatch> {
+    let fault =
+        |error: ArrowError| Error::corrupt(format!("data file {path} does not fit its table")).source(error).remedy("run `larder doctor`");
+    let rows = found.num_rows();
+    let mut columns = Vec::with_capacity(schema.fields().len());
+    for field in schema.fields() {
+        columns.push(match found.column_by_name(field.name()) {
+            None => new_null_array(field.data_type(), rows),
+            Some(column) if column.data_type() == field.data_type() => column.clone(),
+            Some(column) => compute::cast(column, field.data_type()).map_err(fault)?,
+        });
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(schema.clone(), columns, &options).map_err(fault)
 }
 
 /// Rows of a snapshot, file by file.
@@ -217,7 +245,7 @@ impl Scan {
                 .source(error)
                 .remedy("run `larder doctor`; restore that file from a backup")
         };
-        let file = File::open(disk_path).map_err(|error| Error::io(format!("can't open {}", disk_path.display()), error))?;
+        let file = File::open(disk_path).map_err(|error| not_opened(&path, disk_path, error))?;
         let position: FieldRef = Arc::new(Field::new(POSITION, DataType::Int64, false).with_extension_type(RowNumber));
         let options = ArrowReaderOptions::new().with_virtual_columns(vec![position]).map_err(fault)?;
         let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(fault)?;
@@ -235,20 +263,7 @@ impl Scan {
 
     /// Brings a file's batch into the columns that were asked for.
     fn conform(&self, path: &Arc<str>, found: &RecordBatch) -> Result<ScannedBatch> {
-        let fault = |error: ArrowError| {
-            Error::corrupt(format!("data file {path} does not fit its table")).source(error).remedy("run `larder doctor`")
-        };
-        let rows = found.num_rows();
-        let mut columns = Vec::with_capacity(self.schema.fields().len());
-        for field in self.schema.fields() {
-            columns.push(match found.column_by_name(field.name()) {
-                None => new_null_array(field.data_type(), rows),
-                Some(column) if column.data_type() == field.data_type() => column.clone(),
-                Some(column) => compute::cast(column, field.data_type()).map_err(fault)?,
-            });
-        }
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        let batch = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options).map_err(fault)?;
+        let batch = conformed(&self.schema, path, found)?;
         let positions = found.column_by_name(POSITION).and_then(|column| column.as_primitive_opt::<Int64Type>()).cloned();
         let positions = positions.ok_or_else(|| Error::internal("a scan lost the positions of its rows"))?;
         Ok(ScannedBatch { file: path.clone(), positions, batch })

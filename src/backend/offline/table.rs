@@ -50,7 +50,8 @@ impl TableSnapshot {
         &self.state.schema
     }
 
-    /// Live files, oldest commit first.
+    /// Live files in the order in which their rows were committed: a compacted one stands where the newest of those stood
+    /// that it replaced.
     pub fn files(&self) -> &[Arc<DataFile>] {
         &self.state.files
     }

@@ -3,7 +3,7 @@
 //! Each piece becomes one row group: a thread takes the next piece, puts it together, encodes its columns, and waits for
 //! its turn to append them. So the bytes of the file depend on the rows alone, and memory is one piece a thread.
 //!
-//! Doubles are written plainly: a dictionary of them is rarely smaller than the doubles and takes longer to build than
+//! Doubles and times are written plainly: a dictionary of them is rarely smaller than the doubles and takes longer to build than
 //! everything else here together. Other columns have dictionaries, and pages are compressed with Zstandard at its fastest
 //! level or not, as the caller says.
 
@@ -53,7 +53,7 @@ pub fn write_pieces<W: Write + Send>(
         .set_compression(Compression::SNAPPY)
         .set_max_row_group_row_count(Some(rows.piece_rows()))
         .set_created_by(format!("larder {}", env!("CARGO_PKG_VERSION")));
-    for field in schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::Float64 | DataType::Float32)) {
+    for field in schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::Float64 | DataType::Float32 | DataType::Timestamp(..))) {
         properties = properties.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
     }
     let writer = ArrowWriter::try_new(out, schema, Some(properties.build())).map_err(failed)?;

@@ -17,6 +17,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
 };
+use parquet::basic::Encoding;
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
@@ -147,6 +148,18 @@ impl GroupFile {
         super::super::scan::position_of(self.footer.schema(), name)
     }
 
+    /// True if every page of a column refers to the row group's dictionary.
+    pub(super) fn refers_to_dictionary(&self, row_group: usize, name: &str) -> bool {
+        let leaf = || {
+            let root = self.column(name)?;
+            let schema = self.footer.parquet_schema();
+            (0..schema.num_columns()).find(|leaf| schema.get_column_root_idx(*leaf) == root)
+        };
+        let Some(chunk) = leaf().map(|leaf| self.metadata().row_group(row_group).column(leaf)) else { return false };
+        let references = [Encoding::RLE_DICTIONARY, Encoding::PLAIN_DICTIONARY];
+        chunk.page_encoding_stats_mask().is_some_and(|pages| references.iter().any(|encoding| pages.is_only(*encoding)))
+    }
+
     /// Reads columns of a row group; of the selected rows, if there is a selection. A column that the file lacks is null.
     pub(super) fn read(&self, wanted: &[Wanted], row_group: usize, selection: Option<BooleanBuffer>, batch_rows: usize) -> Result<Batches> {
         let found: Vec<Option<usize>> = wanted.iter().map(|wanted| self.column(wanted.field.name())).collect();
@@ -192,10 +205,9 @@ impl GroupFile {
         let mut differs = false;
         for (wanted, position) in wanted.iter().zip(found) {
             let Some(field) = position.and_then(|position| fields.get_mut(position)) else { continue };
-            let is_view_of_text =
-                matches!((field.data_type(), wanted.field.data_type()), (DataType::Utf8 | DataType::LargeUtf8, DataType::Utf8View));
-            if is_view_of_text {
-                *field = Arc::new(Field::new(field.name(), DataType::Utf8View, field.is_nullable()));
+            let is_text = matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8);
+            if is_text && matches!(wanted.field.data_type(), DataType::Utf8View | DataType::Dictionary(..)) {
+                *field = Arc::new(Field::new(field.name(), wanted.field.data_type().clone(), field.is_nullable()));
                 differs = true;
             }
         }

@@ -11,9 +11,9 @@
 
 use std::collections::HashMap;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, StringViewArray};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int32Array, Int64Array, StringArray, StringViewArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
 use arrow::error::ArrowError;
 use foldhash::fast::RandomState;
 
@@ -64,9 +64,11 @@ impl IdentifierKind {
         }
     }
 
-    /// The type in which a column of files is best read.
-    pub(super) fn read_as(self, found: &DataType) -> DataType {
+    /// The type in which a column of files is best read; `is_dictionary` says that all its pages refer to a dictionary.
+    pub(super) fn read_as(self, found: &DataType, is_dictionary: bool) -> DataType {
         match (self, found) {
+            // Each text of the dictionary is then looked up once, not each row.
+            (Self::Text, DataType::Utf8) if is_dictionary => dictionary_of_text(),
             // Views of short text cost no copy, whatever the encoding of the file.
             (Self::Text, DataType::Utf8 | DataType::LargeUtf8) => DataType::Utf8View,
             _ => found.clone(),
@@ -76,6 +78,12 @@ impl IdentifierKind {
     /// Reads a column that [`Self::accepts`].
     pub(super) fn read(self, column: &ArrayRef) -> Result<Identifiers, ArrowError> {
         Ok(match self {
+            Self::Text if matches!(column.data_type(), DataType::Dictionary(..)) => {
+                let column = cast(column, &dictionary_of_text())?;
+                let column = column.as_dictionary::<Int32Type>();
+                let values = column.values().as_string::<i32>().clone();
+                Identifiers::Dictionary { keys: column.keys().clone(), values }
+            }
             Self::Text => Identifiers::Text(cast(column, &DataType::Utf8View)?.as_string_view().clone()),
             Self::Integral if is_fractional(column.data_type()) => {
                 // What pandas makes of whole numbers with gaps. A fraction is nobody's identifier.
@@ -86,6 +94,10 @@ impl IdentifierKind {
             Self::Fractional => Identifiers::Fractional(cast(column, &DataType::Float64)?.as_primitive::<Float64Type>().clone()),
         })
     }
+}
+
+fn dictionary_of_text() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 
 fn is_fractional(data_type: &DataType) -> bool {
@@ -104,6 +116,11 @@ fn whole(number: f64) -> Option<i64> {
 #[derive(Debug, Clone)]
 pub(super) enum Identifiers {
     Text(StringViewArray),
+    /// Text by reference.
+    Dictionary {
+        keys: Int32Array,
+        values: StringArray,
+    },
     Integral(Int64Array),
     Fractional(Float64Array),
 }
@@ -116,7 +133,7 @@ fn canonical_bits(number: f64) -> u64 {
 impl Identifiers {
     fn kind(&self) -> IdentifierKind {
         match self {
-            Self::Text(_) => IdentifierKind::Text,
+            Self::Text(_) | Self::Dictionary { .. } => IdentifierKind::Text,
             Self::Integral(_) => IdentifierKind::Integral,
             Self::Fractional(_) => IdentifierKind::Fractional,
         }
@@ -125,6 +142,7 @@ impl Identifiers {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Text(column) => column.len(),
+            Self::Dictionary { keys, .. } => keys.len(),
             Self::Integral(column) => column.len(),
             Self::Fractional(column) => column.len(),
         }
@@ -136,17 +154,12 @@ impl Identifiers {
         let hash = xxhash_rust::xxh3::xxh3_64;
         match self {
             Self::Text(column) => column.is_valid(row).then(|| hash(column.value(row).as_bytes())),
+            Self::Dictionary { keys, values } => {
+                let key = keys.is_valid(row).then(|| keys.value(row) as usize)?;
+                values.is_valid(key).then(|| hash(values.value(key).as_bytes()))
+            }
             Self::Integral(column) => column.is_valid(row).then(|| hash(&column.value(row).to_le_bytes())),
             Self::Fractional(column) => column.is_valid(row).then(|| hash(&canonical_bits(column.value(row)).to_le_bytes())),
-        }
-    }
-
-    /// Memory of the column itself.
-    pub(super) fn bytes(&self) -> usize {
-        match self {
-            Self::Text(column) => column.get_array_memory_size(),
-            Self::Integral(column) => column.get_array_memory_size(),
-            Self::Fractional(column) => column.get_array_memory_size(),
         }
     }
 }
@@ -193,44 +206,51 @@ impl IdentifierTable {
     /// Numbers of a column's rows, new identifiers added; [`NONE`] for null.
     pub(super) fn insert(&mut self, identifiers: &Identifiers, numbers: &mut Vec<u32>) {
         debug_assert_eq!(identifiers.kind(), self.kind);
-        let count = &mut self.count;
-        let mut next = || {
-            let number = *count;
-            *count += 1;
-            number
-        };
         match identifiers {
-            Identifiers::Text(column) => {
-                for (row, view) in column.views().iter().enumerate() {
-                    numbers.push(if column.is_null(row) {
-                        NONE
-                    } else if *view as u32 as usize <= MAX_INLINE {
-                        *self.inline.entry(*view).or_insert_with(&mut next)
-                    } else {
-                        let text = column.value(row);
-                        match self.long.get(text) {
-                            Some(number) => *number,
-                            None => *self.long.entry(text.into()).or_insert_with(&mut next),
-                        }
-                    });
-                }
+            Identifiers::Text(column) => self.insert_texts(column, numbers),
+            Identifiers::Dictionary { keys, values } => {
+                let mut of_values = Vec::with_capacity(values.len());
+                self.insert_texts(&StringViewArray::from(values), &mut of_values);
+                numbers.extend(keys.iter().map(|key| key.map_or(NONE, |key| of_values[key as usize])));
             }
-            Identifiers::Integral(column) => {
-                for number in column {
-                    numbers.push(number.map_or(NONE, |number| *self.numbers.entry(number.cast_unsigned()).or_insert_with(&mut next)));
-                }
-            }
-            Identifiers::Fractional(column) => {
-                for number in column {
-                    numbers.push(number.map_or(NONE, |number| *self.numbers.entry(canonical_bits(number)).or_insert_with(&mut next)));
-                }
-            }
+            Identifiers::Integral(column) => self.insert_numbers(column.iter().map(|number| number.map(i64::cast_unsigned)), numbers),
+            Identifiers::Fractional(column) => self.insert_numbers(column.iter().map(|number| number.map(canonical_bits)), numbers),
         }
     }
 
+    fn insert_texts(&mut self, column: &StringViewArray, numbers: &mut Vec<u32>) {
+        let count = &mut self.count;
+        let mut next = || next_number(count);
+        for (row, view) in column.views().iter().enumerate() {
+            numbers.push(if column.is_null(row) {
+                NONE
+            } else if is_inline(*view) {
+                *self.inline.entry(*view).or_insert_with(&mut next)
+            } else {
+                let text = column.value(row);
+                match self.long.get(text) {
+                    Some(number) => *number,
+                    None => *self.long.entry(text.into()).or_insert_with(&mut next),
+                }
+            });
+        }
+    }
+
+    fn insert_numbers(&mut self, column: impl Iterator<Item = Option<u64>>, numbers: &mut Vec<u32>) {
+        let count = &mut self.count;
+        let mut next = || next_number(count);
+        numbers.extend(column.map(|number| number.map_or(NONE, |number| *self.numbers.entry(number).or_insert_with(&mut next))));
+    }
+
+    fn find_text(&self, column: &StringViewArray, row: usize, view: u128) -> u32 {
+        let found = if is_inline(view) { self.inline.get(&view) } else { self.long.get(column.value(row)) };
+        found.copied().unwrap_or(NONE)
+    }
+
     /// Calls `visit` with the row and number of each row whose identifier is in the table, in order. Rows of one
-    /// identifier after another, as sorted files have them, cost one look-up.
-    pub(super) fn matches(&self, identifiers: &Identifiers, mut visit: impl FnMut(usize, u32)) {
+    /// identifier after another, as sorted files have them, cost one look-up; so do the rows that share a text of a
+    /// dictionary, which `dictionary` remembers from one batch of a row group to the next.
+    pub(super) fn matches(&self, identifiers: &Identifiers, dictionary: &mut Dictionary, mut visit: impl FnMut(usize, u32)) {
         match identifiers {
             Identifiers::Text(column) => {
                 let mut last = (None, NONE);
@@ -239,15 +259,24 @@ impl IdentifierTable {
                     if nulls.is_some_and(|nulls| nulls.is_null(row)) {
                         continue;
                     }
-                    if *view as u32 as usize <= MAX_INLINE {
-                        if last.0 != Some(*view) {
-                            last = (Some(*view), self.inline.get(view).copied().unwrap_or(NONE));
-                        }
-                        if last.1 != NONE {
-                            visit(row, last.1);
-                        }
-                    } else if let Some(number) = self.long.get(column.value(row)) {
-                        visit(row, *number);
+                    if last.0 != Some(*view) || !is_inline(*view) {
+                        last = (Some(*view), self.find_text(column, row, *view));
+                    }
+                    if last.1 != NONE {
+                        visit(row, last.1);
+                    }
+                }
+            }
+            Identifiers::Dictionary { keys, values } => {
+                let numbers = dictionary.numbers(self, values);
+                let nulls = keys.nulls();
+                for (row, key) in keys.values().iter().enumerate() {
+                    if nulls.is_some_and(|nulls| nulls.is_null(row)) {
+                        continue;
+                    }
+                    let number = numbers[*key as usize];
+                    if number != NONE {
+                        visit(row, number);
                     }
                 }
             }
@@ -270,6 +299,37 @@ impl IdentifierTable {
     }
 }
 
+fn next_number(count: &mut u32) -> u32 {
+    let number = *count;
+    *count += 1;
+    number
+}
+
+fn is_inline(view: u128) -> bool {
+    view as u32 as usize <= MAX_INLINE
+}
+
+/// The numbers of a dictionary's texts, kept while batches come with the same dictionary.
+#[derive(Debug, Default)]
+pub(super) struct Dictionary {
+    values: Option<StringArray>,
+    numbers: Vec<u32>,
+}
+
+impl Dictionary {
+    fn numbers(&mut self, table: &IdentifierTable, values: &StringArray) -> &[u32] {
+        let is_same = |known: &StringArray| known.offsets().ptr_eq(values.offsets()) && known.value_data().as_ptr() == values.value_data().as_ptr();
+        if !self.values.as_ref().is_some_and(is_same) {
+            let views = StringViewArray::from(values);
+            let find = |(row, view): (usize, &u128)| if views.is_null(row) { NONE } else { table.find_text(&views, row, *view) };
+            self.numbers = views.views().iter().enumerate().map(find).collect();
+            // Held, so that no other dictionary can come to lie in the same place.
+            self.values = Some(values.clone());
+        }
+        &self.numbers
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -288,7 +348,7 @@ mod tests {
 
     fn found(table: &IdentifierTable, kind: IdentifierKind, column: ArrayRef) -> Vec<(usize, u32)> {
         let mut rows = Vec::new();
-        table.matches(&kind.read(&column).unwrap(), |row, number| rows.push((row, number)));
+        table.matches(&kind.read(&column).unwrap(), &mut Dictionary::default(), |row, number| rows.push((row, number)));
         rows
     }
 
@@ -303,7 +363,8 @@ mod tests {
         let expected: Vec<(usize, u32)> = (0..42).map(|row| (row, row as u32)).collect();
         assert_eq!(found(&table, IdentifierKind::Text, column), expected);
         let few: DictionaryArray<Int32Type> = vec![Some("xx"), None, Some("none"), Some("xx"), Some("")].into_iter().collect();
-        assert_eq!(found(&table, IdentifierKind::Text, Arc::new(few)), [(0, 2), (3, 2), (4, 0)]);
+        assert_eq!(found(&table, IdentifierKind::Text, Arc::new(few.clone())), [(0, 2), (3, 2), (4, 0)]);
+        assert_eq!(numbered(&mut table, IdentifierKind::Text, Arc::new(few)), [2, NONE, 42, 2, 0]);
     }
 
     #[test]

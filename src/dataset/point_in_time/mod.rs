@@ -18,6 +18,7 @@
 mod extent;
 mod file;
 mod identifiers;
+pub(super) mod operator;
 mod parallel;
 mod pieces;
 mod records;

@@ -26,6 +26,7 @@ pub(super) struct KeyColumns {
     pub(super) identifier: String,
     pub(super) event_time: String,
     identifier_field: Arc<Field>,
+    dictionary_field: Arc<Field>,
     event_time_field: Arc<Field>,
     /// True for a table of ours.
     pub(super) knows_arrivals: bool,
@@ -52,12 +53,16 @@ impl KeyColumns {
         if !holds_instants(event_time.data_type()) {
             return Err(misfit(event_time, "event time"));
         }
-        let identifier_type = kind.read_as(identifier.data_type());
+        let identifier_as = |is_dictionary| {
+            let data_type = kind.read_as(identifier.data_type(), is_dictionary);
+            Arc::new(Field::new(identifier.name(), data_type, true))
+        };
         Ok(Self {
             kind,
             identifier: identifier.name().clone(),
             event_time: event_time.name().clone(),
-            identifier_field: Arc::new(Field::new(identifier.name(), identifier_type, true)),
+            identifier_field: identifier_as(false),
+            dictionary_field: identifier_as(true),
             event_time_field: Arc::new(event_time.clone()),
             knows_arrivals: scan.instant.is_some(),
         })
@@ -85,6 +90,15 @@ impl KeyColumns {
             _ => read(IS_DELETED).map_or(Source::Same(false), Source::Column),
         };
         FileKeys { wanted, invoked, written, deleted }
+    }
+
+    /// The columns of a file's keys for one row group, in the types that its encoding suggests.
+    pub(super) fn wanted_of(&self, keys: &FileKeys, file: &GroupFile, row_group: usize) -> Vec<Wanted> {
+        let mut wanted = keys.wanted.clone();
+        if file.refers_to_dictionary(row_group, &self.identifier) {
+            wanted[0].field = self.dictionary_field.clone();
+        }
+        wanted
     }
 
     /// The rows that are in no file, as records of the file after the last.
@@ -130,7 +144,7 @@ enum Source<T> {
 /// What is read of one file.
 #[derive(Debug, Clone)]
 pub(super) struct FileKeys {
-    pub(super) wanted: Vec<Wanted>,
+    wanted: Vec<Wanted>,
     invoked: Source<i64>,
     written: Source<i64>,
     deleted: Source<bool>,

@@ -12,6 +12,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, new_null_array};
 use arrow::buffer::BooleanBuffer;
@@ -46,6 +47,19 @@ pub(super) struct GroupPlan {
     /// Microseconds.
     pub(super) ttl: Option<i64>,
     pub(super) admission: Admission,
+}
+
+/// Tells whoever looks for lost time where it went.
+struct Stages(Instant);
+
+impl Stages {
+    fn new() -> Self {
+        Self(Instant::now())
+    }
+
+    fn ended(&self, stage: &str, count: usize) {
+        tracing::debug!(count, seconds = self.0.elapsed().as_secs_f64(), "{stage}");
+    }
 }
 
 /// How and where to work.
@@ -119,7 +133,9 @@ impl GroupPlan {
         rows: impl IntoIterator<Item = (&'a Identifiers, &'a Int64Array)>,
         works: Works<'_>,
     ) -> Result<Side> {
+        let stages = Stages::new();
         let index = SpineIndex::build(self.keys.kind, rows);
+        stages.ended("arranged the spine", index.len());
         let types: Vec<DataType> = self.features.iter().map(|field| field.data_type().clone()).collect();
         let nothing = |index: &SpineIndex| Side {
             row_slots: index.row_slots().to_vec(),
@@ -130,15 +146,18 @@ impl GroupPlan {
         };
         let Some(extent) = Extent::of(&index, self.ttl) else { return Ok(nothing(&index)) };
         let files = self.open_files(&extent, works)?;
+        stages.ended("opened files", files.iter().flatten().count());
         check_limits(&self.scan, &files)?;
         let winners = match self.keys.knows_arrivals {
             true => self.winners::<FullRank>(&index, &extent, &files, works)?,
             false => self.winners::<ShortRank>(&index, &extent, &files, works)?,
         };
+        stages.ended("found the records", winners.len());
         let selection = Selection::of(&winners, &files, self.scan.unflushed().num_rows());
         let sources = selection.sources(&winners, &files);
         drop(winners);
         let columns = self.gather(&selection.plans, &files, works)?;
+        stages.ended("read their features", selection.plans.len());
         let row_slots = index.row_slots().to_vec();
         let is_match = |slot: &&u32| **slot != NONE && sources[**slot as usize] != Source::NOTHING;
         let matched = row_slots.iter().filter(is_match).count() as u64;
@@ -175,16 +194,20 @@ impl GroupPlan {
         }
         let to_read: usize = tasks.iter().map(KeyTask::count).sum();
         works.watch.rows_to_read.fetch_add(to_read as u64, Ordering::Relaxed);
-        let contest = || Contest::<R>::new(index);
+        let contest = || Contest::<R>::new(index, self.admission.known_then);
         let contests = in_parallel(works.options.parallelism, tasks.len(), works.watch, contest, |contest, task| {
             tasks[task].enter(self, index, contest, works.watch)
         })?;
         let mut contests = contests.into_iter();
         let mut whole = contests.next().unwrap_or_else(contest);
-        contests.for_each(|other| whole.merge(&other));
         if self.scan.unflushed().num_rows() > 0 {
-            whole.enter(index, &self.keys.of_unflushed(&self.scan)?, self.admission);
+            whole.enter(index, &self.keys.of_unflushed(&self.scan)?, self.admission.as_of);
         }
+        whole.settle(index);
+        contests.for_each(|mut other| {
+            other.settle(index);
+            whole.merge(&other);
+        });
         Ok(whole.winners(index, self.ttl))
     }
 
@@ -247,14 +270,15 @@ impl KeyTask<'_> {
         let first = self.file.rows(self.row_group).start;
         let mut numbers = self.rows.as_ref().map(BooleanBuffer::set_indices);
         let mut done = 0u64;
-        for batch in self.file.read(&self.keys.wanted, self.row_group, self.rows.clone(), KEY_ROWS)? {
+        let wanted = plan.keys.wanted_of(&self.keys, self.file, self.row_group);
+        for batch in self.file.read(&wanted, self.row_group, self.rows.clone(), KEY_ROWS)? {
             let batch: RecordBatch = batch?;
             let count = batch.num_rows();
             let rows = match &mut numbers {
                 None => RowNumbers::From(first + done),
                 Some(numbers) => RowNumbers::Each(numbers.take(count).map(|row| first + row as u64).collect()),
             };
-            contest.enter(index, &self.keys.batch(plan.keys.kind, &batch, self.number, rows)?, plan.admission);
+            contest.enter(index, &self.keys.batch(plan.keys.kind, &batch, self.number, rows)?, plan.admission.as_of);
             done += count as u64;
             watch.rows_read.fetch_add(count as u64, Ordering::Relaxed);
         }

@@ -18,7 +18,14 @@
 
 use arrow::array::{Array, BooleanArray, Int64Array};
 
-use super::identifiers::{IdentifierKind, IdentifierTable, Identifiers, NONE};
+use super::identifiers::{Dictionary, IdentifierKind, IdentifierTable, Identifiers, NONE};
+
+/// Records that wait before they compete.
+const WAITING: usize = 1 << 19;
+/// Most heaps that waiting records are put on.
+const MAX_HEAPS: usize = 2_048;
+/// Identifiers of one heap, at least: their slots stay in the processor's nearest memory while the heap competes.
+const MIN_HEAP: usize = 32;
 
 /// The spine's rows, arranged for one use of a group.
 #[derive(Debug)]
@@ -30,6 +37,8 @@ pub(super) struct SpineIndex {
     times: Vec<i64>,
     /// Slot of each spine row; [`NONE`] without an identifier or a time.
     row_slots: Vec<u32>,
+    earliest: i64,
+    latest: i64,
 }
 
 impl SpineIndex {
@@ -78,7 +87,8 @@ impl SpineIndex {
             }
             starts.push(slot_times.len() as u32);
         }
-        Self { table, starts, times: slot_times, row_slots }
+        let (earliest, latest) = slot_times.iter().fold((i64::MAX, i64::MIN), |(min, max), time| (min.min(*time), max.max(*time)));
+        Self { table, starts, times: slot_times, row_slots, earliest, latest }
     }
 
     /// The identifiers.
@@ -98,8 +108,7 @@ impl SpineIndex {
 
     /// Earliest and latest time of all slots.
     pub(super) fn time_range(&self) -> Option<(i64, i64)> {
-        let (min, max) = self.times.iter().fold((i64::MAX, i64::MIN), |(min, max), time| (min.min(*time), max.max(*time)));
-        (!self.times.is_empty()).then_some((min, max))
+        (!self.times.is_empty()).then_some((self.earliest, self.latest))
     }
 
     /// First slot of an identifier at or after an instant.
@@ -154,6 +163,8 @@ pub(super) trait Rank: Copy + Ord + Send + Sync {
     fn new(event: i64, invoked: i64, written: i64, place: Place) -> Self;
     /// Event time, microseconds.
     fn event(self) -> i64;
+    /// Write time, microseconds, where it is known.
+    fn written(self) -> i64;
     /// Where the record lies.
     fn place(self) -> Place;
 }
@@ -177,6 +188,10 @@ impl Rank for ShortRank {
         self.0
     }
 
+    fn written(self) -> i64 {
+        i64::MIN
+    }
+
     fn place(self) -> Place {
         self.1
     }
@@ -191,6 +206,10 @@ impl Rank for FullRank {
 
     fn event(self) -> i64 {
         self.0
+    }
+
+    fn written(self) -> i64 {
+        self.2
     }
 
     fn place(self) -> Place {
@@ -274,44 +293,94 @@ pub(super) struct Admission {
     pub(super) known_then: bool,
 }
 
+/// A record on its way to its slot.
+#[derive(Debug, Clone, Copy)]
+struct Entry<R> {
+    rank: R,
+    number: u32,
+}
+
 /// The best record of each slot so far.
+///
+/// Records come in an order that has nothing to do with where their slots lie in memory, and memory is slow to jump about
+/// in. So they wait until there are many, are put on heaps of neighbouring identifiers, and compete heap by heap.
 #[derive(Debug)]
 pub(super) struct Contest<R> {
     best: Vec<R>,
+    waiting: Vec<Entry<R>>,
+    heaped: Vec<Entry<R>>,
+    /// A number shifted right by so much is the number of its heap.
+    heap_bits: u32,
+    heaps: usize,
+    dictionary: Dictionary,
+    known_then: bool,
 }
 
 impl<R: Rank> Contest<R> {
     /// Nobody has come yet.
-    pub(super) fn new(index: &SpineIndex) -> Self {
-        Self { best: vec![R::NOBODY; index.len()] }
+    pub(super) fn new(index: &SpineIndex, known_then: bool) -> Self {
+        let identifiers = index.table.len().max(1);
+        let heap_bits = identifiers.div_ceil(MAX_HEAPS).max(MIN_HEAP).next_power_of_two().trailing_zeros();
+        Self {
+            best: vec![R::NOBODY; index.len()],
+            waiting: Vec::new(),
+            heaped: Vec::new(),
+            heap_bits,
+            heaps: (identifiers >> heap_bits) + 1,
+            dictionary: Dictionary::default(),
+            known_then,
+        }
     }
 
     /// Lets records compete.
-    pub(super) fn enter(&mut self, index: &SpineIndex, records: &Records, admission: Admission) {
+    pub(super) fn enter(&mut self, index: &SpineIndex, records: &Records, as_of: Option<i64>) {
         let events = records.events.values();
         let nulls = records.events.nulls();
-        index.table.matches(&records.identifiers, |row, number| {
-            if nulls.is_some_and(|nulls| nulls.is_null(row)) {
-                return;
-            }
+        let waiting = &mut self.waiting;
+        index.table.matches(&records.identifiers, &mut self.dictionary, |row, number| {
             let event = events[row];
             let written = records.written.at(row);
-            if admission.as_of.is_some_and(|as_of| written > as_of) {
-                return;
-            }
-            let visible = if admission.known_then { event.max(written) } else { event };
-            let Some(slot) = index.slot_for(number, visible) else { return };
-            let place = Place::new(records.file, records.rows.at(row), records.deleted.at(row));
-            let rank = R::new(event, records.invoked.at(row), written, place);
-            let best = &mut self.best[slot];
-            if rank > *best {
-                *best = rank;
+            let is_out = event > index.latest || nulls.is_some_and(|nulls| nulls.is_null(row)) || as_of.is_some_and(|as_of| written > as_of);
+            if !is_out {
+                let place = Place::new(records.file, records.rows.at(row), records.deleted.at(row));
+                waiting.push(Entry { rank: R::new(event, records.invoked.at(row), written, place), number });
             }
         });
+        if self.waiting.len() >= WAITING {
+            self.settle(index);
+        }
     }
 
-    /// Takes in what another thread found in the same slots.
+    /// Lets all that wait compete.
+    pub(super) fn settle(&mut self, index: &SpineIndex) {
+        let Some(first) = self.waiting.first().copied() else { return };
+        let heap_of = |entry: &Entry<R>| (entry.number >> self.heap_bits) as usize;
+        let mut ends = vec![0usize; self.heaps + 1];
+        self.waiting.iter().for_each(|entry| ends[heap_of(entry) + 1] += 1);
+        for heap in 1..ends.len() {
+            ends[heap] += ends[heap - 1];
+        }
+        self.heaped.clear();
+        self.heaped.resize(self.waiting.len(), first);
+        for entry in &self.waiting {
+            let next = &mut ends[heap_of(entry)];
+            self.heaped[*next] = *entry;
+            *next += 1;
+        }
+        self.waiting.clear();
+        for Entry { rank, number } in &self.heaped {
+            let visible = if self.known_then { rank.event().max(rank.written()) } else { rank.event() };
+            let Some(slot) = index.slot_for(*number, visible) else { continue };
+            let best = &mut self.best[slot];
+            if *rank > *best {
+                *best = *rank;
+            }
+        }
+    }
+
+    /// Takes in what another thread found in the same slots; both have settled.
     pub(super) fn merge(&mut self, other: &Self) {
+        debug_assert!(self.waiting.is_empty() && other.waiting.is_empty());
         for (best, rank) in self.best.iter_mut().zip(&other.best) {
             if *rank > *best {
                 *best = *rank;
@@ -399,7 +468,8 @@ mod tests {
             let times: Int64Array = spine.iter().map(|row| row.1).collect();
             let index = SpineIndex::build(IdentifierKind::Text, [(&keys, &times)]);
             // Two threads, batches of any size, in any order.
-            let (mut one, mut other) = (Contest::<FullRank>::new(&index), Contest::<FullRank>::new(&index));
+            let new = || Contest::<FullRank>::new(&index, admission.known_then);
+            let (mut one, mut other) = (new(), new());
             let mut batches: Vec<Records> = (0..records.len()).step_by(split).filter_map(|first| {
                 let end = (first + split).min(records.len()).min((first / 100 + 1) * 100);
                 (first < end).then(|| batch(&records[first..end], first as u64, turn))
@@ -412,8 +482,13 @@ mod tests {
                 batches.reverse();
             }
             for (number, batch) in batches.iter().enumerate() {
-                if number % 3 == 0 { &mut one } else { &mut other }.enter(&index, batch, admission);
+                if number % 3 == 0 { &mut one } else { &mut other }.enter(&index, batch, admission.as_of);
+                if number % 4 == 0 {
+                    one.settle(&index);
+                }
             }
+            one.settle(&index);
+            other.settle(&index);
             one.merge(&other);
             let winners = one.winners(&index, ttl);
             let found: Vec<Option<usize>> = index.row_slots().iter().map(|slot| {
@@ -429,8 +504,9 @@ mod tests {
         let keys = identifiers([Some(1), Some(1)].into_iter());
         let times = Int64Array::from(vec![i64::MIN, i64::MAX]);
         let index = SpineIndex::build(IdentifierKind::Text, [(&keys, &times)]);
-        let mut contest = Contest::<ShortRank>::new(&index);
-        contest.enter(&index, &batch(&[(Some(1), Some(i64::MIN), 0, 0, false)], 0, false), Admission::default());
+        let mut contest = Contest::<ShortRank>::new(&index, false);
+        contest.enter(&index, &batch(&[(Some(1), Some(i64::MIN), 0, 0, false)], 0, false), None);
+        contest.settle(&index);
         let winners = contest.winners(&index, Some(5));
         assert_eq!(winners.iter().map(|place| place.parts()).collect::<Vec<_>>(), [Some((0, 0)), None]);
     }

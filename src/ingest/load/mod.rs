@@ -25,6 +25,7 @@ mod online;
 mod parts;
 mod staging;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,7 +42,7 @@ use super::writer::Clock;
 use crate::backend::offline::{Mark, OfflineStore};
 use crate::backend::online::{OnlineStore, Targets};
 use crate::catalog::{Catalog, NewRun, Run, RunCounts, RunId, RunKind, RunState};
-use crate::model::{Arrival, Error, ErrorKind, FeatureGroup, Result};
+use crate::model::{Arrival, Error, ErrorKind, FeatureGroup, GroupId, Result};
 
 /// Arrivals of a load: one for each part. They run ahead of the clock by as many microseconds.
 const ARRIVALS: u64 = 16_384;
@@ -170,6 +171,18 @@ pub async fn load(context: LoadContext<'_>, request: LoadRequest, progress: OnPr
         Ok(report) => Ok(LoadReport { resumed: is_resumed, seconds: started.elapsed().as_secs_f64(), ..report }),
         Err(error) => Err(error),
     }
+}
+
+/// Files of a group's history that loads still need: parts that are staged and those from which the online store is being
+/// filled. Names are relative to the data folder. A snapshot taken before holds no other file that a load needs.
+pub async fn files_of_open_loads(catalog: &Catalog, group: GroupId) -> Result<HashSet<String>> {
+    let mut files = HashSet::new();
+    for run in catalog.unfinished_runs(RunKind::Load, group).await? {
+        // Marks of a load to the online store alone name files in the spool, which no table has.
+        let marks = Marks::parse(&catalog.marks(run.id).await?)?;
+        files.extend(marks.parts.into_iter().map(|part| part.path));
+    }
+    Ok(files)
 }
 
 fn effective_targets(request: &LoadRequest) -> Result<Targets> {

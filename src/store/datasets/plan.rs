@@ -4,7 +4,7 @@
 //! there is one. What the plan read of each group (version, newest write) is kept for the manifest, so that the same rows
 //! can be read again.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -17,11 +17,10 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::spine::SpineRows;
 use crate::backend::offline::Bound;
-use crate::backend::offline::columns::{PLUMBING, WRITE_TIME};
+use crate::backend::offline::columns::WRITE_TIME;
 use crate::dataset::point_in_time::{JoinFeature, JoinGroup, JoinOptions, JoinWatch, JoinedRows, MIN_MEMORY, PointInTimeJoin};
-use crate::dataset::request::{DatasetRequest, FeatureSelection, SpineSource};
+use crate::dataset::request::{ColumnNames, DatasetRequest, SpineSource, selected_features, ttls_in_force};
 use crate::dataset::{GroupScan, ScanFile};
-use crate::model::suggest::suggest;
 use crate::model::{Error, EventTime, FeatureGroup, FeatureType, GroupId, Result, Ttl};
 use crate::store::FeatureStore;
 
@@ -203,7 +202,7 @@ impl FeatureStore {
         let time = spine.position(&request.spine_time, "--spine-time")?;
         spine.position(&request.spine_id, "--spine-id")?;
 
-        let mut names = Names::new(&spine.schema)?;
+        let mut names = ColumnNames::of_spine(&spine.schema)?;
         let mut origins = vec![ColumnOrigin::Spine; spine.schema.fields().len()];
         let mut joined = Vec::with_capacity(groups.len());
         let mut inputs = Vec::with_capacity(groups.len());
@@ -318,76 +317,6 @@ fn fingerprint(files: &[ScanFile]) -> String {
 fn input_feature(group: &FeatureGroup, column: &JoinFeature) -> InputFeature {
     let type_text = group.schema.feature(&column.feature).map(|(_, feature)| feature.type_text()).unwrap_or_default();
     InputFeature { name: column.feature.clone(), type_text, column: column.column.clone() }
-}
-
-/// The features that are asked for, as the group spells them, with the columns that were named.
-fn selected_features(selection: &FeatureSelection, group: &FeatureGroup) -> Result<Vec<(String, Option<String>)>> {
-    let schema = &group.schema;
-    match &selection.features {
-        None => {
-            let is_key = |position| position == schema.identifier_position() || position == schema.event_time_position();
-            let all = schema.features().iter().enumerate().filter(|(position, _)| !is_key(*position));
-            Ok(all.map(|(_, feature)| (feature.name.to_string(), None)).collect())
-        }
-        Some(features) => {
-            let of = |error: Error| error.within(format_args!("'{}'", group.name));
-            features.iter().map(|selected| Ok((schema.feature(&selected.name).map_err(of)?.1.name.to_string(), selected.column.clone()))).collect()
-        }
-    }
-}
-
-/// The ttl of each use of a group: the request's for it, else the request's for all, else the group's own.
-fn ttls_in_force(request: &DatasetRequest, groups: &[Arc<FeatureGroup>]) -> Result<Vec<Option<Ttl>>> {
-    let is_for = |name: &str, selection: &FeatureSelection| name.eq_ignore_ascii_case(selection.alias()) || name.eq_ignore_ascii_case(&selection.group);
-    for name in request.ttls.iter().filter_map(|ttl| ttl.group.as_deref()) {
-        if !request.features.iter().any(|selection| is_for(name, selection)) {
-            let error = Error::usage(format!("a ttl is given for '{}', which no features are asked of", name.escape_debug()));
-            return Err(match suggest(name, request.features.iter().map(FeatureSelection::alias)) {
-                Some(near) => error.remedy(format!("did you mean '{near}'?")),
-                None => error.remedy("name one of the groups, or leave the name out"),
-            });
-        }
-    }
-    let of = |(selection, group): (&FeatureSelection, &Arc<FeatureGroup>)| {
-        let own = request.ttls.iter().rev().find(|ttl| ttl.group.as_deref().is_some_and(|name| is_for(name, selection)));
-        own.or_else(|| request.ttls.iter().rev().find(|ttl| ttl.group.is_none())).map_or_else(|| group.ttl(), |ttl| ttl.ttl)
-    };
-    Ok(request.features.iter().zip(groups).map(of).collect())
-}
-
-/// Names of columns that are taken; two may not even differ by case alone, since SQL and catalogs fold it.
-struct Names {
-    taken: HashSet<String>,
-}
-
-impl Names {
-    fn new(spine: &SchemaRef) -> Result<Self> {
-        let mut taken = HashSet::new();
-        for field in spine.fields() {
-            if !taken.insert(field.name().to_lowercase()) {
-                return Err(Error::invalid(format!("the spine has two columns '{}'", field.name().escape_debug())).remedy("rename one of them"));
-            }
-        }
-        Ok(Self { taken })
-    }
-
-    fn take(&mut self, selection: &FeatureSelection, feature: &str, column: Option<&str>) -> Result<String> {
-        if let Some(column) = column {
-            if column.is_empty() || PLUMBING.contains(&column) || !self.taken.insert(column.to_lowercase()) {
-                return Err(Error::usage(format!("'{}:{feature}' can't be called '{}'", selection.alias(), column.escape_debug()))
-                    .why("the dataset has a column of that name already")
-                    .remedy("give it another name with `as`"));
-            }
-            return Ok(column.to_owned());
-        }
-        for name in [feature.to_owned(), format!("{}__{feature}", selection.alias())] {
-            if self.taken.insert(name.to_lowercase()) {
-                return Ok(name);
-            }
-        }
-        Err(Error::usage(format!("'{}:{feature}' is asked for twice", selection.alias()))
-            .remedy("give one of them another name: group as alias:feature, or feature as name"))
-    }
 }
 
 /// A quarter of the machine's memory, or 1 GiB where that can't be told.
