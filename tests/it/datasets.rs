@@ -279,12 +279,13 @@ async fn verifying_sees_through_later_writes_and_names_what_changed() {
     assert!(error.kind() == ErrorKind::NotFound && error.to_string().contains("labels.parquet is gone"), "{error}");
 
     // A spine from SQL: its groups are not pinned, and what comes out otherwise is told.
-    asked.spine = SpineSource::Sql("select id as \"user\", at as \"when\" from users".into());
+    asked.spine = SpineSource::Sql("select id as \"user\", at as \"when\" from users order by id, at".into());
     let from_sql = bench.build(&asked, "sql.parquet").await.manifest;
     assert!(verify(&from_sql).await.unwrap().matches);
     bench.user("c", 5, "free", "1").await;
     let verified = verify(&from_sql).await.unwrap();
     assert_eq!((verified.matches, verified.rows + 1), (false, verified.rebuilt_rows));
+    assert!(verified.changed_sources[0].contains("the statement of the spine"), "{verified:?}");
 
     // The group is made anew under its name.
     bench.store.drop_group("users").await.unwrap();
@@ -541,7 +542,7 @@ async fn each_null_of_a_dataset_has_its_reason() {
 /// files: every cell of the join is what the slow reading says, and the other way round.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_join_and_the_explanation_agree_on_every_cell() {
-    for seed in 0..6 {
+    for seed in 0..3 {
         let mut random = StdRng::seed_from_u64(seed);
         let bench = Bench::new().await;
         let identifier = [FeatureType::String, FeatureType::Integral, FeatureType::Fractional][seed as usize % 3];
@@ -579,7 +580,7 @@ async fn the_join_and_the_explanation_agree_on_every_cell() {
         }
         external_group(&bench, &mut random, identifier).await;
 
-        let rows = 60;
+        let rows = 40;
         let pick = |random: &mut StdRng| random.random_bool(0.93).then(|| random.random_range(-1..7i64));
         let ids: Vec<Option<i64>> = (0..rows).map(|_| pick(&mut random)).collect();
         let ids: ArrayRef = match identifier {
@@ -598,7 +599,8 @@ async fn the_join_and_the_explanation_agree_on_every_cell() {
             let built = bench.build(&asked, "train.parquet").await.manifest;
             let rows_built = read_parquet(&bench.path("train.parquet"));
             let mut reasons: BTreeMap<&str, u32> = BTreeMap::new();
-            for name in ["plan", "score", "their_plan", "n", "s"] {
+            // One column of each group, and one that a file lacks.
+            for name in ["plan", "n", "s"] {
                 for row in 0..rows {
                     let explained = bench.store.explain_dataset_row(&built, row, name, false).await.unwrap();
                     let expected = cell(&rows_built, name, row as usize);

@@ -46,14 +46,15 @@ impl From<Format> for OutputFormat {
 #[command(after_help = "\
 One row comes out for each row of the spine, in its order, with its columns first. A feature is taken from the newest record \
 of the row's identifier whose event time is not after the row's and not older than the ttl. Building under a name again makes \
-its next version. Beside the file lies its manifest, from which it can be built again.
+its next version. Beside the file lies its manifest, from which it can be built again. Give a spine from SQL an ORDER BY, or \
+verifying it may find its rows in another order.
 
 Examples:
   larder dataset build --spine labels.parquet --spine-id customer_id --spine-time at \\
       --features customer-features:total_purchases,loyalty_score --features customer-account:plan -o train.parquet
   larder dataset build --spine trips.csv --spine-id pickup --spine-time at \\
       --features 'geo as origin:city' --features 'geo@dropoff as destination:city' --ttl 30d -o trips.parquet
-  larder dataset build --spine-sql 'select customer_id, event_time as at from \"support-features\"' --spine-id customer_id \\
+  larder dataset build --spine-sql 'select customer_id, event_time as at from \"support-features\" order by 1, 2' --spine-id customer_id \\
       --spine-time at --features customer-features --as-of 2026-11-01 -o - --format csv")]
 pub(super) struct Build {
     #[command(flatten)]
