@@ -17,7 +17,7 @@ use super::progress::{Progress, Stand};
 use super::table::{Side, Table};
 use super::text::{counted, full_count, took};
 use super::{Browse, Ending};
-use crate::store::demo::{DemoOptions, DemoProgress, DemoReport, FilledGroup};
+use crate::store::demo::{DemoOptions, DemoProgress, DemoReport, FilledDataset, FilledGroup};
 
 /// Fill the store with sample groups, then open the browser
 #[derive(Args, Debug)]
@@ -41,9 +41,18 @@ pub(crate) struct Demo {
 #[derive(Serialize)]
 struct Made {
     groups: Vec<MadeGroup>,
+    dataset: MadeDataset,
     features: usize,
     rows: u64,
     seconds: f64,
+}
+
+#[derive(Serialize)]
+struct MadeDataset {
+    name: String,
+    rows: u64,
+    columns: usize,
+    was_there: bool,
 }
 
 #[derive(Serialize)]
@@ -88,7 +97,9 @@ impl Demo {
         let (features, rows) = (report.features(), report.rows());
         if console.json() {
             let groups = report.groups.iter().map(made_group).collect();
-            console.document(&Made { groups, features, rows, seconds: report.seconds })?;
+            let FilledDataset { name, was_there, rows: labels, columns } = report.dataset.clone();
+            let dataset = MadeDataset { name, rows: labels, columns, was_there };
+            console.document(&Made { groups, dataset, features, rows, seconds: report.seconds })?;
             return Ok(Exit::Done);
         }
         if console.quiet() {
@@ -110,12 +121,18 @@ impl Demo {
         }
         console.table(&table)?;
         console.line("")?;
-        if there == report.groups.len() {
+        let dataset = &report.dataset;
+        if there == report.groups.len() && dataset.was_there {
             console.line("the demo was here already; nothing has changed")?;
         } else {
-            let made = report.groups.len() - there;
+            let made = counted((report.groups.len() - there) as u64, "group");
             let spent = took(Duration::from_secs_f64(report.seconds.max(0.0)));
-            console.line(format!("made {}, {} in {spent}", counted(made as u64, "group"), counted(rows, "row")))?;
+            let built = if dataset.was_there {
+                String::new()
+            } else {
+                format!(", and the training dataset {} of {} with {}", dataset.name, counted(dataset.rows, "label"), counted(dataset.columns as u64, "column"))
+            };
+            console.line(format!("made {made}, {}{built} in {spent}", counted(rows, "row")))?;
         }
         if before > there {
             let others = before - there;
@@ -128,6 +145,8 @@ impl Demo {
                 "\ntry  {larder} list\n     {larder} describe customer-features\n     {larder} get customer-features C0042\n     \
                  {larder} history customer-features C0042 --feature loyalty_score\n     \
                  {larder} query 'select preferred_category, avg(loyalty_score) from \"customer-features$latest\" group by 1'\n     \
+                 {larder} dataset show churn-training\n     \
+                 {larder} dataset explain-row churn-training --row 7 --feature loyalty_score\n     \
                  {larder}                                   the browser"
             ));
         }

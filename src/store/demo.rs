@@ -7,12 +7,14 @@
 //! - some 216,000 rows over 90 days, with the skew, the nulls and the daily and weekly rhythm such data has;
 //! - rows that arrive late (a second load of older event times, and single puts), and records that are deleted;
 //! - a drifting feature: `loyalty_score` of `customer-features` sinks over the last 30 days;
+//! - a training dataset: labels of customers who left, with features of three groups as they were at each label's time;
 //! - a pair of duplicates: `avg_order_value` of `customer-features` and `mean_basket_value` of `customer-account`.
 
 mod company;
 mod customers;
 mod draw;
 mod fill;
+mod labels;
 mod payments;
 mod shape;
 mod shop;
@@ -22,7 +24,7 @@ use std::collections::BTreeMap;
 
 use arrow::array::RecordBatch;
 
-pub use self::fill::{DemoOptions, DemoProgress, DemoReport, FilledGroup, OnDemoProgress};
+pub use self::fill::{DemoOptions, DemoProgress, DemoReport, FilledDataset, FilledGroup, OnDemoProgress};
 
 use self::draw::Draw;
 use self::shape::{Cell, DAYS, GroupShape, Moment, Rhythm, Stores};

@@ -168,8 +168,9 @@ fn parse_count(key: &str, text: &str) -> Result<u64> {
     }
 }
 
-/// Bytes as a number, or with KiB, MiB, GiB, TiB (also K, M, G, T, kB, MB, GB, TB: all powers of 1024).
-fn parse_bytes(key: &str, text: &str) -> Result<u64> {
+/// Reads bytes as a number, or with KiB, MiB, GiB, TiB (also K, M, G, T, kB, MB, GB, TB: all powers of 1024); `key` is
+/// named in the error.
+pub fn parse_bytes(key: &str, text: &str) -> Result<u64> {
     let fault = || Error::usage(format!("'{text}' is not a size for {key}")).remedy("write it like 512MiB or 64GiB");
     let digits = text.trim().trim_end_matches(|c: char| c.is_ascii_alphabetic()).trim_end();
     let unit = text.trim()[digits.len()..].trim().to_ascii_lowercase();

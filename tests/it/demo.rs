@@ -51,7 +51,14 @@ async fn a_filled_store_answers_and_filling_it_again_changes_nothing() {
     assert_eq!(deleted.len(), 6);
     assert_eq!(store.get("customer-features", &deleted[0], None).await.unwrap(), None);
 
+    // Its training dataset is a real one: as it was built, with features found for most of its labels.
+    let dataset = store.find_dataset(&report.dataset.name).await.unwrap();
+    assert_eq!((dataset.rows, report.dataset.was_there), (report.dataset.rows, false));
+    assert!(dataset.matched().iter().any(|(_, matched)| *matched * 10 > dataset.rows), "{:?}", dataset.matched());
+    assert!(store.verify_dataset(&dataset, None, &Default::default()).await.unwrap().matches);
+
     let again = store.fill_demo(&small(), silent()).await.unwrap();
+    assert!(again.dataset.was_there);
     assert!(again.groups.iter().all(|group| group.was_there && group.rows == 0));
     let mut records_again = 0;
     for group in store.list_groups().await.unwrap() {

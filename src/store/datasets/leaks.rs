@@ -70,7 +70,11 @@ impl FeatureStore {
         let options = options(memory, watch)?;
         let (now, basis) = self.plan_rebuild(manifest, &options).await?;
         let (then, _) = self.plan_rebuild(manifest, &PlanOptions { known_then: true, ..options }).await?;
-        Ok((compare(now, then).await?, basis))
+        let mut report = compare(now, then).await?;
+        for leak in &mut report.features {
+            leak.alias = manifest.alias_of(&leak.alias).to_owned();
+        }
+        Ok((report, basis))
     }
 }
 

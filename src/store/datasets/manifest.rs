@@ -249,6 +249,12 @@ impl Manifest {
         }
     }
 
+    /// What a use of a group is called that [`Self::pinned_request`] calls something else.
+    pub(super) fn alias_of<'a>(&'a self, pinned: &'a str) -> &'a str {
+        let mut inputs = self.inputs.iter().zip(0..);
+        inputs.find(|(_, number)| pinned_alias(*number) == pinned).map_or(pinned, |(input, _)| &input.alias)
+    }
+
     /// The catalog's row of it.
     pub(super) fn to_row(&self, run: Option<RunId>) -> DatasetRow {
         DatasetRow {

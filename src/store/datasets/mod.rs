@@ -25,7 +25,14 @@ mod rebuild;
 mod spine;
 pub mod verify;
 
+pub use crate::dataset::point_in_time::JoinWatch;
+pub use crate::dataset::request::{DatasetRequest, FeatureSelection, SelectedFeature, SpineSource, TtlOverride};
 pub use build::{BuildOptions, BuiltDataset};
+pub use diff::DatasetDiff;
+pub use explain::{CellQuestion, Explanation};
+pub use leaks::LeakReport;
 pub use lookup::DatasetSummary;
 pub use manifest::Manifest;
 pub use plan::{ColumnOrigin, DatasetInput, DatasetPlan, InputFeature, JoinedStream, PlanOptions};
+pub use rebuild::Basis;
+pub use verify::{FileState, Verification};

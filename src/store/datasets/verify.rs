@@ -13,6 +13,7 @@ use super::rebuild::Basis;
 use crate::dataset::OutputFormat;
 use crate::dataset::content_hash::{ContentHash, ContentHasher};
 use crate::dataset::point_in_time::JoinWatch;
+use crate::dataset::request::SpineSource;
 use crate::model::{Error, Result};
 use crate::store::FeatureStore;
 
@@ -63,7 +64,7 @@ impl FeatureStore {
     /// # Errors
     /// `NotFound` if its spine is gone, `Conflict` if one of its groups is another one now, `Interrupted`.
     pub async fn verify_dataset(&self, manifest: &Manifest, memory: Option<u64>, watch: &JoinWatch) -> Result<Verification> {
-        let changed_sources = self.changed_sources(manifest).await?;
+        let mut changed_sources = self.changed_sources(manifest).await?;
         let options = PlanOptions { memory, watch: watch.clone(), ..PlanOptions::default() };
         let (plan, basis) = self.plan_rebuild(manifest, &options).await?;
         let schema = plan.schema();
@@ -74,11 +75,16 @@ impl FeatureStore {
         let expected = manifest.content_hash.clone();
         let file = tokio::task::spawn_blocking(move || file_state(&output, &expected)).await.map_err(stopped)??;
         let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let differing_columns = differing(&manifest.columns, &names, &hash);
+        let is_of_spine = |name: &String| manifest.spine_columns().any(|column| column.name == *name);
+        if matches!(manifest.request.spine, SpineSource::Sql(_)) && differing_columns.iter().any(is_of_spine) {
+            changed_sources.push("the statement of the spine answers otherwise now: other rows, or in another order".to_owned());
+        }
         Ok(Verification {
             dataset: manifest.label(),
             matches: hash.whole == manifest.content_hash,
             content_hash: manifest.content_hash.clone(),
-            differing_columns: differing(&manifest.columns, &names, &hash),
+            differing_columns,
             rebuilt_hash: hash.whole,
             rows: manifest.rows,
             rebuilt_rows: hash.rows,

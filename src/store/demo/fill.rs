@@ -16,9 +16,11 @@ use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 use tokio::task::JoinHandle;
 
-use super::{DemoGroup, groups};
-use crate::model::{Error, ErrorKind, GroupName, Result};
+use super::{DemoGroup, groups, labels};
+use crate::dataset::OutputFormat;
+use crate::model::{DatasetName, Error, ErrorKind, GroupName, Result};
 use crate::store::FeatureStore;
+use crate::store::datasets::{BuildOptions, DatasetRequest, FeatureSelection, JoinWatch, Manifest, SpineSource};
 use crate::store::groups::NewGroup;
 use crate::store::loads::{IngestOptions, LoadPhase, LoadProgress, OnError, OnProgress};
 use crate::store::records::{DeleteOptions, PutOptions};
@@ -71,11 +73,26 @@ pub struct FilledGroup {
     pub deleted: u64,
 }
 
+/// What became of the training dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FilledDataset {
+    /// Its name.
+    pub name: String,
+    /// True if it was there already and was left as it is.
+    pub was_there: bool,
+    /// Rows it has.
+    pub rows: u64,
+    /// Columns it has.
+    pub columns: usize,
+}
+
 /// What filling a store did.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DemoReport {
     /// Each group, in the order it was made.
     pub groups: Vec<FilledGroup>,
+    /// The training dataset, built over three of them.
+    pub dataset: FilledDataset,
     /// How long it took.
     pub seconds: f64,
 }
@@ -124,8 +141,47 @@ impl FeatureStore {
             next = (number + 1..planned.len()).find(|later| !is_there[*later]).map(|later| self.write_files(&planned[later]));
             report.groups.push(self.fill_group(group, &files, &mut steps).await?);
         }
+        report.dataset = self.fill_dataset(options).await?;
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
+    }
+
+    /// Builds the training dataset over the groups, unless it is there.
+    async fn fill_dataset(&self, options: &DemoOptions) -> Result<FilledDataset> {
+        let filled = |manifest: &Manifest, was_there| FilledDataset {
+            name: manifest.name.to_string(),
+            was_there,
+            rows: manifest.rows,
+            columns: manifest.columns.len(),
+        };
+        match self.find_dataset(labels::DATASET).await {
+            Ok(manifest) => return Ok(filled(&manifest, true)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let folder = self.inner.folder.join("demo");
+        std::fs::create_dir_all(&folder).map_err(|error| Error::io(format!("can't make folder '{}'", folder.display()), error))?;
+        let spine = folder.join("churn-labels.parquet");
+        write_parquet(&labels::churn_labels(options.seed, self.now(), options.percent)?, &spine)?;
+        let spine = spine.to_str().ok_or_else(|| Error::invalid(format!("the store's folder '{}' is not UTF-8", self.folder().display())))?;
+        let request = DatasetRequest {
+            spine: SpineSource::File(spine.to_owned()),
+            spine_id: labels::IDENTIFIER.to_owned(),
+            spine_time: labels::TIME.to_owned(),
+            features: labels::FEATURES.iter().map(|text| FeatureSelection::parse(text)).collect::<Result<_>>()?,
+            ttls: vec![labels::TTL.parse()?],
+            as_of: None,
+        };
+        let build = BuildOptions {
+            name: Some(DatasetName::parse(labels::DATASET)?),
+            description: Some(labels::DESCRIPTION.to_owned()),
+            output: folder.join("churn-training.parquet"),
+            format: OutputFormat::Parquet,
+            memory: None,
+            watch: JoinWatch { cancel: options.cancel.clone(), ..JoinWatch::default() },
+        };
+        let built = self.build_dataset(&request, &build).await?;
+        Ok(filled(&built.manifest, false))
     }
 
     /// True if the group is there with records; fails if its name belongs to another.
