@@ -324,6 +324,46 @@ async fn what_cannot_work_is_refused_before_anything_is_read() {
     assert!(error.contains("row 1 of the spine: 'soon' is not a time"), "{error}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sql_asks_for_the_join_as_a_table() {
+    let mut random = StdRng::seed_from_u64(60);
+    let mut story = Story::begin(FeatureType::String, FeatureType::String, None).await;
+    story.go_on(&mut random, 200, true).await;
+    let (rows, file) = spine(&story, &mut random, 300);
+    let inferred = story.store.infer_schema(std::slice::from_ref(&file), "who", "Time", &[]).await.unwrap();
+    let mut labels = NewGroup::new(GroupName::parse("Labels").unwrap(), inferred.schema);
+    (labels.online, labels.offline, labels.external) = (None, false, Some(file));
+    story.store.create_group(labels).await.unwrap();
+    let ask = async |sql: &str| {
+        let stream = story.store.query(sql, None).await?;
+        let schema = stream.schema();
+        stream.collect().await.map(|batches| concat_batches(&schema, &batches).unwrap())
+    };
+    let expected = |ttl| rows.iter().map(|row| story.expected(*row, None, false, ttl)).collect::<Vec<_>>();
+    let found = ask("select N, \"value\" from asof('labels', 'WHO', 'time', 'g:value')").await.unwrap();
+    assert_eq!(values(&found, "n"), (0..300).map(Some).collect::<Vec<_>>(), "in the order of the spine");
+    assert_eq!(values(&found, "value"), expected(None));
+    let found = ask("select x.n, x.old, y.value from asof('labels', 'who', 'time', 'G:value as old', 'ttl=2s') x
+                     join asof('select * from labels where n < 50', 'who', 'time', 'g') y on x.n = y.n where x.n < 40 order by x.n").await.unwrap();
+    assert_eq!(values(&found, "old"), expected(Some(2))[..40]);
+    assert_eq!(values(&found, "value"), expected(None)[..40]);
+    let found = ask("select count(*) as all_rows, count(value) as found from asof('labels', 'who', 'time', 'g')").await.unwrap();
+    assert_eq!((values(&found, "all_rows"), values(&found, "found")), (vec![Some(300)], vec![Some(expected(None).iter().flatten().count() as i64)]));
+    for (sql, hint) in [
+        ("select * from asof('labels', 'who')", "asof('SPINE', 'identifier column'"),
+        ("select * from asof('labels', 'who', 'time')", "no features are asked for"),
+        ("select * from asof('labels', 'who', n, 'g')", "is no text in single quotes"),
+        ("select * from asof('labels', 'whom', 'time', 'g')", "did you mean 'who'?"),
+        ("select * from asof('labels', 'who', 'time', 'gg')", "no group 'gg'"),
+        ("select * from asof('labels', 'who', 'time', 'g:valu')", "did you mean 'value'?"),
+        ("select * from asof('select * from lables', 'who', 'time', 'g')", "the spine of asof"),
+        ("select * from asof('select * from asof(''labels'', ''who'', ''time'', ''g'')', 'who', 'time', 'g')", "in one call"),
+    ] {
+        let error = ask(sql).await.err().unwrap_or_else(|| panic!("{sql}")).to_string();
+        assert!(error.contains(hint), "{sql}: {error}");
+    }
+}
+
 /// A large join with little memory spills, and says the same to the byte.
 #[test]
 fn spilled_parallel_and_serial_runs_give_the_same_bytes() {
