@@ -13,8 +13,13 @@
 //! **Read.** Look-ups go to LMDB. SQL ([`dataset`]) reads the files that can matter and the outbox, so that it
 //! sees a record put a moment ago.
 //!
-//! **Know.** [`catalog`] holds what exists: groups, features, tags, runs, in SQLite. It is an index: each
-//! group's definition lies beside its data, and a lost catalog is rebuilt from there.
+//! **Train.** A spine (rows with an identifier and a time) and some groups become a plan ([`store::datasets`]): snapshots,
+//! and what has to be read of them. The point-in-time join ([`dataset::point_in_time`]) finds for each row the record that
+//! was newest then; the rows go into a file, their hash and the versions that were read into its manifest.
+//!
+//! **Know.** [`catalog`] holds what exists: groups, features, tags, runs, training datasets, in SQLite. It is an index: each
+//! group's definition lies beside its data, each dataset's manifest in the store's folder, and a lost catalog is rebuilt
+//! from there.
 //!
 //! # Layers
 //!

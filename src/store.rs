@@ -29,8 +29,8 @@ pub use crate::dataset::{OutputFormat, ResultWriter, result_writer, write_pieces
 pub use crate::ingest::drain::DrainReport;
 pub use crate::ingest::writer::Clock;
 pub use compaction::{CompactionProgress, CompactionReport, CompactionStatus, OnCompactionProgress};
-pub use doctor::{Check, DoctorReport};
 pub use datasets::{ColumnOrigin, DatasetInput, DatasetPlan, InputFeature, JoinedStream, PlanOptions};
+pub use doctor::{Check, DoctorReport};
 pub use groups::{GroupSummary, NewGroup};
 pub use loads::*;
 pub use records::{DeleteOptions, HistoryRow, HistorySource, OnlineRecord, PutOptions, PutReceipt};

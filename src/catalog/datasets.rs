@@ -183,10 +183,8 @@ impl Catalog {
     pub async fn datasets(&self) -> Result<Vec<DatasetRow>> {
         let what = "read the training datasets";
         let mut reader = self.reader.lock().await;
-        let rows = sqlx::query(select_datasets!("ORDER BY folded_name, version DESC"))
-            .fetch_all(&mut *reader)
-            .await
-            .map_err(self.fault(what))?;
+        let rows =
+            sqlx::query(select_datasets!("ORDER BY folded_name, version DESC")).fetch_all(&mut *reader).await.map_err(self.fault(what))?;
         rows.iter().map(decode).collect::<std::result::Result<_, _>>().map_err(self.fault(what))
     }
 
@@ -194,13 +192,12 @@ impl Catalog {
     pub async fn dataset(&self, name: &str, version: Option<u64>) -> Result<Option<DatasetRow>> {
         let what = "read a training dataset";
         let mut reader = self.reader.lock().await;
-        let row =
-            sqlx::query(select_datasets!("WHERE folded_name = ?1 AND (?2 IS NULL OR version = ?2) ORDER BY version DESC LIMIT 1"))
-                .bind(name.to_ascii_lowercase())
-                .bind(version.map(to_sql))
-                .fetch_optional(&mut *reader)
-                .await
-                .map_err(self.fault(what))?;
+        let row = sqlx::query(select_datasets!("WHERE folded_name = ?1 AND (?2 IS NULL OR version = ?2) ORDER BY version DESC LIMIT 1"))
+            .bind(name.to_ascii_lowercase())
+            .bind(version.map(to_sql))
+            .fetch_optional(&mut *reader)
+            .await
+            .map_err(self.fault(what))?;
         row.as_ref().map(decode).transpose().map_err(self.fault(what))
     }
 
@@ -219,11 +216,13 @@ impl Catalog {
     pub async fn dataset_columns(&self, id: DatasetId) -> Result<Vec<DatasetColumn>> {
         let what = "read the columns of a training dataset";
         let mut reader = self.reader.lock().await;
-        let rows = sqlx::query("SELECT name, data_type, group_id, group_name, feature FROM dataset_columns WHERE dataset_id = ?1 ORDER BY position")
-            .bind(id.0.as_bytes().as_slice())
-            .fetch_all(&mut *reader)
-            .await
-            .map_err(self.fault(what))?;
+        let rows = sqlx::query(
+            "SELECT name, data_type, group_id, group_name, feature FROM dataset_columns WHERE dataset_id = ?1 ORDER BY position",
+        )
+        .bind(id.0.as_bytes().as_slice())
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(self.fault(what))?;
         rows.iter().map(decode_column).collect::<std::result::Result<_, _>>().map_err(self.fault(what))
     }
 
@@ -231,17 +230,22 @@ impl Catalog {
     pub async fn datasets_of_group(&self, group: &GroupId) -> Result<Vec<DatasetRow>> {
         let what = "look for training datasets of a group";
         let mut reader = self.reader.lock().await;
-        let rows = sqlx::query(select_datasets!("WHERE id IN (SELECT dataset_id FROM dataset_columns WHERE group_id = ?1) ORDER BY id DESC"))
-            .bind(group.bytes().as_slice())
-            .fetch_all(&mut *reader)
-            .await
-            .map_err(self.fault(what))?;
+        let rows =
+            sqlx::query(select_datasets!("WHERE id IN (SELECT dataset_id FROM dataset_columns WHERE group_id = ?1) ORDER BY id DESC"))
+                .bind(group.bytes().as_slice())
+                .fetch_all(&mut *reader)
+                .await
+                .map_err(self.fault(what))?;
         rows.iter().map(decode).collect::<std::result::Result<_, _>>().map_err(self.fault(what))
     }
 }
 
 /// One statement for all columns: a dataset may have thousands.
-async fn insert_columns(connection: &mut SqliteConnection, id: DatasetId, columns: &[DatasetColumn]) -> std::result::Result<(), sqlx::Error> {
+async fn insert_columns(
+    connection: &mut SqliteConnection,
+    id: DatasetId,
+    columns: &[DatasetColumn],
+) -> std::result::Result<(), sqlx::Error> {
     let cells: Vec<_> = columns
         .iter()
         .map(|column| {

@@ -130,7 +130,12 @@ impl Demo {
             let built = if dataset.was_there {
                 String::new()
             } else {
-                format!(", and the training dataset {} of {} with {}", dataset.name, counted(dataset.rows, "label"), counted(dataset.columns as u64, "column"))
+                format!(
+                    ", and the training dataset {} of {} with {}",
+                    dataset.name,
+                    counted(dataset.rows, "label"),
+                    counted(dataset.columns as u64, "column")
+                )
             };
             console.line(format!("made {made}, {}{built} in {spent}", counted(rows, "row")))?;
         }

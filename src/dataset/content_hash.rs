@@ -149,7 +149,9 @@ impl ColumnHasher {
     fn new(data_type: &DataType) -> Self {
         let data_type = canonical(data_type);
         let children = match &data_type {
-            DataType::List(element) | DataType::FixedSizeList(element, _) | DataType::Map(element, _) => vec![Self::new(element.data_type())],
+            DataType::List(element) | DataType::FixedSizeList(element, _) | DataType::Map(element, _) => {
+                vec![Self::new(element.data_type())]
+            }
             DataType::Struct(fields) => fields.iter().map(|field| Self::new(field.data_type())).collect(),
             _ => Vec::new(),
         };
@@ -173,8 +175,9 @@ impl ColumnHasher {
 
     fn add(&mut self, column: &ArrayRef) -> std::result::Result<(), ArrowError> {
         let nulls = column.logical_nulls().filter(|nulls| nulls.null_count() > 0);
-        for row in nulls.iter().flat_map(|nulls| (0..nulls.len()).filter(|row| nulls.is_null(*row))) {
-            self.nulls.update(&(self.rows + row as u64).to_le_bytes());
+        if let Some(nulls) = &nulls {
+            let rows: Vec<u64> = (0..nulls.len()).filter(|row| nulls.is_null(*row)).map(|row| self.rows + row as u64).collect();
+            self.nulls.update(rows.to_byte_slice());
         }
         self.add_values(column, nulls.as_ref())?;
         self.rows += column.len() as u64;
@@ -223,7 +226,9 @@ impl ColumnHasher {
             }
             DataType::BinaryView => self.add_pieces(column.as_binary_view().iter()),
             DataType::FixedSizeBinary(width) => self.add_fixed(column, usize::try_from(*width).unwrap_or(0), nulls),
-            DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) | DataType::Map(..) => self.add_lists(column, nulls)?,
+            DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) | DataType::Map(..) => {
+                self.add_lists(column, nulls)?
+            }
             DataType::Struct(_) => {
                 for (child, hasher) in column.as_struct().columns().iter().zip(&mut self.children) {
                     // A value inside a null is no value.
@@ -291,24 +296,24 @@ impl ColumnHasher {
     fn add_texts<O: arrow::array::OffsetSizeTrait>(&mut self, offsets: &OffsetBuffer<O>, bytes: &[u8], nulls: Option<&NullBuffer>) {
         if nulls.is_some() {
             let is_null = |row: usize| nulls.is_some_and(|nulls| nulls.is_null(row));
-            let pieces = offsets.windows(2).enumerate().map(|(row, ends)| (!is_null(row)).then(|| &bytes[ends[0].as_usize()..ends[1].as_usize()]));
+            let pieces =
+                offsets.windows(2).enumerate().map(|(row, ends)| (!is_null(row)).then(|| &bytes[ends[0].as_usize()..ends[1].as_usize()]));
             return self.add_pieces(pieces);
         }
         let (Some(first), Some(last)) = (offsets.first(), offsets.last()) else { return };
-        self.scratch.clear();
-        self.scratch.extend(offsets.windows(2).flat_map(|ends| ((ends[1] - ends[0]).as_usize() as u64).to_le_bytes()));
-        self.lengths.update(&self.scratch);
+        let lengths: Vec<u64> = offsets.windows(2).map(|ends| (ends[1] - ends[0]).as_usize() as u64).collect();
+        self.lengths.update(lengths.to_byte_slice());
         self.values.update(&bytes[first.as_usize()..last.as_usize()]);
     }
 
     /// The same where they lie scattered; null has no bytes.
     fn add_pieces<'a>(&mut self, pieces: impl Iterator<Item = Option<&'a [u8]>>) {
         const ENOUGH: usize = 64 << 10;
-        let mut lengths = Vec::new();
+        let mut lengths: Vec<u64> = Vec::new();
         self.scratch.clear();
         for piece in pieces {
             let piece = piece.unwrap_or_default();
-            lengths.extend_from_slice(&(piece.len() as u64).to_le_bytes());
+            lengths.push(piece.len() as u64);
             self.scratch.extend_from_slice(piece);
             if self.scratch.len() > ENOUGH {
                 self.values.update(&self.scratch);
@@ -316,7 +321,7 @@ impl ColumnHasher {
             }
         }
         self.values.update(&self.scratch);
-        self.lengths.update(&lengths);
+        self.lengths.update(lengths.to_byte_slice());
     }
 
     fn add_lists(&mut self, column: &ArrayRef, nulls: Option<&NullBuffer>) -> std::result::Result<(), ArrowError> {
@@ -339,12 +344,10 @@ impl ColumnHasher {
                 (vec![width as u64; lists.len()], lists.values().slice(if lists.is_empty() { 0 } else { first }, width * lists.len()))
             }
         };
-        let mut lengths = lengths.into_iter();
-        for row in 0..column.len() {
-            let is_null = nulls.is_some_and(|nulls| nulls.is_null(row));
-            let length = if is_null { 0 } else { lengths.next().unwrap_or(0) };
-            self.lengths.update(&length.to_le_bytes());
-        }
+        let mut valid = lengths.into_iter();
+        let is_null = |row: usize| nulls.is_some_and(|nulls| nulls.is_null(row));
+        let lengths: Vec<u64> = (0..column.len()).map(|row| if is_null(row) { 0 } else { valid.next().unwrap_or(0) }).collect();
+        self.lengths.update(lengths.to_byte_slice());
         match self.children.first_mut() {
             Some(child) => child.add(&elements),
             None => Ok(()),
@@ -401,7 +404,8 @@ mod tests {
         let mut random = StdRng::seed_from_u64(11);
         let mut nulls = || NullBuffer::from((0..rows).map(|_| random.random_bool(0.7)).collect::<Vec<bool>>());
         let numbers = Int64Array::new((0..rows as i64).collect(), Some(nulls()));
-        let doubles = Float64Array::from_iter((0..rows).map(|row| (row % 5 != 0).then_some(if row % 3 == 0 { -0.0 } else { row as f64 / 7.0 })));
+        let doubles =
+            Float64Array::from_iter((0..rows).map(|row| (row % 5 != 0).then_some(if row % 3 == 0 { -0.0 } else { row as f64 / 7.0 })));
         let texts = StringArray::from_iter((0..rows).map(|row| (row % 4 != 1).then(|| "ab".repeat(row % 9))));
         let flags = BooleanArray::from_iter((0..rows).map(|row| (row % 6 != 0).then_some(row % 2 == 0)));
         let times = TimestampMicrosecondArray::from_iter_values((0..rows as i64).map(|row| row - 5)).with_timezone("UTC");
@@ -482,7 +486,10 @@ mod tests {
         assert_eq!(renamed.columns, original.columns);
         assert_ne!(renamed.whole, original.whole);
         assert_ne!(of(Int64Array::from(vec![1, 2])), of(TimestampMicrosecondArray::from(vec![1, 2])));
-        assert_ne!(of(Int64Array::from(vec![1, 2])), hash(&[one(Arc::new(Int64Array::from(vec![1]))), one(Arc::new(Int64Array::from(vec![3])))]).whole);
+        assert_ne!(
+            of(Int64Array::from(vec![1, 2])),
+            hash(&[one(Arc::new(Int64Array::from(vec![1]))), one(Arc::new(Int64Array::from(vec![3])))]).whole
+        );
         assert_ne!(of(StringArray::from(vec!["ab", "c"])), of(StringArray::from(vec!["a", "bc"])));
         assert_ne!(of(StringArray::from(vec![Some(""), None])), of(StringArray::from(vec![None, Some("")])));
         assert_ne!(of(Int64Array::from(vec![Some(0)])), of(Int64Array::from(vec![None])));

@@ -83,6 +83,7 @@ impl FeatureStore {
         report.add(None, "catalog is sound", self.inner.catalog.path().display().to_string(), integrity);
         let groups = self.list_groups().await?;
         self.check_backlog(&groups, &mut report)?;
+        self.check_datasets(&mut report).await?;
         for group in &groups {
             self.check_definition(group, &mut report).await?;
             if group.is_external() {
@@ -110,6 +111,24 @@ impl FeatureStore {
         }
         let waiting: u64 = backlog.iter().map(|(_, counts)| counts.outbox_rows).sum();
         report.add(None, "outbox belongs to groups", format!("{waiting} records wait"), problems);
+        Ok(())
+    }
+
+    async fn check_datasets(&self, report: &mut DoctorReport) -> Result<()> {
+        let datasets = self.list_datasets(true).await?;
+        let mut problems = Vec::new();
+        for dataset in &datasets {
+            let label = format!("{}@{}", dataset.name, dataset.version);
+            match self.kept_manifest(&dataset.name, dataset.version).await {
+                Ok(true) => {}
+                Ok(false) => problems.push(format!("{label}: the manifest in the store's folder differs from the catalog")),
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    problems.push(format!("{label} has no manifest in the store's folder: a lost catalog could not be rebuilt"));
+                }
+                Err(error) => problems.push(error.to_string()),
+            }
+        }
+        report.add(None, "manifests of training datasets are kept", format!("{} datasets", datasets.len()), problems);
         Ok(())
     }
 

@@ -75,9 +75,9 @@ impl OutputFile {
             return Err(Error::usage(format!("'{}' is not a file name", target.display())).remedy("name a file"));
         };
         let file = File::create(&temporary).map_err(|error| match target.parent() {
-            Some(folder) if error.kind() == io::ErrorKind::NotFound => {
-                fault(&target, error).why(format!("there is no folder '{}'", folder.display())).remedy("make the folder, or name another file")
-            }
+            Some(folder) if error.kind() == io::ErrorKind::NotFound => fault(&target, error)
+                .why(format!("there is no folder '{}'", folder.display()))
+                .remedy("make the folder, or name another file"),
             _ => fault(&target, error),
         })?;
         Ok(Self { writer: BufWriter::new(file), hidden: Hidden { target, temporary: Some(temporary) } })

@@ -62,13 +62,20 @@ fn a_dataset_goes_from_build_to_diff() {
     assert_eq!((&list[0]["name"], &list[0]["rows"], &list[0]["content_hash"]), (&json!("train"), &json!(4), &built["content_hash"]));
     larder.run("dataset list").ok().shows(&["train@1", "door model"]);
     let shown = larder.run("dataset show train --json").ok().json();
-    assert_eq!((&shown["manifest_version"], &shown["inputs"][0]["matched"], &shown["columns"][3]["feature"]), (&json!(1), &json!(3), &json!("celsius")));
+    assert_eq!(
+        (&shown["manifest_version"], &shown["inputs"][0]["matched"], &shown["columns"][3]["feature"]),
+        (&json!(1), &json!(3), &json!("celsius"))
+    );
     assert!(Path::new(shown["request"]["spine"]["file"].as_str().unwrap()).is_absolute());
     larder.run("dataset show train").ok().shows(&["readings.celsius", "door model", "labels.csv", "xxh3:"]);
 
     larder.run_words(&["put", "readings", "sensor=s1", "at=2026-01-01T06:00:00Z", "celsius=-5", "note=frost"]).ok();
     larder.run("dataset verify train").ok().shows(&["✓ built again, train@1 is the same"]);
-    build(&larder, &["-o", "later.parquet", "--name", "train"]).ok().shows(&["wrote 4 rows with 5 columns to later.parquet", "train@2", "75.0 %"]);
+    build(&larder, &["-o", "later.parquet", "--name", "train"]).ok().shows(&[
+        "wrote 4 rows with 5 columns to later.parquet",
+        "train@2",
+        "75.0 %",
+    ]);
     let diff = larder.run("dataset diff train@1 train --json").ok().json();
     assert_eq!((&diff["is_same"], &diff["rows"]["kept"], &diff["cells"].as_array().unwrap().len()), (&json!(false), &json!(4), &2));
     assert_eq!((&diff["cells"][0]["examples"][0]["from"], &diff["cells"][0]["examples"][0]["to"]), (&json!("20.5"), &json!("-5.0")));
@@ -83,11 +90,16 @@ fn a_dataset_goes_from_build_to_diff() {
     larder.run("dataset explain-row train --row 3 --feature note").ok().shows(&["∅  the group has no record of this identifier"]);
     let words = ["dataset", "explain-row", "--features", "readings:note", "--id", "s1", "--time", "2026-01-01T05:00:00Z"];
     larder.run_words(&words).ok().shows(&["first", "5 h before the row", "●"]);
+    let few = larder.run_words(&[&words[..], &["--candidates", "1"]].concat()).ok().says(&["1 other record", "--candidates"]);
+    assert_eq!(few.out.lines().filter(|line| line.contains(".parquet")).count(), 2, "the winner's own line and one of the list: {few:?}");
     let of_spine = [&["dataset", "explain-row", "--row", "2", "--feature", "note"][..], &BUILD[2..]].concat();
     larder.run_words(&of_spine).ok().shows(&["second, later"]);
 
     let leaks = larder.run("dataset leaks train --json").ok().json();
-    assert_eq!((&leaks["rows"], &leaks["features"][1]["column"], &leaks["features"][1]["unknown_then"]), (&json!(4), &json!("note"), &json!(2)));
+    assert_eq!(
+        (&leaks["rows"], &leaks["features"][1]["column"], &leaks["features"][1]["unknown_then"]),
+        (&json!(4), &json!("note"), &json!(2))
+    );
     larder.run("dataset leaks train").ok().shows(&["NULL THEN", "readings"]);
 }
 

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use arrow::array::{Array, ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, TimestampNanosecondArray};
-use arrow::util::display::array_value_to_string;
-use larder::model::{
-    ErrorKind, EventTime, FeatureDefinition, FeatureName, FeatureType, GroupName, OnlineSettings, RawValue, Schema, Ttl,
+use arrow::array::{
+    Array, ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, TimestampNanosecondArray,
 };
+use arrow::util::display::array_value_to_string;
+use larder::model::{ErrorKind, EventTime, FeatureDefinition, FeatureName, FeatureType, GroupName, OnlineSettings, RawValue, Schema, Ttl};
 use larder::store::datasets::explain::{NullReason, Outcome, RecordSource, Verdict};
 use larder::store::datasets::{
     BuildOptions, BuiltDataset, CellQuestion, DatasetRequest, Explanation, FeatureSelection, FileState, JoinWatch, SpineSource,
@@ -58,7 +58,14 @@ impl Bench {
     }
 
     /// Makes a group of an identifier `id`, an event time `at` and these features.
-    async fn group(&self, name: &str, identifier: FeatureType, event_time: FeatureType, features: &[(&str, FeatureType)], ttl: Option<Ttl>) {
+    async fn group(
+        &self,
+        name: &str,
+        identifier: FeatureType,
+        event_time: FeatureType,
+        features: &[(&str, FeatureType)],
+        ttl: Option<Ttl>,
+    ) {
         let feature = |name: &str, kind| FeatureDefinition::new(FeatureName::parse(name).unwrap(), kind);
         let mut all = vec![feature("id", identifier), feature("at", event_time)];
         all.extend(features.iter().map(|(name, kind)| feature(name, *kind)));
@@ -159,7 +166,8 @@ async fn a_dataset_is_built_recorded_and_found_again_in_every_way() {
     bench.user("a", 0, "free", "1.5").await;
     bench.user("a", 100, "plus", "2.5").await;
     bench.user("b", 50, "free", "3.5").await;
-    let spine = bench.labels("labels.parquet", &[(Some("a"), Some(99), 1), (Some("b"), Some(10), 0), (None, Some(99), 1), (Some("a"), Some(100), 0)]);
+    let spine = bench
+        .labels("labels.parquet", &[(Some("a"), Some(99), 1), (Some("b"), Some(10), 0), (None, Some(99), 1), (Some("a"), Some(100), 0)]);
     let request = request(&spine, &["users:plan,score as points"]);
     let built = bench.build(&request, "churn labels.parquet").await.manifest;
     assert_eq!((built.label().as_str(), built.rows, built.matched()), ("churn_labels@1", 4, vec![("users", 2)]));
@@ -175,7 +183,10 @@ async fn a_dataset_is_built_recorded_and_found_again_in_every_way() {
 
     // A second build of the name, another name, and every way to name one.
     bench.user("b", 5, "late", "0").await;
-    let again = bench.store.build_dataset(&request, &BuildOptions { name: Some("Churn_Labels".parse_name()), ..options(bench.path("b.csv")) }).await;
+    let again = bench
+        .store
+        .build_dataset(&request, &BuildOptions { name: Some("Churn_Labels".parse_name()), ..options(bench.path("b.csv")) })
+        .await;
     let again = again.unwrap().manifest;
     assert_eq!((again.version, again.content_hash == built.content_hash), (Some(2), false));
     for (reference, version) in [
@@ -334,7 +345,8 @@ async fn external_files_that_change_are_named() {
     };
     write("one.parquet", 20.5);
     let feature = |name: &str, kind| FeatureDefinition::new(FeatureName::parse(name).unwrap(), kind);
-    let features = vec![feature("id", FeatureType::String), feature("at", FeatureType::String), feature("celsius", FeatureType::Fractional)];
+    let features =
+        vec![feature("id", FeatureType::String), feature("at", FeatureType::String), feature("celsius", FeatureType::Fractional)];
     let schema = Schema::new(features, "id", "at").unwrap();
     let external = Some(bench.path("sensors").to_str().unwrap().to_owned());
     let group = NewGroup { online: None, offline: false, external, ..NewGroup::new(GroupName::parse("sensors").unwrap(), schema) };
@@ -483,7 +495,17 @@ async fn each_null_of_a_dataset_has_its_reason() {
     bench.turn_clock(100);
     bench.user("unwritten", 39, "free", "1").await;
     let row = |id: &'static str| (Some(id), Some(40), 1);
-    let rows = [row("fine"), row("nobody"), row("late"), row("old"), row("unwritten"), row("gone"), row("bare"), (None, Some(40), 1), (Some("fine"), None, 1)];
+    let rows = [
+        row("fine"),
+        row("nobody"),
+        row("late"),
+        row("old"),
+        row("unwritten"),
+        row("gone"),
+        row("bare"),
+        (None, Some(40), 1),
+        (Some("fine"), None, 1),
+    ];
     let spine = bench.labels("labels.parquet", &rows);
     let mut asked = request(&spine, &["users:plan as p"]);
     asked.ttls = vec!["10s".parse().unwrap()];
@@ -511,7 +533,10 @@ async fn each_null_of_a_dataset_has_its_reason() {
     }
     let fine = bench.store.explain_dataset_row(&built, 0, "p", false).await.unwrap();
     let winner = fine.winning().unwrap();
-    assert_eq!((fine.value(), winner.age_seconds, winner.event_time, winner.verdict), (Some("plus"), Some(2.0), Some(at(38)), Verdict::Wins));
+    assert_eq!(
+        (fine.value(), winner.age_seconds, winner.event_time, winner.verdict),
+        (Some("plus"), Some(2.0), Some(at(38)), Verdict::Wins)
+    );
     assert!(matches!(&winner.source, RecordSource::File { file, .. } if file.ends_with(".parquet")), "{winner:?}");
     let known_then = bench.store.explain_dataset_row(&built, 4, "p", true).await.unwrap();
     assert_eq!(reason(&known_then), Some(NullReason::NotYetWritten));
@@ -531,7 +556,9 @@ async fn each_null_of_a_dataset_has_its_reason() {
     assert_eq!(now.candidates.iter().map(|candidate| candidate.verdict).collect::<Vec<_>>(), [Verdict::Wins, Verdict::Older]);
     assert_eq!(bench.store.explain_dataset_row(&built, 0, "p", false).await.unwrap().value(), Some("plus"), "as it was when it was built");
 
-    for (row, name, told) in [(9, "p", "the last is 8"), (0, "label", "column of the spine"), (0, "plna", "did you mean 'plan'"), (0, "zzz", "its columns are")] {
+    for (row, name, told) in
+        [(9, "p", "the last is 8"), (0, "label", "column of the spine"), (0, "plna", "did you mean 'plan'"), (0, "zzz", "its columns are")]
+    {
         let error = bench.store.explain_dataset_row(&built, row, name, false).await.unwrap_err().to_string();
         let error = if name == "plna" { error.replace("'p'", "'plan'") } else { error };
         assert!(error.contains(told) || name == "plna", "{name}: {error}");
@@ -586,10 +613,15 @@ async fn the_join_and_the_explanation_agree_on_every_cell() {
         let ids: ArrayRef = match identifier {
             FeatureType::String => Arc::new(ids.iter().map(|number| number.map(|number| id(number.max(0)))).collect::<StringArray>()),
             FeatureType::Integral => Arc::new(ids.iter().map(|number| number.map(|number| number as i32)).collect::<Int32Array>()),
-            FeatureType::Fractional => Arc::new(ids.iter().map(|number| number.map(|number| if number == 0 { -0.0 } else { number as f64 })).collect::<Float64Array>()),
+            FeatureType::Fractional => Arc::new(
+                ids.iter().map(|number| number.map(|number| if number == 0 { -0.0 } else { number as f64 })).collect::<Float64Array>(),
+            ),
         };
-        let times: TimestampNanosecondArray =
-            (0..rows).map(|_| random.random_bool(0.95).then(|| (START + random.random_range(-2..23)) * 1_000_000_000 + random.random_range(0..2) * 999)).collect();
+        let times: TimestampNanosecondArray = (0..rows)
+            .map(|_| {
+                random.random_bool(0.95).then(|| (START + random.random_range(-2..23)) * 1_000_000_000 + random.random_range(0..2) * 999)
+            })
+            .collect();
         let spine = bench.path("spine.parquet");
         write_parquet(&spine, vec![("user", ids), ("when", Arc::new(times))]);
         for (as_of, ttls) in [(None, vec![]), (Some(at(18)), vec!["4s"]), (Some(at(9)), vec!["own=none", "theirs=1s"])] {
@@ -631,7 +663,9 @@ async fn external_group(bench: &Bench, random: &mut StdRng, identifier: FeatureT
             FeatureType::Fractional => Arc::new(numbers.iter().map(|number| number.map(|number| number as f64)).collect::<Float64Array>()),
         };
         let times: TimestampNanosecondArray = (0..rows)
-            .map(|_| random.random_bool(0.95).then(|| (START + random.random_range(0..20)) * 1_000_000_000 + random.random_range(0..2) * 999))
+            .map(|_| {
+                random.random_bool(0.95).then(|| (START + random.random_range(0..20)) * 1_000_000_000 + random.random_range(0..2) * 999)
+            })
             .collect();
         let plans: StringArray = (0..rows).map(|row| random.random_bool(0.8).then(|| format!("f{file}r{row}"))).collect();
         let mut columns: Vec<(&str, ArrayRef)> = vec![("id", ids), ("at", Arc::new(times)), ("plan", Arc::new(plans))];
@@ -670,7 +704,11 @@ async fn leaks_are_the_cells_that_were_not_known_then() {
     let asked = request(&spine, &["users as u"]);
     let report = bench.store.leaks(&asked, None, &JoinWatch::default()).await.unwrap();
     assert_eq!((report.rows, report.differing_rows), (5, 3));
-    let counts: Vec<_> = report.features.iter().map(|leak| (leak.column.as_str(), leak.alias.as_str(), leak.differing, leak.unknown_then, leak.changed, leak.gone)).collect();
+    let counts: Vec<_> = report
+        .features
+        .iter()
+        .map(|leak| (leak.column.as_str(), leak.alias.as_str(), leak.differing, leak.unknown_then, leak.changed, leak.gone))
+        .collect();
     assert_eq!(counts, [("plan", "u", 3, 1, 1, 1), ("score", "u", 2, 1, 0, 1)]);
 
     // Of a dataset that was built, over what it was built from.
@@ -689,7 +727,8 @@ async fn a_difference_is_told_with_its_rows_its_cells_and_the_writes_it_came_thr
     for id in ["a", "b", "c", "d"] {
         bench.user(id, 0, "free", "1").await;
     }
-    let rows = [(Some("a"), Some(9), 1), (Some("b"), Some(9), 0), (Some("c"), Some(9), 0), (Some("d"), Some(2), 0), (Some("b"), Some(9), 5)];
+    let rows =
+        [(Some("a"), Some(9), 1), (Some("b"), Some(9), 0), (Some("c"), Some(9), 0), (Some("d"), Some(2), 0), (Some("b"), Some(9), 5)];
     let spine = bench.labels("labels.parquet", &rows);
     let one = bench.build(&request(&spine, &["users"]), "one.parquet").await.manifest;
     bench.turn_clock(100);
@@ -707,13 +746,21 @@ async fn a_difference_is_told_with_its_rows_its_cells_and_the_writes_it_came_thr
     let cells: Vec<(&str, u64)> = diff.cells.iter().map(|cells| (cells.column.as_str(), cells.differing)).collect();
     assert_eq!(cells, [("plan", 3), ("score", 1)]);
     let example = &diff.cells[0].examples[0];
-    assert_eq!((example.key.row, example.key.identifier.as_deref(), example.from.as_deref(), example.to.as_deref()), (1, Some("b"), Some("free"), Some("plus")));
-    assert_eq!((diff.inputs[0].from.as_ref().unwrap().delta_version, diff.inputs[0].to.as_ref().unwrap().delta_version), (Some(1), Some(2)));
-    let writes: Vec<_> = diff.writes.iter().map(|share| (share.written.unwrap().unix_seconds() - START, share.is_new, share.rows)).collect();
+    assert_eq!(
+        (example.key.row, example.key.identifier.as_deref(), example.from.as_deref(), example.to.as_deref()),
+        (1, Some("b"), Some("free"), Some("plus"))
+    );
+    assert_eq!(
+        (diff.inputs[0].from.as_ref().unwrap().delta_version, diff.inputs[0].to.as_ref().unwrap().delta_version),
+        (Some(1), Some(2))
+    );
+    let writes: Vec<_> =
+        diff.writes.iter().map(|share| (share.written.unwrap().unix_seconds() - START, share.is_new, share.rows)).collect();
     assert_eq!(writes, [(100, true, 2), (200, true, 1)], "two rows of b, one of c, and none of d, which is later");
 
     // Other rows in another order, a column less and one more; and a file that has to be built again.
-    let rows = [(Some("c"), Some(9), 0), (Some("a"), Some(9), 1), (Some("b"), Some(9), 0), (Some("e"), Some(9), 0), (Some("b"), Some(9), 5)];
+    let rows =
+        [(Some("c"), Some(9), 0), (Some("a"), Some(9), 1), (Some("b"), Some(9), 0), (Some("e"), Some(9), 0), (Some("b"), Some(9), 5)];
     let other = bench.labels("other.parquet", &rows);
     let three = bench.build(&request(&other, &["users:plan,score as points"]), "three.csv").await.manifest;
     let diff = compare(&two, &three).await;
@@ -725,4 +772,50 @@ async fn a_difference_is_told_with_its_rows_its_cells_and_the_writes_it_came_thr
     assert!(diff.cells.is_empty(), "the rows that both have are the same: {:?}", diff.cells);
     assert!(diff.notes[0].contains("three.csv is no Parquet file"), "{:?}", diff.notes);
     assert!(names_in(&bench.path("store/spill")).iter().all(|name| !name.starts_with("larder-rows")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_compaction_has_removed_a_version_it_is_found_by_write_time() {
+    let bench = Bench::new().await;
+    bench.users().await;
+    for step in 0..4 {
+        bench.turn_clock(step);
+        bench.user("a", step, &format!("p{step}"), "1").await;
+        bench.user("b", 3 - step, &format!("q{step}"), "2").await;
+        bench.store.flush(&[]).await.unwrap();
+    }
+    let spine = bench.labels("labels.parquet", &[(Some("a"), Some(9), 1), (Some("b"), Some(2), 0), (Some("c"), Some(9), 0)]);
+    let built = bench.build(&request(&spine, &["users"]), "train.parquet").await.manifest;
+    let explained = async || {
+        let cell = bench.store.explain_dataset_row(&built, 1, "plan", false).await.unwrap();
+        (cell.value().map(str::to_owned), cell.by_write_time)
+    };
+    assert_eq!(explained().await, (text("q1"), false));
+
+    bench.turn_clock(60);
+    bench.user("a", 8, "later", "9").await;
+    bench.user("c", 8, "later", "9").await;
+    bench.store.flush(&[]).await.unwrap();
+    let compact = async || {
+        let done = bench.store.compact(&[], Arc::new(|_| ()), Arc::default()).await.unwrap();
+        done.into_iter().map(|(_, report)| report.unwrap().removed_files).sum::<u64>()
+    };
+    compact().await;
+    let verify = async || bench.store.verify_dataset(&built, None, &JoinWatch::default()).await.unwrap();
+    let during = verify().await;
+    assert!(during.matches && during.by_write_time.is_none(), "within the grace period the version is there: {during:?}");
+    bench.turn_clock(90_000);
+    assert!(compact().await >= 4);
+
+    let after = verify().await;
+    assert!(after.matches && after.by_write_time.as_ref().unwrap().contains("compaction"), "{after:?}");
+    assert_eq!(explained().await, (text("q1"), true));
+    let (leaks, _) = bench.store.dataset_leaks(&built, None, &JoinWatch::default()).await.unwrap();
+    assert_eq!(leaks.rows, 3);
+    let now = bench.build(&request(&spine, &["users"]), "now.parquet").await.manifest;
+    std::fs::remove_file(bench.path("train.parquet")).unwrap();
+    let diff = bench.store.diff_datasets(&built, &now, None, &JoinWatch::default()).await.unwrap();
+    assert_eq!(diff.cells.iter().map(|cells| (cells.column.as_str(), cells.differing)).collect::<Vec<_>>(), [("plan", 2), ("score", 2)]);
+    assert!(diff.notes[0].ends_with("was built again for this"), "{:?}", diff.notes);
+    assert_eq!(diff.writes.iter().map(|share| (share.is_new, share.rows)).collect::<Vec<_>>().len(), 2, "{:?}", diff.writes);
 }

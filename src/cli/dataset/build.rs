@@ -100,7 +100,9 @@ impl Build {
         let watch = JoinWatch::default();
         if is_stream {
             if self.name.is_some() || self.description.is_some() {
-                return Err(Error::usage("rows that are not kept have no name and no description").remedy("name a file with -o, or leave them out").into());
+                return Err(Error::usage("rows that are not kept have no name and no description")
+                    .remedy("name a file with -o, or leave them out")
+                    .into());
             }
             let options = PlanOptions { memory, watch, ..PlanOptions::default() };
             let store = place.open().await?;
@@ -143,7 +145,9 @@ impl Build {
     ) -> Verdict {
         let to_stdout = self.output == Path::new("-");
         if to_stdout && console.json() {
-            return Err(Error::usage("--json answers on standard output, and so do the rows").remedy("leave --json out, or name a file").into());
+            return Err(Error::usage("--json answers on standard output, and so do the rows")
+                .remedy("leave --json out, or name a file")
+                .into());
         }
         let page = console.page();
         if format == OutputFormat::Parquet && to_stdout && page.is_terminal() {
@@ -176,7 +180,11 @@ impl Build {
             file.finish()?;
         }
         store.close().await?;
-        console.hint(format!("{} in {}; the dataset is not recorded, because no file keeps it", counted(rows, "row"), took(started.elapsed())));
+        console.hint(format!(
+            "{} in {}; the dataset is not recorded, because no file keeps it",
+            counted(rows, "row"),
+            took(started.elapsed())
+        ));
         Ok(Exit::Done)
     }
 
@@ -249,7 +257,11 @@ fn hints(manifest: &Manifest, console: &mut Console) {
             ));
         }
         if input.unflushed > 0 {
-            console.hint(format!("{} of {} waited in the outbox and were read there", counted(input.unflushed, "record"), visible(&input.group)));
+            console.hint(format!(
+                "{} of {} waited in the outbox and were read there",
+                counted(input.unflushed, "record"),
+                visible(&input.group)
+            ));
         }
     }
     if manifest.version.is_none() {

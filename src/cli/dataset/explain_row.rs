@@ -1,5 +1,7 @@
 //! `larder dataset explain-row`: why a cell is what it is.
 
+use std::ops::Range;
+
 use clap::Args;
 
 use super::request::{RequestFlags, time};
@@ -10,8 +12,11 @@ use crate::cli::table::{Side, Table};
 use crate::cli::text::{NULL, UNKNOWN, counted, short_age, visible};
 use crate::model::{Error, EventTime, Result};
 use crate::store::FeatureStore;
-use crate::store::datasets::explain::{Candidate, Outcome, RecordSource};
+use crate::store::datasets::explain::{self, Candidate, Outcome, RecordSource};
 use crate::store::datasets::{CellQuestion, Explanation, FeatureSelection};
+
+/// Records that are listed unless more are asked for.
+const LISTED: usize = 7;
 
 /// Explain one cell: the record it comes from and those that lost, or why it is null
 #[derive(Args, Debug)]
@@ -43,6 +48,9 @@ pub(super) struct ExplainRow {
     /// Count only what was written by the row's time
     #[arg(long)]
     known_then: bool,
+    /// List at most this many records, those next to the row's time [default: 7; with --json as many as 50]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=50))]
+    candidates: Option<u64>,
     #[command(flatten)]
     request: RequestFlags,
 }
@@ -54,7 +62,8 @@ impl ExplainRow {
         if console.json() {
             console.document(&explanation)?;
         } else {
-            write(console, &explanation)?;
+            let listed = self.candidates.and_then(|count| usize::try_from(count).ok()).unwrap_or(LISTED);
+            write(console, &explanation, listed)?;
         }
         if explanation.by_write_time {
             console.hint("told from the records that were written by the time of the build: the version it read is gone");
@@ -100,7 +109,8 @@ impl ExplainRow {
         let mut selection = FeatureSelection::parse(text)?;
         if let Some(feature) = &self.feature {
             let named = crate::store::datasets::SelectedFeature { name: feature.clone(), column: None };
-            let is_chosen = selection.features.as_ref().is_none_or(|features| features.iter().any(|known| known.name.eq_ignore_ascii_case(feature)));
+            let is_chosen =
+                selection.features.as_ref().is_none_or(|features| features.iter().any(|known| known.name.eq_ignore_ascii_case(feature)));
             if !is_chosen {
                 return Err(Error::usage(format!("'{feature}' is not among the features of '{text}'")).remedy("leave --feature out"));
             }
@@ -110,7 +120,7 @@ impl ExplainRow {
     }
 }
 
-fn write(console: &mut Console, explanation: &Explanation) -> std::result::Result<(), Failure> {
+fn write(console: &mut Console, explanation: &Explanation, listed: usize) -> std::result::Result<(), Failure> {
     let style = console.style();
     let cell = match &explanation.column {
         Some(column) if *column != explanation.feature => format!("{column} ({}.{})", explanation.group, explanation.feature),
@@ -119,7 +129,11 @@ fn write(console: &mut Console, explanation: &Explanation) -> std::result::Resul
     let who = explanation.identifier.as_deref().unwrap_or(NULL);
     let when = explanation.time.map_or_else(|| NULL.to_owned(), EventTime::to_iso8601);
     let row = explanation.row.map(|row| format!("row {row}: ")).unwrap_or_default();
-    console.line(format!("{}  {}", style.strong(&visible(&cell)), style.muted(&visible(&format!("{row}{who} at {when}{}", bounds(explanation))))))?;
+    console.line(format!(
+        "{}  {}",
+        style.strong(&visible(&cell)),
+        style.muted(&visible(&format!("{row}{who} at {when}{}", bounds(explanation))))
+    ))?;
     console.line("")?;
     match (&explanation.outcome, explanation.winning()) {
         (Outcome::Value { text, .. }, Some(winner)) => {
@@ -133,11 +147,23 @@ fn write(console: &mut Console, explanation: &Explanation) -> std::result::Resul
         return Ok(());
     }
     console.line("")?;
-    console.table(&candidates(explanation))?;
-    if explanation.left_out > 0 {
-        console.hint(format!("{} of this identifier are not listed", counted(explanation.left_out, "more record")));
+    let shown = nearest(explanation, listed);
+    let left_out = explanation.left_out + (explanation.candidates.len() - shown.len()) as u64;
+    console.table(&candidates(explanation, shown))?;
+    if left_out > 0 {
+        let are = if left_out == 1 { "is" } else { "are" };
+        console.hint(format!("{} of this identifier {are} not listed; --candidates N lists more", counted(left_out, "other record")));
     }
     Ok(())
+}
+
+/// The candidates next to the winner, or to where it would stand; most of them older.
+fn nearest(explanation: &Explanation, listed: usize) -> Range<usize> {
+    let later = |candidate: &&Candidate| candidate.verdict == explain::Verdict::LaterEvent;
+    let centre = explanation.winner.unwrap_or_else(|| explanation.candidates.iter().take_while(later).count());
+    let total = explanation.candidates.len();
+    let first = centre.saturating_sub(listed / 3).min(total.saturating_sub(listed));
+    first..(first + listed).min(total)
 }
 
 /// Limits that the question has besides the row's time.
@@ -169,7 +195,7 @@ fn age(candidate: &Candidate) -> String {
     candidate.age_seconds.map_or_else(String::new, |seconds| short_age(seconds.abs() as u64))
 }
 
-fn candidates(explanation: &Explanation) -> Table {
+fn candidates(explanation: &Explanation, shown: Range<usize>) -> Table {
     let mut table = Table::new(&[
         ("", Side::Left),
         ("EVENT TIME", Side::Left),
@@ -179,12 +205,13 @@ fn candidates(explanation: &Explanation) -> Table {
         ("VERDICT", Side::Left),
         ("FILE", Side::Left),
     ]);
-    for (number, candidate) in explanation.candidates.iter().enumerate() {
+    for (number, candidate) in explanation.candidates.iter().enumerate().skip(shown.start).take(shown.len()) {
         let is_winner = explanation.winner == Some(number);
         let is_later = candidate.age_seconds.is_some_and(|seconds| seconds < 0.0);
         let value = if candidate.is_deleted { "deleted" } else { candidate.value.as_deref().unwrap_or(NULL) };
         let file = match &candidate.source {
-            RecordSource::File { file, .. } => file.as_str(),
+            // The folders before it are told once, of the winner.
+            RecordSource::File { file, .. } => file.rsplit('/').next().unwrap_or(file),
             RecordSource::Outbox => "outbox",
         };
         table.row([

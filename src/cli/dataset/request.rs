@@ -81,7 +81,8 @@ impl RequestFlags {
 /// Reads a time that a flag gives.
 pub(super) fn time(flag: &str, text: &str) -> Result<EventTime> {
     EventTime::parse_text(text, TimeMode::Lenient).map_err(|_| {
-        Error::usage(format!("'{}' is not a time for {flag}", text.escape_debug())).remedy("write it like 2026-11-23T09:30:00Z or 2026-11-23")
+        Error::usage(format!("'{}' is not a time for {flag}", text.escape_debug()))
+            .remedy("write it like 2026-11-23T09:30:00Z or 2026-11-23")
     })
 }
 

@@ -29,8 +29,8 @@ impl Show {
     pub(super) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
         let manifest = place.open().await?.find_dataset(&self.dataset).await?;
         if console.json() {
-            let document: serde_json::Value = serde_json::from_str(&manifest.to_json()?)
-                .map_err(|error| Error::internal("a manifest is no JSON").source(error))?;
+            let document: serde_json::Value =
+                serde_json::from_str(&manifest.to_json()?).map_err(|error| Error::internal("a manifest is no JSON").source(error))?;
             console.document(&document)?;
         } else {
             write_page(console, &manifest)?;

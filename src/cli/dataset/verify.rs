@@ -59,7 +59,10 @@ impl Verify {
 fn told(verified: &Verification) -> Vec<(bool, String)> {
     let mut told: Vec<(bool, String)> = verified.changed_sources.iter().map(|what| (false, what.clone())).collect();
     if verified.matches {
-        told.push((true, format!("built again, {} is the same: {}, {}", verified.dataset, counted(verified.rows, "row"), verified.content_hash)));
+        told.push((
+            true,
+            format!("built again, {} is the same: {}, {}", verified.dataset, counted(verified.rows, "row"), verified.content_hash),
+        ));
     } else {
         if verified.rows != verified.rebuilt_rows {
             told.push((false, format!("built again, it has {} instead of {}", counted(verified.rebuilt_rows, "row"), verified.rows)));

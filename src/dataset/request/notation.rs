@@ -23,7 +23,10 @@ const NO_TTL: &str = "none";
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     /// A name; a quoted one is never the word `as`.
-    Name { text: String, is_quoted: bool },
+    Name {
+        text: String,
+        is_quoted: bool,
+    },
     At,
     Colon,
     Comma,

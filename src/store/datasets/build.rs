@@ -81,7 +81,8 @@ impl FeatureStore {
             return Err(Error::usage("a training dataset can't be a table").remedy("write parquet, csv, json or jsonl"));
         }
         if !OutputFile::is_replaceable(&target) && !target.is_dir() {
-            return Err(Error::usage(format!("'{}' is no file that can be kept", target.display())).remedy("name a file, or stream the rows with -o -"));
+            return Err(Error::usage(format!("'{}' is no file that can be kept", target.display()))
+                .remedy("name a file, or stream the rows with -o -"));
         }
         let files = Files { rows: OutputFile::create(&target)?, manifest: OutputFile::create(&sidecar(&target))? };
         let (plan, groups) = self.plan_flushed(&request, &plan_options(options)).await?;
@@ -197,11 +198,7 @@ impl FeatureStore {
             columns: with_hashes(columns, &hash),
             rows: hash.rows,
             content_hash: hash.whole,
-            output: ManifestOutput {
-                path: target.display().to_string(),
-                format: format.to_string(),
-                bytes: sealed.bytes().unwrap_or(0),
-            },
+            output: ManifestOutput { path: target.display().to_string(), format: format.to_string(), bytes: sealed.bytes().unwrap_or(0) },
             request,
             name,
         };
@@ -253,10 +250,8 @@ impl FeatureStore {
 
     /// The files of the external groups among these.
     async fn external_files(&self, groups: &BTreeMap<GroupId, FeatureGroup>) -> Result<BTreeMap<GroupId, Vec<ExternalFileNote>>> {
-        let places: Vec<(GroupId, String)> = groups
-            .values()
-            .filter_map(|group| Some((group.id, group.offline.as_ref()?.external.clone()?)))
-            .collect();
+        let places: Vec<(GroupId, String)> =
+            groups.values().filter_map(|group| Some((group.id, group.offline.as_ref()?.external.clone()?))).collect();
         let listed = tokio::task::spawn_blocking(move || {
             places.into_iter().map(|(id, place)| Ok((id, external_files(&place)?))).collect::<Result<BTreeMap<_, _>>>()
         });
@@ -326,7 +321,8 @@ pub(super) fn with_absolute_spine(request: &DatasetRequest) -> Result<DatasetReq
         && path != STDIN
     {
         let found = absolute(Path::new(path.as_str()))?;
-        let found = found.to_str().ok_or_else(|| Error::invalid(format!("the path of the spine '{path}' is not UTF-8")).remedy("move it"))?;
+        let found =
+            found.to_str().ok_or_else(|| Error::invalid(format!("the path of the spine '{path}' is not UTF-8")).remedy("move it"))?;
         *path = found.to_owned();
     }
     Ok(request)
@@ -360,7 +356,8 @@ fn check_no_input(target: &Path, request: &DatasetRequest, groups: &BTreeMap<Gro
     let parent = target.parent().and_then(|folder| folder.canonicalize().ok()).unwrap_or_default();
     let target = target.file_name().map_or_else(|| parent.clone(), |name| parent.join(name));
     let is_target = |path: &Path| path.canonicalize().is_ok_and(|path| path == target);
-    let refuse = |what: String| Err(Error::usage(format!("'{}' can't be written", target.display())).why(what).remedy("name another file with -o"));
+    let refuse =
+        |what: String| Err(Error::usage(format!("'{}' can't be written", target.display())).why(what).remedy("name another file with -o"));
     if let SpineSource::File(spine) = &request.spine
         && spine != STDIN
         && resolve(std::slice::from_ref(spine))?.iter().any(|input| is_target(&input.path))
@@ -431,6 +428,8 @@ pub(super) fn changed_files(input: &ManifestInput, now: &[ExternalFileNote]) -> 
             Some(_) => {}
         }
     }
-    changed.extend(now.iter().filter(|found| !input.files.iter().any(|file| file.path == found.path)).map(|found| format!("{} is new", found.path)));
+    changed.extend(
+        now.iter().filter(|found| !input.files.iter().any(|file| file.path == found.path)).map(|found| format!("{} is new", found.path)),
+    );
     changed
 }

@@ -99,7 +99,8 @@ mod tests {
         );
         check(Arc::new(Int64Array::from(vec![1, 2])), Arc::new(StringArray::from(vec!["1", "3"])), &[false, true]);
         let lists = |last: i64| {
-            Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>([Some(vec![Some(1), None]), None, Some(vec![Some(last)])])) as ArrayRef
+            Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>([Some(vec![Some(1), None]), None, Some(vec![Some(last)])]))
+                as ArrayRef
         };
         check(lists(1), lists(2), &[false, false, true]);
     }

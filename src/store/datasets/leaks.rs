@@ -82,7 +82,8 @@ impl FeatureStore {
 fn options(memory: Option<u64>, watch: &JoinWatch) -> Result<PlanOptions> {
     let least = 2 * MIN_MEMORY as u64;
     if let Some(memory) = memory.filter(|memory| *memory < least) {
-        return Err(Error::usage(format!("{memory} bytes of memory are too few for two joins")).remedy(format!("give them {} MiB or more", least >> 20)));
+        return Err(Error::usage(format!("{memory} bytes of memory are too few for two joins"))
+            .remedy(format!("give them {} MiB or more", least >> 20)));
     }
     Ok(PlanOptions { memory: memory.map(|memory| memory / 2), watch: watch.clone(), ..PlanOptions::default() })
 }
@@ -134,7 +135,9 @@ fn count(now: JoinedStream, then: JoinedStream, columns: &[usize], mut report: L
             None => return Err(Error::internal("two joins of one spine have different rows")),
         };
         if now.num_rows() != then.num_rows() {
-            return Err(Error::new(crate::model::ErrorKind::Conflict, "the spine changed while it was read").remedy("run the command again"));
+            return Err(
+                Error::new(crate::model::ErrorKind::Conflict, "the spine changed while it was read").remedy("run the command again")
+            );
         }
         report.rows += now.num_rows() as u64;
         let mut is_differing = vec![false; now.num_rows()];

@@ -116,6 +116,12 @@ impl FeatureStore {
         self.inner.folder.join(FOLDER).join(name.folded()).join(format!("{version}.json"))
     }
 
+    /// Whether the manifest in the store's folder is the one the catalog has.
+    pub(in crate::store) async fn kept_manifest(&self, name: &DatasetName, version: u64) -> Result<bool> {
+        let kept = Manifest::read(&self.manifest_path(name, version))?;
+        Ok(self.find_dataset(&format!("{name}@{version}")).await? == kept)
+    }
+
     /// The least version that a new dataset of a name may get: above every manifest that lies there, readable or not.
     pub(super) fn next_version(&self, name: &DatasetName) -> u64 {
         let folder = self.inner.folder.join(FOLDER).join(name.folded());
@@ -142,7 +148,8 @@ impl FeatureStore {
                 match Manifest::read(&path) {
                     Ok(manifest) if manifest.name.folded() == folded && manifest.version == Some(version) => {
                         let text = manifest.to_json()?;
-                        taken += u64::from(self.inner.catalog.take_in_dataset(&manifest.to_row(None), &manifest.to_columns(), &text).await?);
+                        taken +=
+                            u64::from(self.inner.catalog.take_in_dataset(&manifest.to_row(None), &manifest.to_columns(), &text).await?);
                     }
                     Ok(_) => tracing::warn!(path = %path.display(), "a manifest is not that of its place; it is left out"),
                     // Removed meanwhile.

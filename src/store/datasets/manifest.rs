@@ -194,7 +194,9 @@ impl Manifest {
     /// `NewerFormat` for a version this program doesn't know, `Corrupt` for what is no manifest.
     pub fn from_json(text: &str, place: &str) -> Result<Self> {
         let damaged = |error: serde_json::Error| {
-            Error::corrupt(format!("'{place}' is not the manifest of a training dataset")).source(error).remedy("name another file, or build it anew")
+            Error::corrupt(format!("'{place}' is not the manifest of a training dataset"))
+                .source(error)
+                .remedy("name another file, or build it anew")
         };
         let stamp: Stamp = serde_json::from_str(text).map_err(damaged)?;
         if stamp.manifest_version > VERSION {
@@ -238,7 +240,11 @@ impl Manifest {
             // A name of its own for each use, so that each has its own ttl.
             alias: Some(pinned_alias(number)),
             features: Some(
-                input.features.iter().map(|feature| SelectedFeature { name: feature.name.clone(), column: feature.column.clone() }).collect(),
+                input
+                    .features
+                    .iter()
+                    .map(|feature| SelectedFeature { name: feature.name.clone(), column: feature.column.clone() })
+                    .collect(),
             ),
         };
         let ttl = |(input, number): (&ManifestInput, usize)| TtlOverride { group: Some(pinned_alias(number)), ttl: input.ttl };

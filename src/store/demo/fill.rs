@@ -163,7 +163,8 @@ impl FeatureStore {
         std::fs::create_dir_all(&folder).map_err(|error| Error::io(format!("can't make folder '{}'", folder.display()), error))?;
         let spine = folder.join("churn-labels.parquet");
         write_parquet(&labels::churn_labels(options.seed, self.now(), options.percent)?, &spine)?;
-        let spine = spine.to_str().ok_or_else(|| Error::invalid(format!("the store's folder '{}' is not UTF-8", self.folder().display())))?;
+        let spine =
+            spine.to_str().ok_or_else(|| Error::invalid(format!("the store's folder '{}' is not UTF-8", self.folder().display())))?;
         let request = DatasetRequest {
             spine: SpineSource::File(spine.to_owned()),
             spine_id: labels::IDENTIFIER.to_owned(),

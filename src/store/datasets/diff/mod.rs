@@ -266,9 +266,8 @@ fn side(manifest: &Manifest) -> DiffSide {
 }
 
 fn column_changes(a: &Manifest, b: &Manifest) -> Vec<ColumnChange> {
-    let type_in = |manifest: &Manifest, name: &str| {
-        manifest.columns.iter().find(|column| column.name == name).map(|column| column.data_type.clone())
-    };
+    let type_in =
+        |manifest: &Manifest, name: &str| manifest.columns.iter().find(|column| column.name == name).map(|column| column.data_type.clone());
     let mut changes = Vec::new();
     for column in &a.columns {
         let to = type_in(b, &column.name);

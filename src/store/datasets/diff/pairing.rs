@@ -101,7 +101,8 @@ pub(super) fn pair(first: &[ArrayRef; 2], second: &[ArrayRef; 2]) -> Result<(Pai
 
 /// A digest of each row's key with the row's number, in order of both.
 fn sorted_keys(columns: &[ArrayRef; 2]) -> Result<Vec<(u128, u32)>> {
-    let rows = u32::try_from(columns[0].len()).map_err(|_| Error::invalid("a dataset of more than 4 294 967 295 rows can't be compared row by row"))?;
+    let rows = u32::try_from(columns[0].len())
+        .map_err(|_| Error::invalid("a dataset of more than 4 294 967 295 rows can't be compared row by row"))?;
     let unprintable = |error| Error::internal("the keys of a spine can't be compared").source(error);
     let options = FormatOptions::new();
     let formatters = columns

@@ -87,5 +87,6 @@ pub(super) fn column(path: &Path, name: &str) -> Result<ArrayRef> {
         return Ok(new_empty_array(&data_type));
     }
     let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
-    concat(&parts).map_err(|error| Error::invalid(format!("column '{name}' of '{}' is too large to be compared", path.display())).source(error))
+    concat(&parts)
+        .map_err(|error| Error::invalid(format!("column '{name}' of '{}' is too large to be compared", path.display())).source(error))
 }

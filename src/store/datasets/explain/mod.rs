@@ -150,7 +150,11 @@ impl FeatureStore {
             },
             None => {
                 let inputs = manifest.inputs.iter().map(|input| {
-                    (input.alias.as_str(), input.group.as_str(), input.features.iter().map(|feature| feature.name.as_str()).collect::<Vec<_>>())
+                    (
+                        input.alias.as_str(),
+                        input.group.as_str(),
+                        input.features.iter().map(|feature| feature.name.as_str()).collect::<Vec<_>>(),
+                    )
                 });
                 find_feature(column, &inputs.collect::<Vec<_>>(), manifest.columns.iter().map(|column| column.name.as_str()))?
             }
@@ -286,7 +290,9 @@ impl FeatureStore {
 
 fn no_such_row(row: u64, rows: u64) -> Error {
     let last = rows.saturating_sub(1);
-    Error::not_found(format!("there is no row {row}")).why(format!("there are {rows}, counted from 0")).remedy(format!("the last is {last}"))
+    Error::not_found(format!("there is no row {row}"))
+        .why(format!("there are {rows}, counted from 0"))
+        .remedy(format!("the last is {last}"))
 }
 
 fn carried_through(column: &str) -> Error {
@@ -313,7 +319,9 @@ fn row_of(batch: &RecordBatch, number: u64, spine_id: &str, spine_time: &str) ->
         let fields = batch.schema_ref().fields();
         let found = fields.iter().position(|field| field.name() == name);
         let found = found.or_else(|| fields.iter().position(|field| field.name().eq_ignore_ascii_case(name)));
-        found.map(|position| batch.column(position)).ok_or_else(|| Error::invalid(format!("the spine has no column '{}'", name.escape_debug())))
+        found
+            .map(|position| batch.column(position))
+            .ok_or_else(|| Error::invalid(format!("the spine has no column '{}'", name.escape_debug())))
     };
     Ok(Row { number: Some(number), identifier: text(column(spine_id)?, 0), micros: instant_at(column(spine_time)?, 0) })
 }

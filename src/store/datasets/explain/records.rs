@@ -63,7 +63,9 @@ impl Identifier {
         let one = column.slice(row, 1);
         let number = || Some(cast(&one, &DataType::Float64).ok()?.as_primitive_opt::<Float64Type>()?.value(0));
         match self {
-            Self::Text(text) => cast(&one, &DataType::Utf8).ok().is_some_and(|one| one.as_string_opt::<i32>().is_some_and(|one| one.value(0) == text)),
+            Self::Text(text) => {
+                cast(&one, &DataType::Utf8).ok().is_some_and(|one| one.as_string_opt::<i32>().is_some_and(|one| one.value(0) == text))
+            }
             Self::Whole(wanted) if is_fractional(one.data_type()) => number().and_then(whole) == Some(*wanted),
             Self::Whole(wanted) => cast(&one, &DataType::Int64)
                 .ok()
@@ -246,7 +248,10 @@ fn in_external_files(group: &FeatureGroup, feature: &str, wanted: &Identifier, f
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| damaged(error.into()))?;
         let fields = builder.schema().fields().clone();
         let position = |name: &str| {
-            fields.iter().position(|field| field.name() == name).or_else(|| fields.iter().position(|field| field.name().eq_ignore_ascii_case(name)))
+            fields
+                .iter()
+                .position(|field| field.name() == name)
+                .or_else(|| fields.iter().position(|field| field.name().eq_ignore_ascii_case(name)))
         };
         let identifier = position(group.schema.identifier().name.as_str());
         let event_time = position(group.schema.event_time().name.as_str());

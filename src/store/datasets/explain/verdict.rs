@@ -267,7 +267,10 @@ mod tests {
         let deleted = FoundRecord { is_deleted: true, ..record(5, 5, None) };
         assert_eq!(reason(&rule(9), vec![]), Some(NullReason::UnknownIdentifier));
         assert_eq!(reason(&rule(9), vec![record(10, 1, Some("a")), record(11, 1, Some("b"))]), Some(NullReason::OnlyLater));
-        assert_eq!(reason(&Rule { ttl: Some(3), ..rule(9) }, vec![record(5, 1, Some("a")), record(10, 1, Some("b"))]), Some(NullReason::TooOld));
+        assert_eq!(
+            reason(&Rule { ttl: Some(3), ..rule(9) }, vec![record(5, 1, Some("a")), record(10, 1, Some("b"))]),
+            Some(NullReason::TooOld)
+        );
         assert_eq!(reason(&Rule { as_of: Some(7), ..rule(9) }, vec![record(5, 8, Some("a"))]), Some(NullReason::NotYetWritten));
         assert_eq!(reason(&Rule { known_then: true, ..rule(9) }, vec![record(5, 10, Some("a"))]), Some(NullReason::NotYetWritten));
         assert_eq!(reason(&rule(9), vec![record(4, 1, Some("a")), deleted]), Some(NullReason::Deleted));
