@@ -333,7 +333,7 @@ impl Dictionary {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
     use std::sync::Arc;
 
     use arrow::array::{DictionaryArray, Int8Array, StringArray, UInt64Array};

@@ -38,7 +38,7 @@ pub struct JoinedRows {
 #[derive(Debug)]
 enum SpineRows {
     Held { batches: Vec<RecordBatch>, current: usize, offset: usize },
-    Spilled(SpilledSpine),
+    Spilled(Box<SpilledSpine>),
 }
 
 #[derive(Debug)]
@@ -200,7 +200,7 @@ pub(super) fn join(plan: &PointInTimeJoin, spine: impl Iterator<Item = Result<Re
     }
     let spine = match spine {
         ReadSpine::Held { batches, .. } => SpineRows::Held { batches, current: 0, offset: 0 },
-        ReadSpine::Spilled(spilled) => SpineRows::Spilled(spilled.into_spine()?),
+        ReadSpine::Spilled(spilled) => SpineRows::Spilled(Box::new(spilled.into_spine()?)),
     };
     let piece_rows = piece_rows(&plan.schema);
     Ok(JoinedRows { schema: plan.schema.clone(), rows, next: 0, piece_rows, spine, sides, matched, watch: works.watch.clone() })

@@ -91,7 +91,7 @@ impl Selection {
             let ranges: Vec<_> = match files.get(number) {
                 Some(Some(file)) => (0..file.row_groups()).map(|group| file.rows(group)).collect(),
                 Some(None) => Vec::new(),
-                None => vec![0..unflushed as u64],
+                None => std::iter::once(0..unflushed as u64).collect(),
             };
             let mut of_groups = Vec::with_capacity(ranges.len());
             // One buffer serves all row groups; only the view moves.
