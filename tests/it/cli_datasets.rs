@@ -90,7 +90,7 @@ fn a_dataset_goes_from_build_to_diff() {
     larder.run("dataset explain-row train --row 3 --feature note").ok().shows(&["∅  the group has no record of this identifier"]);
     let words = ["dataset", "explain-row", "--features", "readings:note", "--id", "s1", "--time", "2026-01-01T05:00:00Z"];
     larder.run_words(&words).ok().shows(&["first", "5 h before the row", "●"]);
-    let few = larder.run_words(&[&words[..], &["--candidates", "1"]].concat()).ok().says(&["1 other record", "--candidates"]);
+    let few = larder.run_words(&[&words[..], &["--candidates", "1"]].concat()).ok().says(&["2 other records", "--candidates"]);
     assert_eq!(few.out.lines().filter(|line| line.contains(".parquet")).count(), 2, "the winner's own line and one of the list: {few:?}");
     let of_spine = [&["dataset", "explain-row", "--row", "2", "--feature", "note"][..], &BUILD[2..]].concat();
     larder.run_words(&of_spine).ok().shows(&["second, later"]);
