@@ -227,7 +227,7 @@ impl ColumnHasher {
             DataType::BinaryView => self.add_pieces(column.as_binary_view().iter()),
             DataType::FixedSizeBinary(width) => self.add_fixed(column, usize::try_from(*width).unwrap_or(0), nulls),
             DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) | DataType::Map(..) => {
-                self.add_lists(column, nulls)?
+                self.add_lists(column, nulls)?;
             }
             DataType::Struct(_) => {
                 for (child, hasher) in column.as_struct().columns().iter().zip(&mut self.children) {

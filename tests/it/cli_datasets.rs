@@ -141,6 +141,10 @@ fn rows_stream_where_no_file_keeps_them() {
     assert_eq!(std::fs::read_to_string(larder.path("asked.csv")).unwrap(), expected);
 }
 
+fn with_stdin(larder: &Larder, verb: &[&str], features: &[&str]) -> crate::cli::Outcome {
+    larder.run_with_input(&[verb, &["--spine", "-", "--spine-id", "sensor", "--spine-time", "when"], features].concat(), LABELS)
+}
+
 #[test]
 fn what_is_wrong_is_told_in_one_line_and_makes_nothing() {
     let larder = bench();
@@ -169,6 +173,8 @@ fn what_is_wrong_is_told_in_one_line_and_makes_nothing() {
         (with(&[&["--spine", "none.csv", "--spine-id", "sensor", "--spine-time", "when"], &features, &output]), 1, "none.csv"),
         (with(&[&spine, &features, &["-o", "nowhere/train.parquet"]]), 1, "no folder"),
         (with(&[&spine, &features, &["-o", "labels.csv"]]), 2, "the spine itself"),
+        (with_stdin(&larder, &["dataset", "leaks"], &features), 2, "standard input can be read once"),
+        (with_stdin(&larder, &["dataset", "explain-row", "--row", "0", "--feature", "note"], &features), 2, "standard input"),
         (larder.run("dataset show nothing"), 1, "none was built yet"),
         (larder.run("dataset show labels.csv"), 1, "labels.csv.manifest.json"),
         (larder.run("dataset explain-row --row 1 --feature x"), 2, "add --spine"),

@@ -89,7 +89,9 @@ impl FeatureStore {
         check_no_input(&target, &request, &groups)?;
         let run = self.start_build().await?;
         let work = Work { request, options, target, name, files, run, started };
+        let mut stop = StopOnDrop(Some(options.watch.clone()));
         let built = self.build(work, plan, &groups).await;
+        stop.0 = None;
         if let (Some(run), Err(error)) = (run, &built) {
             self.end_build(run, error).await;
         }
@@ -168,7 +170,6 @@ impl FeatureStore {
 
     async fn build(&self, work: Work<'_>, plan: DatasetPlan, groups: &BTreeMap<GroupId, FeatureGroup>) -> Result<BuiltDataset> {
         let Work { request, options, target, name, files, run, started } = work;
-        let mut stop = StopOnDrop(Some(options.watch.clone()));
         let (mut inputs, columns) = of_plan(&plan, groups)?;
         let spine = request.spine.clone();
         let spine_files = tokio::task::spawn_blocking(move || spine_files(&spine));
@@ -185,7 +186,6 @@ impl FeatureStore {
         });
         let (sealed, hash) = written.await.map_err(|error| Error::internal("writing the training dataset stopped").source(error))??;
         let spine_files = spine_files.await.map_err(|error| Error::internal("reading the spine stopped").source(error))??;
-        stop.0 = None;
         let mut manifest = Manifest {
             id: uuid::Uuid::now_v7(),
             version: None,
@@ -335,6 +335,14 @@ fn name_of(target: &Path) -> Result<DatasetName> {
         Error::usage(format!("the file '{}' gives the training dataset no name", target.display())).remedy("give it one with --name")
     })?;
     DatasetName::parse(&name)
+}
+
+/// Refuses a spine that has to be read more than once and can't be.
+pub(super) fn check_rereadable(request: &DatasetRequest) -> Result<()> {
+    if request.spine == SpineSource::File(STDIN.to_owned()) {
+        return Err(Error::usage("the spine is read twice here, and standard input can be read once").remedy("give it as a file"));
+    }
+    Ok(())
 }
 
 /// Two uses of one name must be one thing, or nobody could tell them apart.

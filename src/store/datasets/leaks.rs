@@ -8,6 +8,7 @@
 use arrow::array::Array;
 use serde::Serialize;
 
+use super::build::check_rereadable;
 use super::cells::differing;
 use super::manifest::Manifest;
 use super::plan::{ColumnOrigin, DatasetInput, DatasetPlan, JoinedStream, PlanOptions};
@@ -57,6 +58,7 @@ impl FeatureStore {
     /// # Errors
     /// What [`FeatureStore::build_dataset`] refuses before any work; `Usage` if the memory is too little for two joins.
     pub async fn leaks(&self, request: &DatasetRequest, memory: Option<u64>, watch: &JoinWatch) -> Result<LeakReport> {
+        check_rereadable(request)?;
         let options = options(memory, watch)?;
         let (now, _) = self.plan_flushed(request, &options).await?;
         // The other one reads the very same records.

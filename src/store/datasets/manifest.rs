@@ -299,8 +299,9 @@ impl Manifest {
     }
 }
 
+/// No group can have this name, so it stands for nothing else.
 fn pinned_alias(number: usize) -> String {
-    format!("input-{number}")
+    format!("input {number}")
 }
 
 /// Where the manifest of a file lies: beside it.

@@ -17,7 +17,7 @@ use serde_json::Value as Json;
 pub use verdict::{Candidate, NullReason, Outcome, RecordSource, Verdict};
 
 use self::records::{Basis, Identifier, instant_at};
-use super::build::with_absolute_spine;
+use super::build::{check_rereadable, with_absolute_spine};
 use super::cells::text;
 use super::manifest::{Manifest, ManifestInput};
 use super::plan::{ColumnOrigin, DatasetInput, DatasetPlan, PlanOptions};
@@ -187,6 +187,7 @@ impl FeatureStore {
     /// # Errors
     /// What planning refuses; `NotFound` for a row or column that it wouldn't have.
     pub async fn explain_request_row(&self, request: &DatasetRequest, row: u64, column: &str, known_then: bool) -> Result<Explanation> {
+        check_rereadable(request)?;
         let request = with_absolute_spine(request)?;
         let plan = self.plan_dataset(&request, &PlanOptions::default()).await?;
         let (input, feature) = column_of_plan(&plan, column)?;
