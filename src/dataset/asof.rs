@@ -132,7 +132,13 @@ impl Call {
     }
 
     /// Opens the groups and checks what is asked of them, given the planned spine.
-    pub(super) async fn open(self, spine: LogicalPlan, source: &dyn GroupSource, names: &[String], options: JoinOptions) -> Result<AsofTable> {
+    pub(super) async fn open(
+        self,
+        spine: LogicalPlan,
+        source: &dyn GroupSource,
+        names: &[String],
+        options: JoinOptions,
+    ) -> Result<AsofTable> {
         let fields: Vec<FieldRef> = spine.schema().fields().iter().cloned().collect();
         let columns: SchemaRef = Arc::new(Schema::new(fields));
         let position = |name: &str| {
@@ -163,7 +169,8 @@ impl Call {
         let mut joined = Vec::with_capacity(groups.len());
         for (((selection, scan), group), ttl) in self.request.features.iter().zip(scans).zip(&groups).zip(ttls) {
             let features = selected_features(selection, group)?.into_iter();
-            let features = features.map(|(feature, column)| Ok(JoinFeature { column: taken.take(selection, &feature, column.as_deref())?, feature }));
+            let features =
+                features.map(|(feature, column)| Ok(JoinFeature { column: taken.take(selection, &feature, column.as_deref())?, feature }));
             let features = features.collect::<Result<Vec<_>>>()?;
             let spine_id = position(selection.spine_id.as_deref().unwrap_or(&self.request.spine_id))?;
             joined.push(JoinGroup { scan, spine_id, features, ttl, as_of: self.request.as_of });
@@ -275,7 +282,9 @@ impl AsofFunction {
 impl TableFunctionImpl for AsofFunction {
     fn call_with_args(&self, call: CallArguments<'_, '_>) -> EngineResult<Arc<dyn TableProvider>> {
         let text = |argument: &Expr| match argument {
-            Expr::Literal(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)) | ScalarValue::LargeUtf8(Some(text)), _) => Some(text.clone()),
+            Expr::Literal(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)) | ScalarValue::LargeUtf8(Some(text)), _) => {
+                Some(text.clone())
+            }
             _ => None,
         };
         let texts: Option<Vec<String>> = call.exprs().iter().map(text).collect();

@@ -41,9 +41,7 @@ pub(super) fn instants(times: &ArrayRef) -> Result<Instants, ArrowError> {
                 TimeUnit::Second => scaled(ticks, 1_000_000),
                 TimeUnit::Millisecond => scaled(ticks, 1_000),
                 TimeUnit::Microsecond => Instants { micros: ticks.clone(), unreadable: None },
-                TimeUnit::Nanosecond => {
-                    Instants { micros: ticks.unary(|ticks| ticks.div_euclid(1_000)), unreadable: None }
-                }
+                TimeUnit::Nanosecond => Instants { micros: ticks.unary(|ticks| ticks.div_euclid(1_000)), unreadable: None },
             })
         }
         DataType::Date32 => {
@@ -116,7 +114,11 @@ mod tests {
         check(Arc::new(Date32Array::from(vec![1, -1])), &[Some(86_400_000_000), Some(-86_400_000_000)], None);
         check(Arc::new(StringArray::from(vec!["1970-01-01T00:00:01Z", "soon", "x"])), &[Some(1_000_000), None, None], Some(1));
         check(Arc::new(Float32Array::from(vec![1.5, f32::NAN])), &[Some(1_500_000), None], None);
-        check(Arc::new(Int64Array::from(vec![Some(1), None, Some(1_700_000_000_000)])), &[Some(1_000_000), None, Some(1_700_000_000_000_000)], None);
+        check(
+            Arc::new(Int64Array::from(vec![Some(1), None, Some(1_700_000_000_000)])),
+            &[Some(1_000_000), None, Some(1_700_000_000_000_000)],
+            None,
+        );
         check(Arc::new(UInt64Array::from(vec![2])), &[Some(2_000_000)], None);
         assert!(instants(&(Arc::new(arrow::array::BooleanArray::from(vec![true])) as ArrayRef)).is_err());
     }

@@ -201,7 +201,8 @@ impl QueryEngine {
         for arguments in calls {
             let names = source.group_names().await?;
             let call = Call::read(arguments, &names)?;
-            let spine = self.spine_plan(&call.spine, source.clone(), options).await.map_err(|error| error.within("the spine of asof(…)"))?;
+            let spine =
+                self.spine_plan(&call.spine, source.clone(), options).await.map_err(|error| error.within("the spine of asof(…)"))?;
             tables.push(call.open(spine, source.as_ref(), &names, self.join.clone()).await?);
         }
         Ok(tables)

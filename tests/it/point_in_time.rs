@@ -68,7 +68,12 @@ impl Story {
         let options = OpenOptions { create: true, clock: Some(clock), ..OpenOptions::default() };
         let store = FeatureStore::open(folder.path().join("store"), options).await.unwrap();
         let feature = |name: &str, kind| FeatureDefinition::new(FeatureName::parse(name).unwrap(), kind);
-        let features = vec![feature("id", identifier), feature("at", event_time), feature("value", FeatureType::Integral), feature("note", FeatureType::String)];
+        let features = vec![
+            feature("id", identifier),
+            feature("at", event_time),
+            feature("value", FeatureType::Integral),
+            feature("note", FeatureType::String),
+        ];
         let mut group = NewGroup::new(GroupName::parse("G").unwrap(), Schema::new(features, "id", "at").unwrap());
         group.online = Some(OnlineSettings { ttl: ttl.map(|text| text.parse().unwrap()) });
         store.create_group(group).await.unwrap();
@@ -150,7 +155,8 @@ fn spine(story: &Story, random: &mut StdRng, rows: usize) -> (Vec<(Option<i64>, 
     };
     let times: ArrayRef = Arc::new(rows.iter().map(|(_, time)| time.map(|time| time * 1_000)).collect::<TimestampMillisecondArray>());
     let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows.len() as i64));
-    let batch = RecordBatch::try_from_iter_with_nullable([("n", numbers, true), ("who", identifiers, true), ("Time", times, true)]).unwrap();
+    let batch =
+        RecordBatch::try_from_iter_with_nullable([("n", numbers, true), ("who", identifiers, true), ("Time", times, true)]).unwrap();
     let path = story.folder.path().join("spine.parquet");
     write_parquet(&path, &batch);
     (rows, path.to_string_lossy().into_owned())
@@ -202,7 +208,12 @@ async fn each_row_sees_what_the_definition_says() {
                 let found = rows_of(story.store.plan_dataset(&request, &options).await.unwrap()).await;
                 assert_eq!(values(&found, "n"), (0..60).map(Some).collect::<Vec<_>>(), "one row for each, in order");
                 let expected: Vec<_> = rows.iter().map(|row| story.expected(*row, as_of, known_then, ttl)).collect();
-                assert_eq!(values(&found, "value"), expected, "seed {seed}, round {round}, turn {turn}, as of {as_of:?}, ttl {ttl:?}: {rows:?} of {:#?}", story.records);
+                assert_eq!(
+                    values(&found, "value"),
+                    expected,
+                    "seed {seed}, round {round}, turn {turn}, as of {as_of:?}, ttl {ttl:?}: {rows:?} of {:#?}",
+                    story.records
+                );
             }
         }
     }
@@ -268,7 +279,10 @@ async fn several_uses_of_a_group_have_columns_of_their_own() {
     let mut story = Story::begin(FeatureType::Integral, FeatureType::String, None).await;
     story.go_on(&mut random, 150, true).await;
     let last = START + 15;
-    let sql = format!("select 3 as who, -1 as \"other\", 7 as value, timestamp '{}' as time union all select null, 2, 8, null", EventTime::from_unix_seconds(last).unwrap().to_iso8601().trim_end_matches('Z'));
+    let sql = format!(
+        "select 3 as who, -1 as \"other\", 7 as value, timestamp '{}' as time union all select null, 2, 8, null",
+        EventTime::from_unix_seconds(last).unwrap().to_iso8601().trim_end_matches('Z')
+    );
     let mut request = request(SpineSource::Sql(format!("select * from ({sql}) order by value")));
     let selection = |spine_id: Option<&str>, alias: Option<&str>, name: &str, column: Option<&str>| FeatureSelection {
         group: "G".into(),
@@ -276,7 +290,11 @@ async fn several_uses_of_a_group_have_columns_of_their_own() {
         alias: alias.map(str::to_owned),
         features: Some(vec![SelectedFeature { name: name.into(), column: column.map(str::to_owned) }]),
     };
-    request.features = vec![selection(None, None, "value", None), selection(Some("other"), Some("o"), "value", None), selection(Some("other"), None, "value", Some("renamed"))];
+    request.features = vec![
+        selection(None, None, "value", None),
+        selection(Some("other"), Some("o"), "value", None),
+        selection(Some("other"), None, "value", Some("renamed")),
+    ];
     let plan = story.store.plan_dataset(&request, &PlanOptions::default()).await.unwrap();
     let names: Vec<String> = plan.schema().fields().iter().map(|field| field.name().clone()).collect();
     assert_eq!(names, ["who", "other", "value", "time", "G__value", "o__value", "renamed"]);
@@ -302,10 +320,16 @@ async fn what_cannot_work_is_refused_before_anything_is_read() {
         story.store.plan_dataset(&request, &PlanOptions::default()).await.err().expect("refused").to_string()
     };
     for (change, hint) in [
-        (&(|request: &mut DatasetRequest| request.spine_id = "wo".into()) as &dyn Fn(&mut DatasetRequest), "did you mean --spine-id 'who'?"),
+        (
+            &(|request: &mut DatasetRequest| request.spine_id = "wo".into()) as &dyn Fn(&mut DatasetRequest),
+            "did you mean --spine-id 'who'?",
+        ),
         (&|request| request.spine_time = "tim".into(), "did you mean --spine-time 'Time'?"),
         (&|request| request.features[0].group = "h".into(), "no feature group 'h'"),
-        (&|request| request.features[0].features = Some(vec![SelectedFeature { name: "valeu".into(), column: None }]), "did you mean 'value'?"),
+        (
+            &|request| request.features[0].features = Some(vec![SelectedFeature { name: "valeu".into(), column: None }]),
+            "did you mean 'value'?",
+        ),
         (&|request| request.spine_id = "n".into(), "the group's identifiers ('id') are text"),
         (&|request| request.ttls = vec![TtlOverride { group: Some("x".into()), ttl: None }], "which no features are asked of"),
         (&|request| request.features.clear(), "no features were asked for"),
@@ -324,6 +348,78 @@ async fn what_cannot_work_is_refused_before_anything_is_read() {
     assert!(error.contains("row 1 of the spine: 'soon' is not a time"), "{error}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_compaction_in_the_middle_of_a_build_changes_nothing() {
+    for (seed, identifier) in [(70, FeatureType::String), (71, FeatureType::Fractional)] {
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut story = Story::begin(identifier, FeatureType::String, None).await;
+        for _ in 0..8 {
+            story.go_on(&mut random, 25, true).await;
+            story.store.flush(&[]).await.unwrap();
+        }
+        let (rows, file) = spine(&story, &mut random, 300);
+        let request = request(SpineSource::File(file));
+        let plan = async || story.store.plan_dataset(&request, &PlanOptions::default()).await.unwrap();
+        let (before, amid) = (rows_of(plan().await).await, plan().await);
+        let version = amid.inputs()[0].version;
+        let compacted = story.store.compact(&["g".into()], Arc::new(|_| {}), Arc::new(AtomicBool::new(false))).await.unwrap();
+        let report = compacted[0].1.as_ref().unwrap();
+        assert!(report.files.1 < report.files.0, "{report:?}");
+        // Planned on the files as they were, run after they were replaced.
+        assert_eq!(rows_of(amid).await, before, "seed {seed}");
+        let after = plan().await;
+        assert!(after.inputs()[0].version > version);
+        assert_eq!(rows_of(after).await, before, "seed {seed}");
+        let expected: Vec<_> = rows.iter().map(|row| story.expected(*row, None, false, None)).collect();
+        assert_eq!(values(&before, "value"), expected, "seed {seed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sql_asks_for_the_join_as_a_table() {
+    let mut random = StdRng::seed_from_u64(60);
+    let mut story = Story::begin(FeatureType::String, FeatureType::String, None).await;
+    story.go_on(&mut random, 200, true).await;
+    let (rows, file) = spine(&story, &mut random, 300);
+    let inferred = story.store.infer_schema(std::slice::from_ref(&file), "who", "Time", &[]).await.unwrap();
+    let mut labels = NewGroup::new(GroupName::parse("Labels").unwrap(), inferred.schema);
+    (labels.online, labels.offline, labels.external) = (None, false, Some(file));
+    story.store.create_group(labels).await.unwrap();
+    let ask = async |sql: &str| {
+        let stream = story.store.query(sql, None).await?;
+        let schema = stream.schema();
+        stream.collect().await.map(|batches| concat_batches(&schema, &batches).unwrap())
+    };
+    let expected = |ttl| rows.iter().map(|row| story.expected(*row, None, false, ttl)).collect::<Vec<_>>();
+    let found = ask("select N, \"value\" from asof('labels', 'WHO', 'time', 'g:value')").await.unwrap();
+    assert_eq!(values(&found, "n"), (0..300).map(Some).collect::<Vec<_>>(), "in the order of the spine");
+    assert_eq!(values(&found, "value"), expected(None));
+    let found = ask("select x.n, x.old, y.value from asof('labels', 'who', 'time', 'G:value as old', 'ttl=2s') x
+                     join asof('select * from labels where n < 50', 'who', 'time', 'g') y on x.n = y.n where x.n < 40 order by x.n")
+    .await
+    .unwrap();
+    assert_eq!(values(&found, "old"), expected(Some(2))[..40]);
+    assert_eq!(values(&found, "value"), expected(None)[..40]);
+    let found = ask("select count(*) as all_rows, count(value) as found from asof('labels', 'who', 'time', 'g')").await.unwrap();
+    assert_eq!(
+        (values(&found, "all_rows"), values(&found, "found")),
+        (vec![Some(300)], vec![Some(expected(None).iter().flatten().count() as i64)])
+    );
+    for (sql, hint) in [
+        ("select * from asof('labels', 'who')", "asof('SPINE', 'identifier column'"),
+        ("select * from asof('labels', 'who', 'time')", "no features are asked for"),
+        ("select * from asof('labels', 'who', n, 'g')", "is no text in single quotes"),
+        ("select * from asof('labels', 'whom', 'time', 'g')", "did you mean 'who'?"),
+        ("select * from asof('labels', 'who', 'time', 'gg')", "no group 'gg'"),
+        ("select * from asof('labels', 'who', 'time', 'g:valu')", "did you mean 'value'?"),
+        ("select * from asof('select * from lables', 'who', 'time', 'g')", "the spine of asof"),
+        ("select * from asof('select * from asof(''labels'', ''who'', ''time'', ''g'')', 'who', 'time', 'g')", "in one call"),
+    ] {
+        let error = ask(sql).await.err().unwrap_or_else(|| panic!("{sql}")).to_string();
+        assert!(error.contains(hint), "{sql}: {error}");
+    }
+}
+
 /// A large join with little memory spills, and says the same to the byte.
 #[test]
 fn spilled_parallel_and_serial_runs_give_the_same_bytes() {
@@ -333,15 +429,22 @@ fn spilled_parallel_and_serial_runs_give_the_same_bytes() {
     let mut random = StdRng::seed_from_u64(50);
     let mut features = Vec::new();
     for file in 0..3 {
-        let ids: ArrayRef = Arc::new((0..records / 3).map(|_| Some(format!("customer number {}", random.random_range(0..identifiers)))).collect::<StringArray>());
-        let times: ArrayRef = Arc::new(TimestampMillisecondArray::from_iter_values((0..records / 3).map(|_| random.random_range(0..50_000))));
+        let ids: ArrayRef = Arc::new(
+            (0..records / 3).map(|_| Some(format!("customer number {}", random.random_range(0..identifiers)))).collect::<StringArray>(),
+        );
+        let times: ArrayRef =
+            Arc::new(TimestampMillisecondArray::from_iter_values((0..records / 3).map(|_| random.random_range(0..50_000))));
         let text: ArrayRef = Arc::new((0..records / 3).map(|row| (row % 7 > 0).then(|| format!("{file} {row}"))).collect::<StringArray>());
         let number: ArrayRef = Arc::new(Float64Array::from_iter((0..records / 3).map(|row| (row % 5 > 0).then(|| row as f64 / 3.0))));
         let batch = RecordBatch::try_from_iter([("id", ids), ("at", times), ("text", text), ("number", number)]).unwrap();
         write_parquet(&folder.path().join(format!("{file}.parquet")), &batch);
         features.push(batch);
     }
-    let ids: ArrayRef = Arc::new((0..rows).map(|row| (row % 100 > 0).then(|| format!("customer number {}", random.random_range(0..identifiers)))).collect::<StringArray>());
+    let ids: ArrayRef = Arc::new(
+        (0..rows)
+            .map(|row| (row % 100 > 0).then(|| format!("customer number {}", random.random_range(0..identifiers))))
+            .collect::<StringArray>(),
+    );
     let times: ArrayRef = Arc::new(TimestampMillisecondArray::from_iter_values((0..rows).map(|_| random.random_range(0..60_000))));
     let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
     let labels = RecordBatch::try_from_iter([("id", ids), ("time", times), ("n", numbers)]).unwrap();
@@ -357,7 +460,8 @@ fn spilled_parallel_and_serial_runs_give_the_same_bytes() {
         store
     });
     let scan = runtime.block_on(async {
-        let offline = larder::backend::offline::OfflineStore::open(larder::backend::offline::OfflineOptions::new(folder.path().join("s3"))).unwrap();
+        let offline =
+            larder::backend::offline::OfflineStore::open(larder::backend::offline::OfflineOptions::new(folder.path().join("s3"))).unwrap();
         let group = store.group("f").await.unwrap();
         let table = offline.external(&group).await.unwrap();
         let files = table.files().iter().map(|file| ScanFile::new(file.object.clone(), Some(file.statistics.clone()))).collect();
@@ -366,7 +470,8 @@ fn spilled_parallel_and_serial_runs_give_the_same_bytes() {
     });
     let run = |memory: usize, parallelism: usize| -> (Vec<u8>, Vec<u64>, u64) {
         let feature = |name: &str| JoinFeature { feature: name.into(), column: name.into() };
-        let group = JoinGroup { scan: scan.clone(), spine_id: 0, features: vec![feature("text"), feature("number")], ttl: None, as_of: None };
+        let group =
+            JoinGroup { scan: scan.clone(), spine_id: 0, features: vec![feature("text"), feature("number")], ttl: None, as_of: None };
         let spill = folder.path().join("spill");
         let options = JoinOptions { known_then: false, memory, parallelism, spill_folder: Some(spill.clone()) };
         let join = PointInTimeJoin::new(labels.schema(), 1, vec![group], options).unwrap();

@@ -53,7 +53,9 @@ pub fn write_pieces<W: Write + Send>(
         .set_compression(Compression::SNAPPY)
         .set_max_row_group_row_count(Some(rows.piece_rows()))
         .set_created_by(format!("larder {}", env!("CARGO_PKG_VERSION")));
-    for field in schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::Float64 | DataType::Float32 | DataType::Timestamp(..))) {
+    for field in
+        schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::Float64 | DataType::Float32 | DataType::Timestamp(..)))
+    {
         properties = properties.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
     }
     let writer = ArrowWriter::try_new(out, schema, Some(properties.build())).map_err(failed)?;
@@ -82,7 +84,11 @@ pub fn write_pieces<W: Write + Send>(
 }
 
 /// What one thread does until there are no more pieces.
-fn encode<W: Write + Send>(source: &Mutex<Source>, sink: &(Mutex<Sink<'_, W>>, Condvar), factory: &ArrowRowGroupWriterFactory) -> Result<()> {
+fn encode<W: Write + Send>(
+    source: &Mutex<Source>,
+    sink: &(Mutex<Sink<'_, W>>, Condvar),
+    factory: &ArrowRowGroupWriterFactory,
+) -> Result<()> {
     loop {
         let (number, piece) = {
             let mut source = source.lock().unwrap_or_else(PoisonError::into_inner);

@@ -42,7 +42,8 @@ impl Extent {
 
     /// Whether rows within these bounds can matter.
     pub(super) fn may_matter(&self, identifier: Option<&ColumnBounds>, time: Option<&ColumnBounds>) -> bool {
-        identifier.is_none_or(|bounds| self.holds_one(bounds)) && time.is_none_or(|bounds| bounds.may_overlap(self.from.as_ref(), Some(&self.to)))
+        identifier.is_none_or(|bounds| self.holds_one(bounds))
+            && time.is_none_or(|bounds| bounds.may_overlap(self.from.as_ref(), Some(&self.to)))
     }
 
     /// Whether a file can matter, by what is known without opening it.
@@ -68,7 +69,10 @@ impl Extent {
         let all: Vec<usize> = (0..file.row_groups()).filter(|group| !file.rows(*group).is_empty()).collect();
         let (identifiers, times) = (Ranges::of_row_groups(file, identifier), Ranges::of_row_groups(file, time));
         let wanted = all.into_iter().filter(|group| {
-            self.may_matter(identifiers.as_ref().map(|ranges| ranges.at(*group)).as_ref(), times.as_ref().map(|ranges| ranges.at(*group)).as_ref())
+            self.may_matter(
+                identifiers.as_ref().map(|ranges| ranges.at(*group)).as_ref(),
+                times.as_ref().map(|ranges| ranges.at(*group)).as_ref(),
+            )
         });
         wanted.filter_map(|group| self.rows(file, group, identifier, time).map(|rows| (group, rows))).collect()
     }
@@ -139,10 +143,11 @@ impl Ranges {
         let (columns, offsets) = (file.metadata().column_index()?, file.metadata().offset_index()?);
         let converter = converter(file, name)?;
         let groups = [group];
-        let counts: UInt64Array =
-            converter.data_page_row_counts(offsets, file.metadata().row_groups(), groups.iter()).ok()??;
-        let (mins, maxes) =
-            (converter.data_page_mins(columns, offsets, groups.iter()).ok()?, converter.data_page_maxes(columns, offsets, groups.iter()).ok()?);
+        let counts: UInt64Array = converter.data_page_row_counts(offsets, file.metadata().row_groups(), groups.iter()).ok()??;
+        let (mins, maxes) = (
+            converter.data_page_mins(columns, offsets, groups.iter()).ok()?,
+            converter.data_page_maxes(columns, offsets, groups.iter()).ok()?,
+        );
         let mut ranges = Vec::with_capacity(counts.len());
         let mut start = 0usize;
         for count in counts.values() {
@@ -184,7 +189,9 @@ mod tests {
     #[test]
     fn gaps_between_few_identifiers_are_seen_and_between_many_are_not() {
         let few = extent(&["b".into(), "k".into(), "a longer identifier".into()], &[1, 2, 3], None);
-        for (min, max, expected) in [("c", "j", false), ("b", "b", true), ("k", "z", true), ("l", "z", false), ("", "a", false), ("", "b", true)] {
+        for (min, max, expected) in
+            [("c", "j", false), ("b", "b", true), ("k", "z", true), ("l", "z", false), ("", "a", false), ("", "b", true)]
+        {
             assert_eq!(few.may_matter(Some(&text(min, max)), None), expected, "{min}..{max}");
         }
         let names: Vec<String> = (0..5_000).map(|n| format!("k{n:05}")).collect();

@@ -163,12 +163,11 @@ impl GroupFile {
     /// Reads columns of a row group; of the selected rows, if there is a selection. A column that the file lacks is null.
     pub(super) fn read(&self, wanted: &[Wanted], row_group: usize, selection: Option<BooleanBuffer>, batch_rows: usize) -> Result<Batches> {
         let found: Vec<Option<usize>> = wanted.iter().map(|wanted| self.column(wanted.field.name())).collect();
-        let reader = self.reader(wanted, &found, row_group, selection, batch_rows).map_err(|error| fault(&self.objects, &self.object, &error))?;
+        let reader =
+            self.reader(wanted, &found, row_group, selection, batch_rows).map_err(|error| fault(&self.objects, &self.object, &error))?;
         let read = RecordBatchReader::schema(&reader);
-        let positions = found
-            .iter()
-            .map(|found| found.and_then(|position| read.index_of(self.footer.schema().field(position).name()).ok()))
-            .collect();
+        let positions =
+            found.iter().map(|found| found.and_then(|position| read.index_of(self.footer.schema().field(position).name()).ok())).collect();
         let schema = Arc::new(Schema::new(wanted.iter().map(|wanted| wanted.field.clone()).collect::<Vec<_>>()));
         Ok(Batches { reader, schema, positions, objects: self.objects.clone(), object: self.object.clone() })
     }

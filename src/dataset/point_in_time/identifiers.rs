@@ -318,7 +318,8 @@ pub(super) struct Dictionary {
 
 impl Dictionary {
     fn numbers(&mut self, table: &IdentifierTable, values: &StringArray) -> &[u32] {
-        let is_same = |known: &StringArray| known.offsets().ptr_eq(values.offsets()) && known.value_data().as_ptr() == values.value_data().as_ptr();
+        let is_same =
+            |known: &StringArray| known.offsets().ptr_eq(values.offsets()) && known.value_data().as_ptr() == values.value_data().as_ptr();
         if !self.values.as_ref().is_some_and(is_same) {
             let views = StringViewArray::from(values);
             let find = |(row, view): (usize, &u128)| if views.is_null(row) { NONE } else { table.find_text(&views, row, *view) };

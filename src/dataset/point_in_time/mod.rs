@@ -163,7 +163,8 @@ impl PointInTimeJoin {
     fn times(&self, batch: &RecordBatch, first: u64) -> Result<Int64Array> {
         let column = batch.column(self.time);
         let name = self.spine.field(self.time).name();
-        let found = instants(column).map_err(|error| Error::invalid(format!("column '{name}' of the spine holds no times")).source(error))?;
+        let found =
+            instants(column).map_err(|error| Error::invalid(format!("column '{name}' of the spine holds no times")).source(error))?;
         match found.unreadable {
             None => Ok(found.micros),
             Some(row) => {
@@ -184,7 +185,12 @@ fn plan_group(spine: &SchemaRef, group: JoinGroup, known_then: bool) -> Result<(
     let identifiers = spine.field(group.spine_id);
     if !keys.kind.accepts(identifiers.data_type()) {
         return Err(Error::invalid(format!("column '{}' of the spine can't be looked up in '{}'", identifiers.name(), scan.group().name))
-            .why(format!("it is {}, and the group's identifiers ('{}') are {}", identifiers.data_type(), keys.identifier, keys.kind.describe()))
+            .why(format!(
+                "it is {}, and the group's identifiers ('{}') are {}",
+                identifiers.data_type(),
+                keys.identifier,
+                keys.kind.describe()
+            ))
             .remedy("convert the column, or name another"));
     }
     let mut features = Vec::with_capacity(group.features.len());

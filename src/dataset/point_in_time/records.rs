@@ -105,7 +105,8 @@ impl KeyColumns {
     pub(super) fn of_unflushed(&self, scan: &SharedScan) -> Result<Records> {
         let rows = scan.unflushed();
         let column = |name: &str| rows.column_by_name(name).cloned();
-        let mut columns: Vec<ArrayRef> = vec![rows.column(scan.identifier).clone(), rows.column(scan.instant.unwrap_or(scan.event_time)).clone()];
+        let mut columns: Vec<ArrayRef> =
+            vec![rows.column(scan.identifier).clone(), rows.column(scan.instant.unwrap_or(scan.event_time)).clone()];
         let mut source = |name: &str| match column(name) {
             Some(found) => {
                 columns.push(found);
@@ -187,8 +188,11 @@ fn as_micros(times: &ArrayRef) -> Int64Array {
 pub(super) fn check_limits(scan: &SharedScan, files: &[Option<GroupFile>]) -> Result<()> {
     let longest = files.iter().flatten().map(|file| file.rows(0).start + file.metadata().file_metadata().num_rows().unsigned_abs()).max();
     if scan.files().len() > Place::MAX_FILES || longest.is_some_and(|rows| rows > Place::MAX_ROWS) {
-        return Err(Error::invalid(format!("'{}' has more files or rows than a join can tell apart", scan.group().name))
-            .remedy(format!("compact it: at most {} files of {} rows", Place::MAX_FILES, Place::MAX_ROWS)));
+        return Err(Error::invalid(format!("'{}' has more files or rows than a join can tell apart", scan.group().name)).remedy(format!(
+            "compact it: at most {} files of {} rows",
+            Place::MAX_FILES,
+            Place::MAX_ROWS
+        )));
     }
     Ok(())
 }

@@ -128,11 +128,7 @@ impl GroupPlan {
     }
 
     /// Finds the features of rows, given as columns of identifiers and times.
-    pub(super) fn resolve<'a>(
-        &self,
-        rows: impl IntoIterator<Item = (&'a Identifiers, &'a Int64Array)>,
-        works: Works<'_>,
-    ) -> Result<Side> {
+    pub(super) fn resolve<'a>(&self, rows: impl IntoIterator<Item = (&'a Identifiers, &'a Int64Array)>, works: Works<'_>) -> Result<Side> {
         let stages = Stages::new();
         let index = SpineIndex::build(self.keys.kind, rows);
         stages.ended("arranged the spine", index.len());

@@ -162,7 +162,8 @@ mod tests {
         assert_eq!(selection.plans.len(), 1);
         assert_eq!(selection.plans[0].rows.set_indices().collect::<Vec<_>>(), [3, 7]);
         assert_eq!(selection.plans[0].rows.len(), 70);
-        let rows: Vec<u32> = selection.sources(&winners, &[]).iter().map(|source| if *source == Source::NOTHING { 99 } else { source.row }).collect();
+        let rows: Vec<u32> =
+            selection.sources(&winners, &[]).iter().map(|source| if *source == Source::NOTHING { 99 } else { source.row }).collect();
         assert_eq!(rows, [1, 99, 0, 1]);
     }
 }

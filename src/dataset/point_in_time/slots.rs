@@ -340,7 +340,8 @@ impl<R: Rank> Contest<R> {
         index.table.matches(&records.identifiers, &mut self.dictionary, |row, number| {
             let event = events[row];
             let written = records.written.at(row);
-            let is_out = event > index.latest || nulls.is_some_and(|nulls| nulls.is_null(row)) || as_of.is_some_and(|as_of| written > as_of);
+            let is_out =
+                event > index.latest || nulls.is_some_and(|nulls| nulls.is_null(row)) || as_of.is_some_and(|as_of| written > as_of);
             if !is_out {
                 let place = Place::new(records.file, records.rows.at(row), records.deleted.at(row));
                 waiting.push(Entry { rank: R::new(event, records.invoked.at(row), written, place), number });
@@ -421,7 +422,8 @@ mod tests {
     type Record = (Option<u8>, Option<i64>, i64, i64, bool);
 
     fn identifiers(of: impl Iterator<Item = Option<u8>>) -> Identifiers {
-        let names: ArrayRef = Arc::new(of.map(|id| id.map(|id| format!("customer {id}").repeat(1 + usize::from(id % 2)))).collect::<StringArray>());
+        let names: ArrayRef =
+            Arc::new(of.map(|id| id.map(|id| format!("customer {id}").repeat(1 + usize::from(id % 2)))).collect::<StringArray>());
         IdentifierKind::Text.read(&names).unwrap()
     }
 
@@ -450,7 +452,11 @@ mod tests {
             deleted: Column::of_markers(&records.iter().map(|record| Some(record.4)).collect()),
             // A hundred rows a file, so that places cross files.
             file: (first / 100) as usize,
-            rows: if each { RowNumbers::Each((0..records.len() as u64).map(|row| first % 100 + row).collect()) } else { RowNumbers::From(first % 100) },
+            rows: if each {
+                RowNumbers::Each((0..records.len() as u64).map(|row| first % 100 + row).collect())
+            } else {
+                RowNumbers::From(first % 100)
+            },
         }
     }
 

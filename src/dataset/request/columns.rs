@@ -23,14 +23,19 @@ pub fn selected_features(selection: &FeatureSelection, group: &FeatureGroup) -> 
         }
         Some(features) => {
             let of = |error: Error| error.within(format_args!("'{}'", group.name));
-            features.iter().map(|selected| Ok((schema.feature(&selected.name).map_err(of)?.1.name.to_string(), selected.column.clone()))).collect()
+            features
+                .iter()
+                .map(|selected| Ok((schema.feature(&selected.name).map_err(of)?.1.name.to_string(), selected.column.clone())))
+                .collect()
         }
     }
 }
 
 /// The ttl of each use of a group: the request's for it, else the request's for all, else the group's own.
 pub fn ttls_in_force(request: &DatasetRequest, groups: &[Arc<FeatureGroup>]) -> Result<Vec<Option<Ttl>>> {
-    let is_for = |name: &str, selection: &FeatureSelection| name.eq_ignore_ascii_case(selection.alias()) || name.eq_ignore_ascii_case(&selection.group);
+    let is_for = |name: &str, selection: &FeatureSelection| {
+        name.eq_ignore_ascii_case(selection.alias()) || name.eq_ignore_ascii_case(&selection.group)
+    };
     for name in request.ttls.iter().filter_map(|ttl| ttl.group.as_deref()) {
         if !request.features.iter().any(|selection| is_for(name, selection)) {
             let error = Error::usage(format!("a ttl is given for '{}', which no features are asked of", name.escape_debug()));
@@ -59,7 +64,9 @@ impl ColumnNames {
         let mut taken = HashSet::new();
         for field in spine.fields() {
             if !taken.insert(field.name().to_lowercase()) {
-                return Err(Error::invalid(format!("the spine has two columns '{}'", field.name().escape_debug())).remedy("rename one of them"));
+                return Err(
+                    Error::invalid(format!("the spine has two columns '{}'", field.name().escape_debug())).remedy("rename one of them")
+                );
             }
         }
         Ok(Self { taken })

@@ -210,7 +210,9 @@ impl FeatureStore {
             let features = selected_features(selection, group)?;
             let columns: Vec<JoinFeature> = features
                 .iter()
-                .map(|(feature, column)| Ok(JoinFeature { feature: feature.clone(), column: names.take(selection, feature, column.as_deref())? }))
+                .map(|(feature, column)| {
+                    Ok(JoinFeature { feature: feature.clone(), column: names.take(selection, feature, column.as_deref())? })
+                })
                 .collect::<Result<_>>()?;
             let spine_id = selection.spine_id.as_deref().unwrap_or(&request.spine_id);
             let spine_id = spine.position(spine_id, "--spine-id")?;
@@ -256,7 +258,9 @@ impl FeatureStore {
             SpineSource::File(location) => {
                 let is_text = |group: &&FeatureGroup| group.schema.identifier().feature_type == FeatureType::String;
                 let columns = request.features.iter().zip(groups).filter(|(_, group)| is_text(&group.as_ref()));
-                let columns = columns.map(|(selection, _)| selection.spine_id.clone().unwrap_or_else(|| request.spine_id.clone())).collect::<Vec<_>>();
+                let columns = columns
+                    .map(|(selection, _)| selection.spine_id.clone().unwrap_or_else(|| request.spine_id.clone()))
+                    .collect::<Vec<_>>();
                 let (location, id, time) = (location.clone(), request.spine_id.clone(), request.spine_time.clone());
                 let opened = tokio::task::spawn_blocking(move || SpineRows::of_files(&location, &id, &time, &columns)).await;
                 opened.map_err(|error| Error::internal("opening the spine stopped").source(error))?

@@ -112,7 +112,10 @@ impl SpineRows {
                 });
                 let retyped = move |batch: RecordBatch| RecordBatch::try_new(schema.clone(), batch.columns().to_vec());
                 let fault = |error| Error::internal("a row of the spine's query doesn't fit its columns").source(error);
-                Box::new(std::iter::from_fn(move || receiver.blocking_recv()).map(move |batch| batch.and_then(|batch| retyped(batch).map_err(fault))))
+                Box::new(
+                    std::iter::from_fn(move || receiver.blocking_recv())
+                        .map(move |batch| batch.and_then(|batch| retyped(batch).map_err(fault))),
+                )
             }
         }
     }
