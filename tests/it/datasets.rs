@@ -172,7 +172,7 @@ async fn a_dataset_is_built_recorded_and_found_again_in_every_way() {
     let built = bench.build(&request, "churn labels.parquet").await.manifest;
     assert_eq!((built.label().as_str(), built.rows, built.matched()), ("churn_labels@1", 4, vec![("users", 2)]));
     assert_eq!((built.inputs[0].delta_version, built.inputs[0].unflushed), (Some(1), 0), "what waited was flushed first");
-    assert_eq!(bench.store.group_summary(&*bench.store.group("users").await.unwrap()).await.unwrap().outbox_rows, 0);
+    assert_eq!(bench.store.group_summary(&bench.store.group("users").await.unwrap()).await.unwrap().outbox_rows, 0);
 
     let rows = read_parquet(&bench.path("churn labels.parquet"));
     assert_eq!(column(&rows, "label"), [text("1"), text("0"), text("1"), text("0")]);
@@ -670,7 +670,7 @@ async fn external_group(bench: &Bench, random: &mut StdRng, identifier: FeatureT
         let plans: StringArray = (0..rows).map(|row| random.random_bool(0.8).then(|| format!("f{file}r{row}"))).collect();
         let mut columns: Vec<(&str, ArrayRef)> = vec![("id", ids), ("at", Arc::new(times)), ("plan", Arc::new(plans))];
         if file != 1 {
-            columns.push(("n", Arc::new((0..rows).map(|row| (row % 3 != 0).then_some(row as i32)).collect::<Int32Array>())));
+            columns.push(("n", Arc::new((0..rows).map(|row| (row % 3 != 0).then_some(row)).collect::<Int32Array>())));
         }
         write_parquet(&bench.path("theirs").join(format!("{file}.parquet")), columns);
     }
