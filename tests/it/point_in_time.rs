@@ -22,6 +22,9 @@ use rand::{Rng, SeedableRng};
 const START: i64 = 1_800_000_000;
 const IDENTIFIERS: i64 = 9;
 
+/// Identifier and time of a row of the spine.
+type SpineRow = (Option<i64>, Option<i64>);
+
 /// A record as the test remembers it, in the order of arrival.
 #[derive(Debug, Clone)]
 struct Remembered {
@@ -119,7 +122,7 @@ impl Story {
     }
 
     /// The value that the definition gives a row, looked up record by record.
-    fn expected(&self, row: (Option<i64>, Option<i64>), as_of: Option<i64>, known_then: bool, ttl: Option<i64>) -> Option<i64> {
+    fn expected(&self, row: SpineRow, as_of: Option<i64>, known_then: bool, ttl: Option<i64>) -> Option<i64> {
         let (identifier, time) = (row.0?, row.1?);
         let is_candidate = |record: &&Remembered| {
             record.identifier == identifier
@@ -140,13 +143,13 @@ fn write_parquet(path: &Path, batch: &RecordBatch) {
 }
 
 /// A spine with gaps in both columns, and its file.
-fn spine(story: &Story, random: &mut StdRng, rows: usize) -> (Vec<(Option<i64>, Option<i64>)>, String) {
+fn spine(story: &Story, random: &mut StdRng, rows: usize) -> (Vec<SpineRow>, String) {
     let row = |_| {
         let identifier = (random.random_range(0..12) > 0).then(|| random.random_range(0..IDENTIFIERS));
         let time = (random.random_range(0..12) > 0).then(|| START + random.random_range(-2..16));
         (identifier, time)
     };
-    let rows: Vec<(Option<i64>, Option<i64>)> = (0..rows).map(row).collect();
+    let rows: Vec<SpineRow> = (0..rows).map(row).collect();
     let names = rows.iter().map(|(identifier, _)| identifier.map(|identifier| named(story.identifier, identifier)));
     let identifiers: ArrayRef = match story.identifier {
         FeatureType::String => Arc::new(names.collect::<StringArray>()),
