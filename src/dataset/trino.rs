@@ -152,7 +152,7 @@ impl VisitorMut for Words {
         if let Expr::Function(function) = expression
             && let Some((name, arguments)) = call(function)
         {
-            match said(&name, arguments, function) {
+            match said(&name, &arguments, function) {
                 Ok(None) => {}
                 Ok(Some(said)) => *expression = said,
                 Err(error) => return ControlFlow::Break(error),
@@ -177,8 +177,8 @@ fn call(function: &Function) -> Option<(String, Vec<&Expr>)> {
 }
 
 /// What a call says in the engine's words; none if it says so already.
-fn said(name: &str, arguments: Vec<&Expr>, function: &Function) -> Result<Option<Expr>> {
-    match (name, arguments.as_slice()) {
+fn said(name: &str, arguments: &[&Expr], function: &Function) -> Result<Option<Expr>> {
+    match (name, arguments) {
         ("try", [inner]) => return tried(inner).map(Some),
         ("to_timestamp", [_, pattern]) if is_teradata(pattern) => return Ok(Some(renamed(function, TO_TIMESTAMP_TERADATA))),
         ("to_date", [_, pattern]) if is_teradata(pattern) => return Ok(Some(renamed(function, TO_DATE_TERADATA))),
@@ -190,7 +190,7 @@ fn said(name: &str, arguments: Vec<&Expr>, function: &Function) -> Result<Option
         .try_with_sql(form)
         .and_then(|mut parser| parser.parse_expr())
         .map_err(|error| Error::internal(format!("the form of {name} can't be read")).source(error))?;
-    let _ = expression.visit(&mut Places(&arguments));
+    let _ = expression.visit(&mut Places(arguments));
     let has_clauses = function.over.is_some() || function.filter.is_some();
     match &mut expression {
         Expr::Function(inner) => {

@@ -56,7 +56,7 @@ mod tests {
         #[test]
         fn seconds_as_a_double_lead_back(micros in 0i64..8_589_934_592_000_000) {
             let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![micros]).with_timezone("UTC"));
-            let seconds = to_unixtime(&[times.clone()], Faults::Fail).unwrap();
+            let seconds = to_unixtime(std::slice::from_ref(&times), Faults::Fail).unwrap();
             prop_assert_eq!(&from_unixtime(&[seconds], Faults::Fail).unwrap(), &times);
         }
     }
