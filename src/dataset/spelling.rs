@@ -27,6 +27,10 @@ use crate::model::error::{Error, Result};
 /// Deeper nesting than this is refused by the parser, so that no statement can exhaust the stack.
 const NESTING_LIMIT: usize = 100;
 
+/// More WITH clauses within bodies of others are refused: the engine looks at each body twice, so that every level of
+/// this kind doubles its work. The AWS client writes two.
+const WITH_LIMIT: usize = 8;
+
 /// Longest statement taken, as in Athena's own limit.
 const LONGEST_STATEMENT: usize = 262_144;
 
@@ -59,9 +63,10 @@ impl StatementTokens {
     pub(super) fn tables(&self) -> Result<Vec<Vec<String>>> {
         let statement = self.parse(|word| fold(&word.value))?;
         let mut relations = Relations::default();
-        // Visiting never breaks off, there is nothing to carry out of it.
-        let _ = statement.visit(&mut relations);
-        Ok(relations.found)
+        match statement.visit(&mut relations) {
+            ControlFlow::Continue(()) => Ok(relations.found),
+            ControlFlow::Break(error) => Err(error),
+        }
     }
 
     /// The statement with every name folded.
@@ -133,6 +138,8 @@ struct Scope {
     /// How many of the names can be used at this point.
     usable: usize,
     is_recursive: bool,
+    /// True while the visit is in one of the bodies.
+    is_inside: bool,
 }
 
 impl Scope {
@@ -143,6 +150,7 @@ impl Scope {
             bodies: tables.iter().map(|table| std::ptr::from_ref::<Query>(&table.query)).collect(),
             usable: tables.len(),
             is_recursive: query.with.as_ref().is_some_and(|with| with.recursive),
+            is_inside: false,
         }
     }
 
@@ -150,23 +158,31 @@ impl Scope {
     /// `with t as (select * from t)` names the outer t. After it, all may be used again.
     fn enter(&mut self, query: &Query, is_inside: bool) {
         if let Some(at) = self.bodies.iter().position(|body| std::ptr::eq(*body, query)) {
+            self.is_inside = is_inside;
             self.usable = if is_inside && !self.is_recursive { at } else { self.names.len() };
         }
     }
 }
 
 impl Visitor for Relations {
-    type Break = ();
+    type Break = Error;
 
-    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Error> {
         if let Some(scope) = self.scopes.last_mut() {
             scope.enter(query, true);
         }
         self.scopes.push(Scope::of(query));
+        let levels = self.scopes.iter().filter(|scope| scope.is_inside).count();
+        if query.with.is_some() && levels >= WITH_LIMIT {
+            return ControlFlow::Break(
+                Error::usage(format!("WITH is nested more than {WITH_LIMIT} times"))
+                    .remedy("name the inner queries one after another in a single WITH"),
+            );
+        }
         ControlFlow::Continue(())
     }
 
-    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<Error> {
         self.scopes.pop();
         if let Some(scope) = self.scopes.last_mut() {
             scope.enter(query, false);
@@ -174,12 +190,12 @@ impl Visitor for Relations {
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Error> {
         self.is_function = matches!(factor, TableFactor::Table { args: Some(_), .. });
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<Error> {
         if std::mem::take(&mut self.is_function) {
             return ControlFlow::Continue(());
         }
@@ -281,10 +297,17 @@ mod tests {
     }
 
     #[test]
-    fn deep_nests_of_common_tables_cost_no_more_than_their_text() {
-        // Twice the work for each level would not end in our lifetime.
-        let deep = (0..45).fold("select * from t".to_owned(), |inner, level| format!("with a{level} as ({inner}) select * from a{level}"));
-        assert_eq!(StatementTokens::read(&deep).unwrap().tables().unwrap(), [vec!["t".to_owned()]]);
+    fn nests_that_would_never_end_are_refused() {
+        let nested = |levels: usize| {
+            let inner = "select * from t".to_owned();
+            (0..levels).fold(inner, |inner, level| format!("with a{level} as ({inner}) select * from a{level}"))
+        };
+        let tables = |sql: &str| StatementTokens::read(sql).and_then(|tokens| tokens.tables());
+        assert_eq!(tables(&nested(WITH_LIMIT)).unwrap(), [vec!["t".to_owned()]]);
+        assert!(tables(&nested(WITH_LIMIT + 1)).unwrap_err().to_string().contains("single WITH"));
+        // Beside each other or in a query's own tables there may be as many as fit.
+        let beside = (0..40).map(|number| format!("b{number} as (with c as (select 1) select * from c)")).collect::<Vec<_>>().join(", ");
+        assert_eq!(tables(&format!("with {beside} select * from b3, t")).unwrap(), [vec!["t".to_owned()]]);
     }
 
     #[test]
