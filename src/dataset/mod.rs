@@ -6,6 +6,8 @@
 //!                                              |                        [`functions`], text as time [`text_times`]
 //!                              "group"        [`table`]   every record: files that can matter + unflushed rows
 //!                              "group$latest" [`latest`]  the newest live record per identifier
+//!                              asof(…)        [`asof`]    a spine with features as of each row's time
+//! request [`request`] -> spine and snapshots -> [`point_in_time`] -> rows in the spine's order -> file [`output`], hash [`content_hash`]
 //! ```
 //!
 //! This layer reads snapshots that the store hands in ([`GroupSource`]); it knows neither the catalog nor who writes.
