@@ -8,34 +8,54 @@ use std::future::Future;
 
 use super::exit::{Exit, Failure, SIGNAL_INTERRUPT};
 
-/// Waits for the next Ctrl-C or SIGTERM and returns its number.
-#[cfg(unix)]
-pub(crate) async fn next_signal() -> u8 {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
-        // Without handlers the system's own default ends the process, which is what was asked for.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => SIGNAL_INTERRUPT,
-        _ = terminate.recv() => super::exit::SIGNAL_TERMINATE,
-    }
+/// Ctrl-C and SIGTERM, heard from the moment this is made.
+///
+/// It is made before the work is first polled: a handler that waits for its own first poll comes too late for work that does
+/// much in its first step, and the system's default would end the process with half a file on disk.
+struct Signals {
+    #[cfg(unix)]
+    heard: Option<(tokio::signal::unix::Signal, tokio::signal::unix::Signal)>,
 }
 
-/// Waits for the next Ctrl-C and returns its number.
-#[cfg(not(unix))]
-pub(crate) async fn next_signal() -> u8 {
-    match tokio::signal::ctrl_c().await {
-        Ok(()) => SIGNAL_INTERRUPT,
-        Err(_) => std::future::pending().await,
+impl Signals {
+    #[cfg(unix)]
+    fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        // Without handlers the system's own default ends the process, which is what was asked for.
+        Self { heard: signal(SignalKind::interrupt()).ok().zip(signal(SignalKind::terminate()).ok()) }
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> Self {
+        Self {}
+    }
+
+    /// Waits for the next of them and returns its number.
+    #[cfg(unix)]
+    async fn next(&mut self) -> u8 {
+        let Some((interrupt, terminate)) = &mut self.heard else { return std::future::pending().await };
+        tokio::select! {
+            _ = interrupt.recv() => SIGNAL_INTERRUPT,
+            _ = terminate.recv() => super::exit::SIGNAL_TERMINATE,
+        }
+    }
+
+    /// Waits for the next of them and returns its number.
+    #[cfg(not(unix))]
+    async fn next(&mut self) -> u8 {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => SIGNAL_INTERRUPT,
+            Err(_) => std::future::pending().await,
+        }
     }
 }
 
 /// Runs work until it ends or a signal arrives; the work is dropped where it stands.
 pub(crate) async fn until_signal<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let mut signals = Signals::listen();
     tokio::select! {
         done = work => done,
-        number = next_signal() => Err(Failure::Signal(number)),
+        number = signals.next() => Err(Failure::Signal(number)),
     }
 }
 
@@ -43,17 +63,18 @@ pub(crate) async fn until_signal<T>(work: impl Future<Output = Result<T, Failure
 ///
 /// Where `stop` says that nothing has begun, there is nothing to wait for and the work is dropped.
 pub(crate) async fn stopping_on_signal<T>(work: impl Future<Output = T>, stop: impl FnOnce() -> Begun) -> Stopped<T> {
+    let mut signals = Signals::listen();
     tokio::pin!(work);
     let number = tokio::select! {
         done = &mut work => return Stopped::No(done),
-        number = next_signal() => number,
+        number = signals.next() => number,
     };
     if stop() == Begun::No {
         return Stopped::Before(number);
     }
     tokio::select! {
         done = &mut work => Stopped::Amid(done, number),
-        again = next_signal() => std::process::exit(i32::from(Exit::Signal(again).code())),
+        again = signals.next() => std::process::exit(i32::from(Exit::Signal(again).code())),
     }
 }
 
