@@ -18,7 +18,6 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
-use async_trait::async_trait;
 use datafusion::catalog::{Session, TableFunctionArgs as CallArguments, TableFunctionImpl, TableProvider};
 use datafusion::common::{ScalarValue, plan_err, project_schema};
 use datafusion::error::Result as EngineResult;
@@ -33,6 +32,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::failure::into_engine;
+use super::planning::{Planning, planned};
 use super::point_in_time::operator::PointInTimeExec;
 use super::point_in_time::{JoinFeature, JoinGroup, JoinOptions, PointInTimeJoin};
 use super::request::{ColumnNames, DatasetRequest, FeatureSelection, SpineSource, TtlOverride, selected_features, ttls_in_force};
@@ -229,7 +229,6 @@ impl AsofTable {
     }
 }
 
-#[async_trait]
 impl TableProvider for AsofTable {
     fn schema(&self) -> SchemaRef {
         self.spelled.clone()
@@ -239,24 +238,37 @@ impl TableProvider for AsofTable {
         TableType::View
     }
 
-    async fn scan(
-        &self,
-        session: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
+    fn scan<'a, 'b, 'c, 'd, 'scan>(
+        &'a self,
+        session: &'b dyn Session,
+        projection: Option<&'c Vec<usize>>,
+        _filters: &'d [Expr],
         _limit: Option<usize>,
-    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
-        let spine = session.create_physical_plan(&self.spine).await?;
+    ) -> Planning<'scan>
+    where
+        'a: 'scan,
+        'b: 'scan,
+        'c: 'scan,
+        'd: 'scan,
+        Self: 'scan,
+    {
         let wanted = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
-        let (join, positions) = self.join(&wanted).map_err(into_engine)?;
-        let names = project_schema(&self.spelled, projection)?;
-        let join = Arc::new(join);
-        let joined = Arc::new(PointInTimeExec::new(spine, join.clone(), false));
-        let columns = positions.iter().zip(names.fields()).map(|(position, field)| {
-            let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(join.schema().field(*position).name(), *position));
-            (column, field.name().clone())
-        });
-        Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), joined)?))
+        let joined = self.join(&wanted).map_err(into_engine).and_then(|join| Ok((join, project_schema(&self.spelled, projection)?)));
+        let ((join, positions), names) = match joined {
+            Ok(joined) => joined,
+            Err(error) => return planned(Err(error)),
+        };
+        let spine = session.create_physical_plan(&self.spine);
+        Box::pin(async move {
+            let join = Arc::new(join);
+            let joined = Arc::new(PointInTimeExec::new(spine.await?, join.clone(), false));
+            let columns = positions.iter().zip(names.fields()).map(|(position, field)| {
+                let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(join.schema().field(*position).name(), *position));
+                (column, field.name().clone())
+            });
+            let plan: Arc<dyn ExecutionPlan> = Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), joined)?);
+            Ok(plan)
+        })
     }
 }
 

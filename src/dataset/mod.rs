@@ -23,6 +23,7 @@ mod instant_filters;
 mod instants;
 mod latest;
 mod output;
+mod planning;
 pub mod point_in_time;
 mod pruning;
 mod reader;

@@ -114,13 +114,21 @@ pub struct QueryOptions {
 }
 
 /// Runs statements. Cheap to clone; clones share memory limit, spill folder and cached file footers.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct QueryEngine {
-    state: SessionState,
+    /// Makes the session that every statement starts from. Behind a function, since it holds plans (see `planning`), and
+    /// every future that holds a store would have to be proven with them.
+    session: Arc<dyn Fn() -> SessionState + Send + Sync>,
     /// How `asof` joins.
     join: JoinOptions,
     /// Dropped last, after every stream that may spill into it.
     spill: Option<Arc<SpillFolder>>,
+}
+
+impl Debug for QueryEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("QueryEngine").field("join", &self.join).field("spill", &self.spill).finish_non_exhaustive()
+    }
 }
 
 impl QueryEngine {
@@ -175,7 +183,7 @@ impl QueryEngine {
             parallelism,
             spill_folder: options.spill_folder.clone().filter(|_| spill.is_some()),
         };
-        Ok(Self { state, join, spill })
+        Ok(Self { session: Arc::new(move || state.clone()), join, spill })
     }
 
     /// Plans a statement and starts it; rows come as the stream is polled.
@@ -222,7 +230,7 @@ impl QueryEngine {
 
     /// A session that knows these tables and what time it is.
     fn state_over(&self, tables: Tables, options: &QueryOptions) -> Result<SessionState> {
-        let builder = SessionStateBuilder::new_from_existing(self.state.clone());
+        let builder = SessionStateBuilder::new_from_existing((self.session)());
         let mut state = builder.with_catalog_list(Arc::new(Catalogs::of(tables))).build();
         functions::add(&mut state, functions::clock(options.now))?;
         Ok(state)

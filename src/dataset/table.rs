@@ -12,7 +12,6 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, project_schema};
@@ -27,6 +26,7 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::union::UnionExec;
 
 use super::instant_filters::on_instants;
+use super::planning::{Planning, planned};
 use super::scan::{FilesRead, SharedScan, balanced};
 
 /// The names under which a statement knows columns, and the way back to the real ones.
@@ -92,23 +92,8 @@ impl GroupTable {
         let columns = SpelledColumns::new(scan.visible().clone(), spell);
         Self { scan, columns }
     }
-}
 
-#[async_trait]
-impl TableProvider for GroupTable {
-    fn schema(&self) -> SchemaRef {
-        self.columns.schema().clone()
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> EngineResult<Vec<TableProviderFilterPushDown>> {
-        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
-    }
-
-    async fn scan(
+    fn plan(
         &self,
         session: &dyn Session,
         projection: Option<&Vec<usize>>,
@@ -148,5 +133,36 @@ impl TableProvider for GroupTable {
             _ => UnionExec::try_new(inputs)?,
         };
         self.columns.spell_plan(plan, projection)
+    }
+}
+
+impl TableProvider for GroupTable {
+    fn schema(&self) -> SchemaRef {
+        self.columns.schema().clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> EngineResult<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    fn scan<'a, 'b, 'c, 'd, 'scan>(
+        &'a self,
+        session: &'b dyn Session,
+        projection: Option<&'c Vec<usize>>,
+        filters: &'d [Expr],
+        limit: Option<usize>,
+    ) -> Planning<'scan>
+    where
+        'a: 'scan,
+        'b: 'scan,
+        'c: 'scan,
+        'd: 'scan,
+        Self: 'scan,
+    {
+        planned(self.plan(session, projection, filters, limit))
     }
 }

@@ -14,7 +14,6 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, BooleanArray, Decimal256Array, Int64Array, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int64Type, SchemaRef, i256};
-use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{ScalarValue, exec_err};
 use datafusion::datasource::memory::MemorySourceConfig;
@@ -33,6 +32,7 @@ use parquet::arrow::RowNumber;
 
 use crate::backend::offline::columns::{API_INVOCATION_TIME, IS_DELETED, WRITE_TIME};
 use crate::dataset::instants::instants;
+use crate::dataset::planning::{Planning, planned, planned_by};
 use crate::dataset::scan::{FilesRead, SharedScan, balanced};
 
 /// Columns added to those of the files: which file, and which row of it. No feature can bear such a name.
@@ -83,12 +83,12 @@ fn key(event_time: i64, invoked: i64, written: i64, file: i64, row: i64, is_dele
 }
 
 /// The plan that yields the greatest key of each identifier, one column of them.
-pub(super) async fn choice(
+pub(super) fn choice(
     session: &dyn Session,
     scan: &SharedScan,
     on_identifier: &[Expr],
     oldest: Option<i64>,
-) -> EngineResult<Arc<dyn ExecutionPlan>> {
+) -> EngineResult<Planning<'static>> {
     let column = |position: usize| ident(scan.schema().field(position).name());
     let identifier = column(scan.identifier);
     let time = column(scan.instant.unwrap_or(scan.event_time));
@@ -107,7 +107,7 @@ pub(super) async fn choice(
         plan = plan.filter(time.gt_eq(lit(ScalarValue::TimestampMicrosecond(Some(oldest), Some("UTC".into())))))?;
     }
     let plan = plan.aggregate(vec![identifier], vec![max(key).alias("key")])?.project(vec![ident("key")])?.build()?;
-    session.create_physical_plan(&plan).await
+    planned_by(session, plan)
 }
 
 /// The rows of a group with their places.
@@ -133,23 +133,8 @@ impl KeyedRows {
         arrays.push(Arc::new(Int64Array::from_iter_values(0..rows.num_rows() as i64)));
         Ok(RecordBatch::try_new(self.columns.table_schema().clone(), arrays)?)
     }
-}
 
-#[async_trait]
-impl TableProvider for KeyedRows {
-    fn schema(&self) -> SchemaRef {
-        self.columns.table_schema().clone()
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Temporary
-    }
-
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> EngineResult<Vec<TableProviderFilterPushDown>> {
-        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
-    }
-
-    async fn scan(
+    fn plan(
         &self,
         session: &dyn Session,
         projection: Option<&Vec<usize>>,
@@ -183,6 +168,37 @@ impl TableProvider for KeyedRows {
             1 => inputs.remove(0),
             _ => UnionExec::try_new(inputs)?,
         })
+    }
+}
+
+impl TableProvider for KeyedRows {
+    fn schema(&self) -> SchemaRef {
+        self.columns.table_schema().clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Temporary
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> EngineResult<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    fn scan<'a, 'b, 'c, 'd, 'scan>(
+        &'a self,
+        session: &'b dyn Session,
+        projection: Option<&'c Vec<usize>>,
+        filters: &'d [Expr],
+        limit: Option<usize>,
+    ) -> Planning<'scan>
+    where
+        'a: 'scan,
+        'b: 'scan,
+        'c: 'scan,
+        'd: 'scan,
+        Self: 'scan,
+    {
+        planned(self.plan(session, projection, filters, limit))
     }
 }
 

@@ -23,13 +23,13 @@ use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions, UInt64Array};
 use arrow::datatypes::{Fields, Schema, SchemaRef};
-use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
 use self::operator::LatestExec;
+use super::planning::{Planning, planned};
 use super::scan::SharedScan;
 use super::table::SpelledColumns;
 use crate::backend::offline::columns::{API_INVOCATION_TIME, IS_DELETED, WRITE_TIME};
@@ -63,9 +63,42 @@ impl LatestTable {
         });
         Self { scan, positions, columns, oldest }
     }
+
+    /// The plan that chooses, and what reads the chosen rows.
+    fn plan(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+    ) -> EngineResult<(Planning<'static>, impl FnOnce(Arc<dyn ExecutionPlan>) -> EngineResult<Arc<dyn ExecutionPlan>> + Send + use<>)> {
+        let filters = self.columns.real_filters(filters)?;
+        // Only a filter on the identifier may come before the choice of the newest: any other would choose among
+        // the rows it lets through.
+        let identifier = self.scan.schema().field(self.scan.identifier).name();
+        let on_identifier: Vec<Expr> = filters
+            .iter()
+            .filter(|filter| {
+                let used = filter.column_refs();
+                !used.is_empty() && used.iter().all(|column| column.name == *identifier)
+            })
+            .cloned()
+            .collect();
+        let choice = keys::choice(session, &self.scan, &on_identifier, self.oldest)?;
+        let wanted: Vec<usize> = match projection {
+            Some(projection) => projection.iter().map(|at| self.positions[*at]).collect(),
+            None => self.positions.clone(),
+        };
+        let predicate = self.scan.predicate(session, &filters)?;
+        let partitions = session.config().target_partitions();
+        let (scan, oldest, columns, projection) = (self.scan.clone(), self.oldest, self.columns.clone(), projection.cloned());
+        let over = move |choice| {
+            let plan = LatestExec::new(scan, choice, wanted, predicate, oldest, partitions)?;
+            columns.spell_plan(Arc::new(plan), projection.as_ref())
+        };
+        Ok((choice, over))
+    }
 }
 
-#[async_trait]
 impl TableProvider for LatestTable {
     fn schema(&self) -> SchemaRef {
         self.columns.schema().clone()
@@ -79,34 +112,24 @@ impl TableProvider for LatestTable {
         Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
     }
 
-    async fn scan(
-        &self,
-        session: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
+    fn scan<'a, 'b, 'c, 'd, 'scan>(
+        &'a self,
+        session: &'b dyn Session,
+        projection: Option<&'c Vec<usize>>,
+        filters: &'d [Expr],
         _limit: Option<usize>,
-    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
-        let filters = self.columns.real_filters(filters)?;
-        // Only a filter on the identifier may come before the choice of the newest: any other would choose among
-        // the rows it lets through.
-        let identifier = self.scan.schema().field(self.scan.identifier).name();
-        let on_identifier: Vec<Expr> = filters
-            .iter()
-            .filter(|filter| {
-                let used = filter.column_refs();
-                !used.is_empty() && used.iter().all(|column| column.name == *identifier)
-            })
-            .cloned()
-            .collect();
-        let choice = keys::choice(session, &self.scan, &on_identifier, self.oldest).await?;
-        let wanted: Vec<usize> = match projection {
-            Some(projection) => projection.iter().map(|at| self.positions[*at]).collect(),
-            None => self.positions.clone(),
-        };
-        let predicate = self.scan.predicate(session, &filters)?;
-        let partitions = session.config().target_partitions();
-        let plan = LatestExec::new(self.scan.clone(), choice, wanted, predicate, self.oldest, partitions)?;
-        self.columns.spell_plan(Arc::new(plan), projection)
+    ) -> Planning<'scan>
+    where
+        'a: 'scan,
+        'b: 'scan,
+        'c: 'scan,
+        'd: 'scan,
+        Self: 'scan,
+    {
+        match self.plan(session, projection, filters) {
+            Ok((choice, over)) => Box::pin(async move { over(choice.await?) }),
+            Err(error) => planned(Err(error)),
+        }
     }
 }
 
