@@ -1,4 +1,4 @@
-//! What exists: groups, features, tags, settings, offline summaries, runs and training datasets, in one SQLite file.
+//! What exists: groups, features, tags, settings, offline summaries, statistics, runs and training datasets, in one SQLite file.
 //!
 //! The catalog is an index. Every group's definition lies beside its data as well, every dataset's manifest in the
 //! store's folder, and a catalog that is lost is rebuilt from there; so nothing may be kept only here except what may be lost: run history and resumable marks.
@@ -13,10 +13,12 @@
 
 mod connection;
 mod datasets;
+mod drift;
 mod fault;
 mod group_rows;
 mod groups;
 mod process;
+mod profiles;
 mod runs;
 mod settings;
 mod summaries;
@@ -29,8 +31,10 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 pub use connection::{CatalogOptions, FORMAT_VERSION};
 pub use datasets::{ColumnSource, DatasetColumn, DatasetId, DatasetRow};
+pub use drift::DriftRow;
 pub use groups::{FeatureUpdate, GroupUpdate};
 pub use process::Process;
+pub use profiles::{DayLine, Population, ProfileMethod, ProfiledFiles, StoredColumn, StoredProfile, Window};
 pub use runs::{NewRun, Run, RunCounts, RunId, RunKind, RunState};
 pub use settings::STORE_ID;
 pub use summaries::OfflineSummary;

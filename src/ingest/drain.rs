@@ -12,6 +12,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::captured::{Captured, profile_or_none};
 use crate::backend::offline::columns::{OfflineRow, rows_to_batch};
 use crate::backend::offline::{CommitOutcome, Mark, OfflineStore};
 use crate::backend::online::{OnlineStore, RowView};
@@ -38,11 +39,16 @@ pub fn drain_mark_name(online: &dyn OnlineStore) -> String {
     format!("larder-{}", online.store_id())
 }
 
-/// Drains the outbox of a group until it is empty.
+/// Drains the outbox of a group until it is empty. The statistics of what it moves are added to `captured`.
 ///
 /// # Errors
 /// `Conflict` if the group's definition is older than its records, or others kept committing first.
-pub async fn drain(online: &Arc<dyn OnlineStore>, offline: &OfflineStore, group: &FeatureGroup) -> Result<DrainReport> {
+pub async fn drain(
+    online: &Arc<dyn OnlineStore>,
+    offline: &OfflineStore,
+    group: &FeatureGroup,
+    captured: &mut Captured,
+) -> Result<DrainReport> {
     let mut report = DrainReport::default();
     let app_id = drain_mark_name(online.as_ref());
     let mut tries = 0;
@@ -57,9 +63,11 @@ pub async fn drain(online: &Arc<dyn OnlineStore>, offline: &OfflineStore, group:
         let batch = tokio::task::spawn_blocking(move || {
             let rows = read_outbox(reader.as_ref(), &definition, from)?;
             let Some(last) = rows.last().map(|row| row.arrival) else { return Ok(None) };
-            rows_to_batch(&definition.schema, &rows).map(|batch| Some((batch, last)))
+            let batch = rows_to_batch(&definition.schema, &rows)?;
+            let profile = profile_or_none(&definition.schema, &batch);
+            Ok(Some((batch, profile, last)))
         });
-        let Some((batch, last)) = batch.await.map_err(|error| Error::internal("the drain stopped").source(error))?? else {
+        let Some((batch, profile, last)) = batch.await.map_err(|error| Error::internal("the drain stopped").source(error))?? else {
             return Ok(report);
         };
         let rows = batch.num_rows() as u64;
@@ -70,6 +78,9 @@ pub async fn drain(online: &Arc<dyn OnlineStore>, offline: &OfflineStore, group:
                 if let CommitOutcome::Committed { .. } = outcome {
                     report.rows += rows;
                     report.files += 1;
+                    if let (Some(profile), [file]) = (profile, &staged) {
+                        captured.add(&file.path, &profile);
+                    }
                 } else {
                     offline.discard(group, &staged).await?;
                 }

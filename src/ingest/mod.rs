@@ -4,6 +4,7 @@
 //! one durable transaction ([`writer`]); everything after it is replay ([`drain`]). A bulk load (`load`) makes
 //! its files durable first, publishes them in one commit, then fills the online store behind a mark.
 
+pub mod captured;
 pub mod drain;
 pub mod files;
 pub mod load;

@@ -37,6 +37,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use self::marks::{Marks, Totals};
 use self::parts::Shelf;
+use super::captured::Captured;
 use super::files::{Dropped, Input, Reading, RejectsFile};
 use super::writer::Clock;
 use crate::backend::offline::{Mark, OfflineStore};
@@ -153,22 +154,30 @@ pub struct LoadReport {
     pub notes: Vec<String>,
 }
 
-/// Loads files into a group. `cancel` stops it at the next batch; the same request then goes on where it stopped.
+/// Loads files into a group, and tells the statistics of what it wrote. `cancel` stops it at the next batch; the same request
+/// then goes on where it stopped.
 ///
 /// # Errors
 /// `Invalid` for files that don't fit the group and, with [`OnError::Stop`], at the first bad row: nothing of the
 /// load is visible then. `Interrupted` if it was cancelled. `Conflict` if another process runs the same load. Any
 /// other error leaves a run that the same request takes up.
-pub async fn load(context: LoadContext<'_>, request: LoadRequest, progress: OnProgress, cancel: Arc<AtomicBool>) -> Result<LoadReport> {
+pub async fn load(
+    context: LoadContext<'_>,
+    request: LoadRequest,
+    progress: OnProgress,
+    cancel: Arc<AtomicBool>,
+) -> Result<(LoadReport, Captured)> {
     let started = Instant::now();
     let targets = effective_targets(&request)?;
     let request = Arc::new(LoadRequest { targets, ..request });
     let fingerprint = fingerprint(&request);
     let (run, is_resumed) = take_run(&context, &request, &fingerprint).await?;
-    let mut work = Work { context, request, run: run.id, progress, cancel, marks: Marks::default() };
+    let captured = Captured::new(&request.group.schema)?;
+    let mut work = Work { context, request, run: run.id, progress, cancel, marks: Marks::default(), captured };
     let result = work.run(is_resumed).await;
     match work.end(result).await {
-        Ok(report) => Ok(LoadReport { resumed: is_resumed, seconds: started.elapsed().as_secs_f64(), ..report }),
+        // Parts that an earlier attempt staged are in no profile; they are read when somebody asks for statistics.
+        Ok(report) => Ok((LoadReport { resumed: is_resumed, seconds: started.elapsed().as_secs_f64(), ..report }, work.captured)),
         Err(error) => Err(error),
     }
 }
@@ -255,6 +264,7 @@ struct Work<'a> {
     progress: OnProgress,
     cancel: Arc<AtomicBool>,
     marks: Marks,
+    captured: Captured,
 }
 
 impl Work<'_> {
@@ -375,12 +385,16 @@ impl Work<'_> {
                 part_rows,
                 progress: &progress,
                 cancel: &cancel,
+                is_profiled: request.targets.offline,
             };
             staging::run(&job, reading, rejects, totals, next_part, &sender)
         });
         let mut failure = None;
-        while let Some(part) = staged.recv().await {
-            let note = self.marks.add_part(part);
+        while let Some(staging::StagedPart { mark, profile }) = staged.recv().await {
+            if let Some(profile) = profile {
+                self.captured.add(&mark.path, &profile);
+            }
+            let note = self.marks.add_part(mark);
             if let Err(error) = self.note(&note).await {
                 // The worker sees the closed channel and stops.
                 failure = Some(error);

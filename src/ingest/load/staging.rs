@@ -1,7 +1,7 @@
 //! The first half of a load: inputs become staged parts, on three threads.
 //!
 //! ```text
-//! read: files to batches --2 waiting--> gather: coerce, collect, sort --none waiting--> write: encode, make durable
+//! read: files to batches --2 waiting--> gather: coerce, collect, sort --none waiting--> write: encode, make durable; profile beside it
 //! ```
 //! A part is handed over when the writer is free, so at most two exist at once; memory is bounded by them.
 
@@ -15,8 +15,10 @@ use tokio::sync::mpsc::Sender;
 use super::marks::{PartMark, Totals};
 use super::parts::{Gathering, Shelf};
 use super::{ARRIVALS, LoadPhase, LoadProgress, LoadRequest, OnError, OnProgress, is_cancelled, part_arrival};
+use crate::ingest::captured::profile_or_none;
 use crate::ingest::files::{Coerced, Position, Reading, RejectsFile, SourceBatch, coerce};
 use crate::model::{Arrival, Error, ErrorKind, Result, Schema};
+use crate::statistics::windows::RowsProfile;
 
 /// Batches that wait to be gathered.
 const BATCHES_WAITING: usize = 2;
@@ -30,6 +32,8 @@ pub(super) struct Job<'a> {
     pub(super) part_rows: usize,
     pub(super) progress: &'a OnProgress,
     pub(super) cancel: &'a AtomicBool,
+    /// Whether statistics of the rows are wanted.
+    pub(super) is_profiled: bool,
 }
 
 /// A sorted part on its way to the shelf.
@@ -39,6 +43,13 @@ struct Part {
     position: Position,
     totals: Totals,
     rejects_length: u64,
+}
+
+/// A part that is durable.
+pub(super) struct StagedPart {
+    pub(super) mark: PartMark,
+    /// Statistics of its rows.
+    pub(super) profile: Option<RowsProfile>,
 }
 
 /// How staging ended.
@@ -56,11 +67,11 @@ pub(super) fn run(
     rejects: Option<RejectsFile>,
     totals: Totals,
     next_part: usize,
-    staged: &Sender<PartMark>,
+    staged: &Sender<StagedPart>,
 ) -> Result<End> {
     std::thread::scope(|scope| {
         let (parts, queue) = sync_channel(0);
-        let writer = scope.spawn(move || write_parts(job.shelf, &queue, staged));
+        let writer = scope.spawn(move || write_parts(job, &queue, staged));
         let mut gatherer = Gatherer {
             job,
             gathering: Gathering::new(&job.schema, job.part_rows),
@@ -113,12 +124,17 @@ fn read_batches(mut reading: Reading, batches: &SyncSender<ReadBatch>) -> Result
     Ok(reading.notes().to_vec())
 }
 
-fn write_parts(shelf: &Shelf, queue: &Receiver<Part>, staged: &Sender<PartMark>) -> Result<()> {
+fn write_parts(job: &Job<'_>, queue: &Receiver<Part>, staged: &Sender<StagedPart>) -> Result<()> {
     while let Ok(Part { number, batch, position, totals, rejects_length }) = queue.recv() {
-        let file = shelf.put(number, &batch)?;
+        let (file, profile) = std::thread::scope(|scope| {
+            let profile = job.is_profiled.then(|| scope.spawn(|| profile_or_none(&job.schema, &batch)));
+            let file = job.shelf.put(number, &batch);
+            (file, profile.and_then(|profile| profile.join().ok().flatten()))
+        });
+        let file = file?;
         drop(batch);
         let mark = PartMark { path: file.path, size: file.size, statistics: file.statistics.to_json(), position, totals, rejects_length };
-        if staged.blocking_send(mark).is_err() {
+        if staged.blocking_send(StagedPart { mark, profile }).is_err() {
             return Err(Error::interrupted("the load was given up"));
         }
     }
