@@ -21,9 +21,12 @@
 //! group's definition lies beside its data, each dataset's manifest in the store's folder, and a lost catalog is rebuilt
 //! from there.
 //!
+//! [`statistics`] holds what the values of a feature look like: a profile of each column that merges with those of other
+//! files, and from two of them how far a feature drifted.
+//!
 //! # Layers
 //!
-//! `model <- catalog, backend <- ingest, dataset <- store <- tui, cli <- main`. Edges point one way; a test
+//! `model <- catalog, backend, statistics <- ingest, dataset <- store <- tui, cli <- main`. Edges point one way; a test
 //! reads the `use crate::` lines. `catalog` and `backend` do not know each other, nor do `ingest` and `dataset`.
 //! Faces hold no rule: they translate to and from [`store::FeatureStore`].
 
@@ -31,6 +34,7 @@ pub mod model;
 
 pub mod backend;
 pub mod catalog;
+pub mod statistics;
 
 pub mod dataset;
 pub mod ingest;
