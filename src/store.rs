@@ -15,6 +15,7 @@ pub mod output_file;
 mod queries;
 mod records;
 pub mod settings;
+pub mod statistics;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

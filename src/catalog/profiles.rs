@@ -160,9 +160,7 @@ impl Catalog {
         }
         let mut found = Vec::new();
         for window in windows {
-            if let Some((_, profile)) =
-                select(&mut transaction, group, Population::Events, window, true).await.map_err(self.fault(what))?
-            {
+            if let Some((_, profile)) = select(&mut transaction, group, Population::Events, window, true).await.map_err(self.fault(what))? {
                 found.push(profile);
             }
         }

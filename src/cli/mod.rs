@@ -15,6 +15,7 @@ mod group_view;
 mod interrupt;
 mod json_record;
 mod logging;
+mod numbers;
 mod pairs;
 mod place;
 mod progress;
@@ -33,6 +34,7 @@ mod delete;
 mod demo;
 mod describe;
 mod doctor;
+mod drift;
 mod drop;
 mod flush;
 mod get;
@@ -41,6 +43,7 @@ mod ingest;
 mod list;
 mod put;
 mod query;
+mod stats;
 mod tag;
 mod tui;
 mod update;
@@ -150,6 +153,8 @@ enum Verb {
     Dataset(dataset::Dataset),
     Flush(flush::Flush),
     Compact(compact::Compact),
+    Stats(stats::Stats),
+    Drift(drift::Drift),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
     Tui(tui::Tui),
@@ -200,6 +205,8 @@ fn act(verb: Verb, place: &Place, console: &mut Console) -> Verdict {
         Verb::Dataset(dataset) => dataset.act(place, console),
         Verb::Flush(flush) => on_all_cores(flush.run(place, console)),
         Verb::Compact(compact) => on_all_cores(compact.run(place, console)),
+        Verb::Stats(stats) => on_all_cores(stats.run(place, console)),
+        Verb::Drift(drift) => on_all_cores(drift.run(place, console)),
         Verb::Doctor(doctor) => on_all_cores(interrupt::until_signal(doctor.run(place, console))),
         Verb::Completions(completions) => completions.run(console),
         // Both end elsewhere: see `run`.

@@ -25,6 +25,7 @@ mod latest;
 mod output;
 mod planning;
 pub mod point_in_time;
+pub mod profiling;
 mod pruning;
 mod reader;
 pub mod request;

@@ -54,6 +54,17 @@ impl ScanFile {
         Self { object, known: Known::Told(statistics.map(Arc::new)) }
     }
 
+    /// What tells its rows from those of any other file: the name where names are never used twice, else size and age too.
+    pub fn identity(&self) -> String {
+        match &self.known {
+            Known::Log(file) => file.path.clone(),
+            Known::Told(_) => {
+                let ObjectMeta { location, size, last_modified, e_tag, .. } = &self.object;
+                format!("{location}|{size}|{}|{}", last_modified.timestamp_micros(), e_tag.as_deref().unwrap_or_default())
+            }
+        }
+    }
+
     /// Where it lies, its size and its age.
     pub fn object(&self) -> &ObjectMeta {
         &self.object

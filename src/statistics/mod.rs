@@ -14,6 +14,7 @@ pub mod histogram;
 pub mod kind;
 pub mod profile;
 pub mod sample;
+pub mod windows;
 
 pub use figures::{Distinct, Figures, LengthFigures, NormFigures, ParsesAs, QUANTILE_RANKS, Quantile, TopValue, Value};
 pub use histogram::{Histogram, HistogramBins};

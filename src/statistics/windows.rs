@@ -384,7 +384,8 @@ mod tests {
     /// Days far apart and close together, in no order, with rows that lack a time, a value, or both.
     fn drawn(seed: u64, rows: usize) -> Drawn {
         let mut random = StdRng::seed_from_u64(seed);
-        let mut time = || random.random_bool(0.95).then(|| random.random_range(-3..90) * MICROS_A_DAY + random.random_range(0..MICROS_A_DAY));
+        let mut time =
+            || random.random_bool(0.95).then(|| random.random_range(-3..90) * MICROS_A_DAY + random.random_range(0..MICROS_A_DAY));
         let times = (0..rows).map(|_| time()).collect();
         let values = (0..rows).map(|_| random.random_bool(0.8).then(|| f64::from(random.random_range(-50..50)))).collect();
         Drawn { times, values, deleted: (0..rows).map(|_| random.random_bool(0.1)).collect() }

@@ -278,7 +278,10 @@ impl FeatureStore {
             tell(CompactionProgress { group: name.clone(), rows: rows.min(total_rows), total_rows });
         });
         match self.inner.offline.compact(group, &plan, self.now(), on_merged, cancel.clone()).await? {
-            CompactionOutcome::Done { removed, added, .. } => Ok((CompactionStatus::Compacted, format!("{removed} files became {added}"))),
+            CompactionOutcome::Done { removed, added, version } => {
+                self.note_compacted(group, version).await;
+                Ok((CompactionStatus::Compacted, format!("{removed} files became {added}")))
+            }
             CompactionOutcome::Overtaken => Ok((CompactionStatus::Overtaken, "another process compacted the same files first".into())),
         }
     }

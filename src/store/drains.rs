@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::FeatureStore;
 use crate::backend::online::Lease;
 use crate::catalog::Process;
+use crate::ingest::captured::Captured;
 use crate::ingest::drain::{DrainReport, drain};
 use crate::model::{Arrival, ErrorKind, EventTime, FeatureGroup, GroupId, Result};
 
@@ -67,12 +68,14 @@ impl FeatureStore {
     }
 
     async fn drain_group(&self, group: &FeatureGroup, has_lease: bool) -> Result<DrainReport> {
-        let drained = match drain(&self.inner.online, &self.inner.offline, group).await {
+        let mut captured = Captured::new(&group.schema)?;
+        let drained = match drain(&self.inner.online, &self.inner.offline, group, &mut captured).await {
             // Features were added by another process: its records need its definition.
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 self.forget_definitions();
                 let group = self.group(group.name.as_str()).await?;
-                drain(&self.inner.online, &self.inner.offline, &group).await
+                captured = Captured::new(&group.schema)?;
+                drain(&self.inner.online, &self.inner.offline, &group, &mut captured).await
             }
             other => other,
         };
@@ -82,6 +85,7 @@ impl FeatureStore {
         let report = drained?;
         if report.files > 0 {
             self.note_summary(group).await?;
+            self.note_captured(group, captured).await;
             self.after_drain(group);
         }
         Ok(report)

@@ -63,6 +63,10 @@ impl FeatureStore {
         if group.keeps_history() {
             self.note_summary(&group).await?;
         }
-        loaded
+        let (report, captured) = loaded?;
+        if group.keeps_history() {
+            self.note_captured(&group, captured).await;
+        }
+        Ok(report)
     }
 }

@@ -58,7 +58,7 @@ impl Store {
     }
 
     async fn load(&self, request: &LoadRequest) -> Result<LoadReport> {
-        load(self.context(), request.clone(), Arc::new(|_| ()), Arc::default()).await
+        load(self.context(), request.clone(), Arc::new(|_| ()), Arc::default()).await.map(|(report, _)| report)
     }
 
     /// All rows of the history as text by feature, in the order of their times.
@@ -205,7 +205,7 @@ async fn both_stores_hold_what_the_files_say() {
         let seen = seen.clone();
         Arc::new(move |progress| seen.lock().unwrap().push(progress))
     };
-    let report = load(store.context(), request.clone(), progress, Arc::default()).await.unwrap();
+    let (report, _) = load(store.context(), request.clone(), progress, Arc::default()).await.unwrap();
     assert_eq!((report.rows, report.accepted, report.rejected, report.files, report.resumed), (3_000, 3_000, 0, 3, false));
     assert!(report.online_rows >= newest.len() as u64);
     assert_eq!(store.history(&request.group).await, history);

@@ -31,9 +31,9 @@ const TAIL: u64 = 64 << 10;
 
 /// Where files lie and who does the waiting.
 #[derive(Debug, Clone)]
-pub(super) struct Objects {
-    pub(super) store: Arc<dyn ObjectStore>,
-    pub(super) runtime: Handle,
+pub(in crate::dataset) struct Objects {
+    pub(in crate::dataset) store: Arc<dyn ObjectStore>,
+    pub(in crate::dataset) runtime: Handle,
 }
 
 /// The bytes of one object, some of them at hand.
@@ -90,13 +90,13 @@ impl ChunkReader for ObjectBytes {
 
 /// A column as it is wanted: a name, found whatever its case, and a type.
 #[derive(Debug, Clone)]
-pub(super) struct Wanted {
-    pub(super) field: FieldRef,
+pub(in crate::dataset) struct Wanted {
+    pub(in crate::dataset) field: FieldRef,
 }
 
 /// A file whose footer has been read.
 #[derive(Debug)]
-pub(super) struct GroupFile {
+pub(in crate::dataset) struct GroupFile {
     objects: Objects,
     object: ObjectMeta,
     footer: ArrowReaderMetadata,
@@ -106,7 +106,7 @@ pub(super) struct GroupFile {
 
 impl GroupFile {
     /// Reads a footer, with the page indexes if there are any.
-    pub(super) fn open(objects: &Objects, object: &ObjectMeta) -> Result<Self> {
+    pub(in crate::dataset) fn open(objects: &Objects, object: &ObjectMeta) -> Result<Self> {
         let mut bytes = ObjectBytes { objects: objects.clone(), object: object.clone(), held: Vec::new() };
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
         let tail = object.size.saturating_sub(TAIL)..object.size;
@@ -129,12 +129,12 @@ impl GroupFile {
         &self.footer
     }
 
-    pub(super) fn row_groups(&self) -> usize {
+    pub(in crate::dataset) fn row_groups(&self) -> usize {
         self.starts.len() - 1
     }
 
     /// Rows of the file that a row group holds.
-    pub(super) fn rows(&self, row_group: usize) -> Range<u64> {
+    pub(in crate::dataset) fn rows(&self, row_group: usize) -> Range<u64> {
         self.starts[row_group]..self.starts[row_group + 1]
     }
 
@@ -161,7 +161,13 @@ impl GroupFile {
     }
 
     /// Reads columns of a row group; of the selected rows, if there is a selection. A column that the file lacks is null.
-    pub(super) fn read(&self, wanted: &[Wanted], row_group: usize, selection: Option<BooleanBuffer>, batch_rows: usize) -> Result<Batches> {
+    pub(in crate::dataset) fn read(
+        &self,
+        wanted: &[Wanted],
+        row_group: usize,
+        selection: Option<BooleanBuffer>,
+        batch_rows: usize,
+    ) -> Result<Batches> {
         let found: Vec<Option<usize>> = wanted.iter().map(|wanted| self.column(wanted.field.name())).collect();
         let reader =
             self.reader(wanted, &found, row_group, selection, batch_rows).map_err(|error| fault(&self.objects, &self.object, &error))?;
@@ -243,7 +249,7 @@ fn fault(objects: &Objects, object: &ObjectMeta, error: &ParquetError) -> Error 
 }
 
 /// Batches of one row group, in the columns that were wanted.
-pub(super) struct Batches {
+pub(in crate::dataset) struct Batches {
     reader: ParquetRecordBatchReader,
     schema: SchemaRef,
     positions: Vec<Option<usize>>,

@@ -16,10 +16,10 @@
 //! only the fetching of bytes is handed to a runtime.
 
 mod extent;
-mod file;
+pub(super) mod file;
 mod identifiers;
 pub(super) mod operator;
-mod parallel;
+pub(super) mod parallel;
 mod pieces;
 mod records;
 mod resolve;
@@ -102,8 +102,8 @@ pub struct JoinWatch {
 }
 
 impl JoinWatch {
-    fn check(&self) -> Result<()> {
-        if self.cancel.load(Ordering::Relaxed) { Err(Error::interrupted("the training dataset was stopped")) } else { Ok(()) }
+    pub(in crate::dataset) fn check(&self) -> Result<()> {
+        if self.cancel.load(Ordering::Relaxed) { Err(Error::interrupted("the work was stopped")) } else { Ok(()) }
     }
 }
 

@@ -10,7 +10,7 @@ use super::JoinWatch;
 use crate::model::{Error, Result};
 
 /// Does tasks `0..tasks` on at most `threads` threads and returns their states.
-pub(super) fn in_parallel<S: Send>(
+pub(in crate::dataset) fn in_parallel<S: Send>(
     threads: usize,
     tasks: usize,
     watch: &JoinWatch,

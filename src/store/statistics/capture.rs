@@ -45,7 +45,8 @@ impl FeatureStore {
         let after = files_of(&self.inner.offline.snapshot_at(group, version).await?);
         let kept: BTreeSet<&String> = before.keys().filter(|path| after.contains_key(*path)).collect();
         let removed: Vec<String> = before.keys().filter(|path| !kept.contains(path)).cloned().collect();
-        let added: ProfiledFiles = after.iter().filter(|(path, _)| !kept.contains(path)).map(|(path, rows)| (path.clone(), *rows)).collect();
+        let added: ProfiledFiles =
+            after.iter().filter(|(path, _)| !kept.contains(path)).map(|(path, rows)| (path.clone(), *rows)).collect();
         self.inner.catalog.replace_profiled_files(&group.id, &removed, &added).await
     }
 }
