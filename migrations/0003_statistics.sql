@@ -74,3 +74,6 @@ CREATE TABLE drift_results (
     taken    INTEGER NOT NULL,
     PRIMARY KEY (group_id, feature, baseline, metric)
 ) STRICT, WITHOUT ROWID;
+
+-- What is expected of a group as a whole, as JSON; NULL: nothing. What is expected of a feature is in its definition.
+ALTER TABLE feature_groups ADD COLUMN expectations TEXT CHECK (expectations IS NULL OR json_valid(expectations));

@@ -21,7 +21,7 @@ macro_rules! select_groups {
             "SELECT g.id, g.name, g.status, g.failure_reason, g.identifier_feature, g.event_time_feature, g.online_settings,
                     g.offline_settings, g.description, g.owner, g.created, g.modified,
                     (SELECT group_concat(f.definition, ',' ORDER BY f.position) FROM features f WHERE f.group_id = g.id),
-                    (SELECT json_group_object(t.key, t.value) FROM tags t WHERE t.group_id = g.id)
+                    (SELECT json_group_object(t.key, t.value) FROM tags t WHERE t.group_id = g.id), g.expectations
              FROM feature_groups g ",
             $rest
         )
@@ -50,8 +50,8 @@ pub(super) async fn select_by_id(connection: &mut SqliteConnection, id: &GroupId
 pub(super) async fn insert(connection: &mut SqliteConnection, group: &FeatureGroup) -> SqlResult<()> {
     sqlx::query(
         "INSERT INTO feature_groups (id, name, folded_name, status, failure_reason, identifier_feature, event_time_feature,
-                                     online_settings, offline_settings, description, owner, created, modified)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                                     online_settings, offline_settings, description, owner, created, modified, expectations)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )
     .bind(group.id.bytes().as_slice())
     .bind(group.name.as_str())
@@ -66,6 +66,7 @@ pub(super) async fn insert(connection: &mut SqliteConnection, group: &FeatureGro
     .bind(group.owner.as_deref())
     .bind(group.created.unix_micros())
     .bind(group.modified.unix_micros())
+    .bind(expectations_of(group)?)
     .execute(&mut *connection)
     .await?;
     insert_features(connection, &group.id, 0, group.schema.features()).await?;
@@ -76,7 +77,8 @@ pub(super) async fn insert(connection: &mut SqliteConnection, group: &FeatureGro
 pub(super) async fn update(connection: &mut SqliteConnection, old: &FeatureGroup, new: &FeatureGroup) -> SqlResult<()> {
     sqlx::query(
         "UPDATE feature_groups
-         SET status = ?2, failure_reason = ?3, online_settings = ?4, offline_settings = ?5, description = ?6, owner = ?7, modified = ?8
+         SET status = ?2, failure_reason = ?3, online_settings = ?4, offline_settings = ?5, description = ?6, owner = ?7, modified = ?8,
+             expectations = ?9
          WHERE id = ?1",
     )
     .bind(new.id.bytes().as_slice())
@@ -87,6 +89,7 @@ pub(super) async fn update(connection: &mut SqliteConnection, old: &FeatureGroup
     .bind(new.description.as_deref())
     .bind(new.owner.as_deref())
     .bind(new.modified.unix_micros())
+    .bind(expectations_of(new)?)
     .execute(&mut *connection)
     .await?;
     let known = old.schema.len();
@@ -106,6 +109,10 @@ pub(super) async fn update(connection: &mut SqliteConnection, old: &FeatureGroup
         insert_tags(connection, &new.id, &new.tags).await?;
     }
     Ok(())
+}
+
+fn expectations_of(group: &FeatureGroup) -> SqlResult<Option<String>> {
+    (!group.expectations.is_empty()).then(|| to_json(&group.expectations)).transpose()
 }
 
 async fn insert_features(connection: &mut SqliteConnection, id: &GroupId, first: usize, features: &[FeatureDefinition]) -> SqlResult<()> {
@@ -155,6 +162,7 @@ fn decode(row: &SqliteRow) -> SqlResult<FeatureGroup> {
         offline: row.try_get::<Option<&str>, _>(7)?.map(from_json).transpose()?,
         status: row.try_get::<&str, _>(2)?.parse().map_err(|error: Error| broken(error))?,
         failure_reason: row.try_get(3)?,
+        expectations: row.try_get::<Option<&str>, _>(14)?.map(from_json).transpose()?.unwrap_or_default(),
         created: instant(row.try_get(10)?)?,
         modified: instant(row.try_get(11)?)?,
     })
@@ -215,6 +223,7 @@ pub(super) mod samples {
             offline: Some(OfflineSettings { s3_uri: "s3://larder".into(), external: None }),
             status: GroupStatus::Creating,
             failure_reason: None,
+            expectations: crate::model::GroupExpectations::default(),
             created: EventTime::from_unix_micros(1_700_000_000_000_001).unwrap(),
             modified: EventTime::from_unix_micros(1_700_000_000_000_002).unwrap(),
         }

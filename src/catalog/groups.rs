@@ -7,7 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Catalog, fault, group_rows};
-use crate::model::{Error, ErrorKind, EventTime, FeatureDefinition, FeatureGroup, GroupId, GroupStatus, Result, Ttl};
+use crate::model::schema::WrittenAbout;
+use crate::model::{
+    DriftLimits, Error, ErrorKind, EventTime, Expectation, FeatureDefinition, FeatureGroup, GroupExpectations, GroupId, GroupStatus,
+    Result, Ttl,
+};
 
 /// Longest failure reason that is kept, in characters.
 const MAX_FAILURE_REASON: usize = 1_024;
@@ -27,6 +31,8 @@ pub struct GroupUpdate {
     pub add_tags: BTreeMap<String, String>,
     /// Keys of tags to remove; removed first, those that are not there are no error.
     pub remove_tags: BTreeSet<String>,
+    /// New expectations of the group as a whole.
+    pub expectations: Option<GroupExpectations>,
 }
 
 /// A change of what is written about one feature.
@@ -38,6 +44,12 @@ pub struct FeatureUpdate {
     pub add_parameters: BTreeMap<String, String>,
     /// Keys of parameters to remove; removed first, those that are not there are no error.
     pub remove_parameters: BTreeSet<String>,
+    /// Removes what was expected and the limits of drift, before others are added.
+    pub clear_expectations: bool,
+    /// Rules to add, or to put in place of one of the same form.
+    pub add_expectations: Vec<Expectation>,
+    /// Limits of drift to set.
+    pub drift_limits: DriftLimits,
 }
 
 impl Catalog {
@@ -133,6 +145,9 @@ impl Catalog {
                 }
                 group.schema = group.schema.with_added(update.add_features.clone())?;
             }
+            if let Some(expectations) = &update.expectations {
+                group.expectations.clone_from(expectations);
+            }
             group.tags.retain(|key, _| !update.remove_tags.contains(key));
             group.tags.extend(update.add_tags.clone());
             group.modified = modified;
@@ -148,7 +163,7 @@ impl Catalog {
     pub async fn update_feature(&self, id: &GroupId, feature: &str, update: &FeatureUpdate, modified: EventTime) -> Result<FeatureGroup> {
         self.change_group(id, "change a feature", |group| {
             let (wanted, _) = group.schema.feature(feature)?;
-            if let Some((name, description, parameters)) = group.schema.features_mut().nth(wanted) {
+            if let Some(WrittenAbout { name, description, parameters, expectations, drift }) = group.schema.features_mut().nth(wanted) {
                 if let Some(text) = &update.description {
                     *description = text.clone().filter(|text| !text.is_empty());
                 }
@@ -158,6 +173,17 @@ impl Catalog {
                 parameters.retain(|key, _| !update.remove_parameters.contains(key));
                 parameters.extend(update.add_parameters.clone());
                 crate::model::limits::check_parameters(name.as_str(), parameters)?;
+                if update.clear_expectations {
+                    expectations.clear();
+                    drift.clear();
+                }
+                for added in &update.add_expectations {
+                    // A rule of the same form takes the place of the one there was.
+                    expectations.retain(|known| std::mem::discriminant(&known.rule) != std::mem::discriminant(&added.rule));
+                    expectations.push(added.clone());
+                }
+                crate::model::limits::check_rules(name.as_str(), expectations)?;
+                drift.extend(update.drift_limits.clone());
             }
             group.modified = modified;
             Ok(())
@@ -308,6 +334,7 @@ mod tests {
             add_features: vec![feature("late", FeatureType::Integral)],
             add_tags: map(&[("stage", "prod"), ("tier", "1")]),
             remove_tags: BTreeSet::from(["a.b".to_owned(), "never there".to_owned()]),
+            expectations: Some(GroupExpectations { unique: true, max_age: None, min_rows: Some(3) }),
         };
         let after = catalog.update_group(&before.id, &update, later()).await.unwrap();
         assert_eq!(catalog.group("clicks").await.unwrap(), Some(after.clone()));

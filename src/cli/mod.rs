@@ -26,6 +26,7 @@ mod text;
 mod usage;
 
 mod batch_get;
+mod check;
 mod compact;
 mod completions;
 mod create;
@@ -155,6 +156,7 @@ enum Verb {
     Compact(compact::Compact),
     Stats(stats::Stats),
     Drift(drift::Drift),
+    Check(check::Check),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
     Tui(tui::Tui),
@@ -207,6 +209,7 @@ fn act(verb: Verb, place: &Place, console: &mut Console) -> Verdict {
         Verb::Compact(compact) => on_all_cores(compact.run(place, console)),
         Verb::Stats(stats) => on_all_cores(stats.run(place, console)),
         Verb::Drift(drift) => on_all_cores(drift.run(place, console)),
+        Verb::Check(check) => on_all_cores(interrupt::until_signal(check.run(place, console))),
         Verb::Doctor(doctor) => on_all_cores(interrupt::until_signal(doctor.run(place, console))),
         Verb::Completions(completions) => completions.run(console),
         // Both end elsewhere: see `run`.

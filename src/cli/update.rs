@@ -1,13 +1,16 @@
 //! `larder update`: what may change about a group and its features.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::console::Console;
 use super::exit::{Exit, Verdict};
 use super::group_view;
 use super::pairs::parse_pair;
 use super::place::Place;
-use crate::model::{Collection, Error, FeatureDefinition, FeatureName, FeatureType, Result, Ttl};
+use crate::model::expectation::Finite;
+use crate::model::{
+    Collection, Error, Expectation, FeatureDefinition, FeatureName, FeatureType, GroupExpectations, OnViolation, Result, Rule, Ttl,
+};
 use crate::store::{FeatureUpdate, GroupUpdate};
 
 /// Change what is written about a group, its ttl, or add features
@@ -20,7 +23,9 @@ Examples:
   larder update trips --description 'Green taxi trips' --owner mobility
   larder update trips --ttl 30d
   larder update trips --add-feature rating:Fractional --add-feature 'labels:List<String>'
-  larder update trips --feature fare_amount --feature-description 'Meter fare in dollars' --parameter unit=usd")]
+  larder update trips --feature fare_amount --feature-description 'Meter fare in dollars' --parameter unit=usd
+  larder update trips --feature fare_amount --expect 'at_least 0' --on-violation quarantine
+  larder update trips --expect-unique yes --expect-max-age 2d")]
 pub(crate) struct Update {
     /// Name of the group
     group: String,
@@ -48,12 +53,47 @@ pub(crate) struct Update {
     /// Remove a parameter of the feature, repeatable
     #[arg(long = "remove-parameter", value_name = "KEY", requires = "feature", group = "changes")]
     removed_parameters: Vec<String>,
+    /// Expect of the feature's values: not_null, not_null 0.99, between 0 1, at_least 0, at_most 1, one_of a,b or matches ^x; repeatable
+    #[arg(long = "expect", value_name = "RULE", requires = "feature", group = "changes")]
+    expected: Vec<Rule>,
+    /// Do this with a row that breaks the rules of --expect
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Violated::Reject, requires = "expected")]
+    on_violation: Violated,
+    /// Forget what was expected of the feature, and its limits of drift
+    #[arg(long, requires = "feature", group = "changes")]
+    no_expectations: bool,
+    /// Set the limits of a distance of the feature, repeatable
+    #[arg(long = "drift-limit", value_name = "DISTANCE=WATCH,ALERT", requires = "feature", group = "changes", value_parser = parse_limit)]
+    drift_limits: Vec<(String, (Finite, Finite))>,
+    /// Expect no two records with the same identifier and event time
+    #[arg(long, value_name = "yes|no", group = "changes", value_parser = parse_yes)]
+    expect_unique: Option<bool>,
+    /// Expect the newest record to be at most so old (2d), or nothing of it (none)
+    #[arg(long, value_name = "AGE|none", group = "changes", value_parser = parse_ttl)]
+    expect_max_age: Option<NewTtl>,
+    /// Expect at least so many records; 0 expects nothing of it
+    #[arg(long, value_name = "ROWS", group = "changes")]
+    expect_rows: Option<u64>,
+}
+
+/// What happens to a row that breaks a rule.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Violated {
+    /// Refuse it: a put fails, a load stops there or skips it
+    Reject,
+    /// Set it aside in the store's quarantine
+    Quarantine,
+    /// Store it and say so
+    Warn,
 }
 
 impl Update {
     pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
         let store = place.open().await?;
-        let changes_group = self.description.is_some() || self.owner.is_some() || self.ttl.is_some() || !self.added.is_empty();
+        let mut group = store.group(&self.group).await?;
+        let changes_group =
+            self.description.is_some() || self.owner.is_some() || self.ttl.is_some() || !self.added.is_empty() || self.expects_of_group();
+        let expectations = self.expects_of_group().then(|| self.group_expectations(&group.expectations));
         let change = GroupUpdate {
             description: self.description.map(cleared_if_empty),
             owner: self.owner.map(cleared_if_empty),
@@ -61,15 +101,22 @@ impl Update {
                 NewTtl::Never => None,
                 NewTtl::After(ttl) => Some(ttl),
             }),
+            expectations,
             add_features: self.added,
             ..GroupUpdate::default()
         };
-        let mut group = store.group(&self.group).await?;
         if let Some(feature) = &self.feature {
             let change = FeatureUpdate {
                 description: self.feature_description.map(cleared_if_empty),
                 add_parameters: self.parameters.into_iter().collect(),
                 remove_parameters: self.removed_parameters.into_iter().collect(),
+                clear_expectations: self.no_expectations,
+                add_expectations: self
+                    .expected
+                    .into_iter()
+                    .map(|rule| Expectation { rule, on_violation: self.on_violation.into() })
+                    .collect(),
+                drift_limits: self.drift_limits.into_iter().collect(),
             };
             group = store.update_feature(&self.group, feature, &change).await?;
         }
@@ -80,6 +127,50 @@ impl Update {
         console.confirm(format!("changed {}", group.name), &group_view::page(&group, &summary, group_view::location(&store, &group)?))?;
         Ok(Exit::Done)
     }
+}
+
+impl Update {
+    fn expects_of_group(&self) -> bool {
+        self.expect_unique.is_some() || self.expect_max_age.is_some() || self.expect_rows.is_some()
+    }
+
+    fn group_expectations(&self, known: &GroupExpectations) -> GroupExpectations {
+        GroupExpectations {
+            unique: self.expect_unique.unwrap_or(known.unique),
+            max_age: match self.expect_max_age {
+                None => known.max_age,
+                Some(NewTtl::Never) => None,
+                Some(NewTtl::After(age)) => Some(age),
+            },
+            min_rows: self.expect_rows.map_or(known.min_rows, |rows| Some(rows).filter(|rows| *rows > 0)),
+        }
+    }
+}
+
+impl From<Violated> for OnViolation {
+    fn from(violated: Violated) -> Self {
+        match violated {
+            Violated::Reject => Self::Reject,
+            Violated::Quarantine => Self::Quarantine,
+            Violated::Warn => Self::Warn,
+        }
+    }
+}
+
+fn parse_yes(text: &str) -> Result<bool> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err(Error::usage(format!("'{}' is neither yes nor no", text.escape_debug()))),
+    }
+}
+
+/// Reads `ks=0.1,0.2`; the store knows which distances there are.
+fn parse_limit(text: &str) -> Result<(String, (Finite, Finite))> {
+    let malformed = || Error::usage(format!("'{}' is no limit", text.escape_debug())).remedy("write it as ks=0.1,0.2");
+    let (metric, limits) = text.split_once('=').ok_or_else(malformed)?;
+    let (watch, alert) = limits.split_once(',').ok_or_else(malformed)?;
+    Ok((metric.trim().to_owned(), (watch.parse()?, alert.parse()?)))
 }
 
 fn cleared_if_empty(text: String) -> Option<String> {

@@ -6,6 +6,8 @@
 
 pub mod captured;
 pub mod drain;
+pub(crate) mod expected;
 pub mod files;
 pub mod load;
+pub mod quarantine;
 pub mod writer;

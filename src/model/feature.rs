@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Result};
+use super::expectation::{DriftLimits, Expectation};
 use super::name::FeatureName;
 
 /// Type of a feature's value, or of the elements of its collection.
@@ -96,12 +97,26 @@ pub struct FeatureDefinition {
     /// Up to 25 keys with values, as SageMaker's feature parameters.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, String>,
+    /// What its values are expected to be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expectations: Vec<Expectation>,
+    /// From where on its drift matters, where that differs from the usual.
+    #[serde(default, skip_serializing_if = "DriftLimits::is_empty")]
+    pub drift: DriftLimits,
 }
 
 impl FeatureDefinition {
     /// A feature with one value and nothing written about it.
     pub fn new(name: FeatureName, feature_type: FeatureType) -> Self {
-        Self { name, feature_type, collection: None, description: None, parameters: BTreeMap::new() }
+        Self {
+            name,
+            feature_type,
+            collection: None,
+            description: None,
+            parameters: BTreeMap::new(),
+            expectations: Vec::new(),
+            drift: DriftLimits::new(),
+        }
     }
 
     /// The type as people read it: `Fractional`, `List<String>`, `Vector<384>`.

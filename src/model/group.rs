@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::error::{Error, Result};
+use super::expectation::GroupExpectations;
 use super::limits;
 use super::name::GroupName;
 use super::schema::Schema;
@@ -141,6 +142,9 @@ pub struct FeatureGroup {
     /// Set if it keeps every record ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offline: Option<OfflineSettings>,
+    /// What is expected of it as a whole.
+    #[serde(default, skip_serializing_if = "GroupExpectations::is_empty")]
+    pub expectations: GroupExpectations,
     /// Where it stands in its life.
     pub status: GroupStatus,
     /// Why making or removing it failed.

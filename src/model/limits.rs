@@ -83,6 +83,15 @@ pub fn check_parameters(feature: &str, parameters: &BTreeMap<String, String>) ->
     Ok(())
 }
 
+/// Checks the rules of a feature: few enough, each of sense.
+pub fn check_rules(feature: &str, rules: &[super::expectation::Expectation]) -> Result<()> {
+    use super::expectation::MAX_RULES;
+    if rules.len() > MAX_RULES {
+        return Err(Error::invalid(format!("'{feature}' has {} expectations", rules.len())).remedy(format!("write at most {MAX_RULES}")));
+    }
+    rules.iter().try_for_each(|expectation| expectation.rule.check().map_err(|error| error.within(format_args!("'{feature}'"))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

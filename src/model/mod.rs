@@ -5,6 +5,7 @@
 //! not check again. The rule that decides which of two records is newer lives in [`record`] and nowhere else.
 
 pub mod error;
+pub mod expectation;
 pub mod feature;
 pub mod group;
 pub mod limits;
@@ -17,6 +18,7 @@ pub mod ttl;
 pub mod value;
 
 pub use error::{Error, ErrorKind, Result};
+pub use expectation::{DriftLimits, Expectation, GroupExpectations, OnViolation, Rule};
 pub use feature::{Collection, FeatureDefinition, FeatureType};
 pub use group::{FeatureGroup, GroupId, GroupStatus, OfflineSettings, OnlineSettings};
 pub use name::{DatasetName, FeatureName, GroupName};

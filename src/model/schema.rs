@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Result};
+use super::expectation::{DriftLimits, Expectation};
 use super::feature::{Collection, FeatureDefinition, FeatureType};
 use super::limits;
 use super::name::FeatureName;
@@ -43,6 +44,21 @@ impl From<Schema> for Written {
         let name = |position: usize| schema.features[position].name.to_string();
         Self { record_identifier: name(schema.identifier), event_time: name(schema.event_time), features: schema.features }
     }
+}
+
+/// What people wrote about a feature, to be changed.
+#[derive(Debug)]
+pub struct WrittenAbout<'a> {
+    /// Its name, which never changes.
+    pub name: &'a FeatureName,
+    /// What it means.
+    pub description: &'a mut Option<String>,
+    /// Keys with values.
+    pub parameters: &'a mut std::collections::BTreeMap<String, String>,
+    /// What its values are expected to be.
+    pub expectations: &'a mut Vec<Expectation>,
+    /// From where on its drift matters.
+    pub drift: &'a mut DriftLimits,
 }
 
 impl Schema {
@@ -104,10 +120,14 @@ impl Schema {
     }
 
     /// For the catalog, which changes what people wrote about a feature but not what it is.
-    pub fn features_mut(
-        &mut self,
-    ) -> impl Iterator<Item = (&FeatureName, &mut Option<String>, &mut std::collections::BTreeMap<String, String>)> {
-        self.features.iter_mut().map(|feature| (&feature.name, &mut feature.description, &mut feature.parameters))
+    pub fn features_mut(&mut self) -> impl Iterator<Item = WrittenAbout<'_>> {
+        self.features.iter_mut().map(|feature| WrittenAbout {
+            name: &feature.name,
+            description: &mut feature.description,
+            parameters: &mut feature.parameters,
+            expectations: &mut feature.expectations,
+            drift: &mut feature.drift,
+        })
     }
 
     /// Number of features.

@@ -162,6 +162,7 @@ impl FeatureStore {
             offline,
             status: GroupStatus::Creating,
             failure_reason: None,
+            expectations: crate::model::GroupExpectations::default(),
             created: now,
             modified: now,
         };
@@ -213,6 +214,7 @@ impl FeatureStore {
     pub async fn update_feature(&self, name: &str, feature: &str, update: &FeatureUpdate) -> Result<Arc<FeatureGroup>> {
         self.check_writable()?;
         let group = self.group(name).await?;
+        crate::store::statistics::check_drift_limits(&update.drift_limits)?;
         let changed = self.inner.catalog.update_feature(&group.id, feature, update, self.now()).await?;
         self.after_change(changed).await
     }

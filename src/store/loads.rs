@@ -50,12 +50,13 @@ impl FeatureStore {
             rejects: options.rejects,
         };
         let inner = &self.inner;
-        let spool = inner.folder.join("spool");
+        let (spool, quarantine) = (inner.folder.join("spool"), inner.folder.join("quarantine"));
         let context = LoadContext {
             catalog: &inner.catalog,
             online: &inner.online,
             offline: &inner.offline,
             spool: &spool,
+            quarantine: &quarantine,
             clock: &inner.clock,
             part_rows: PART_ROWS,
         };

@@ -7,9 +7,12 @@ use super::FeatureStore;
 use crate::backend::offline::{OfflineStore, Predicate, RowReader, TableSnapshot};
 use crate::backend::online::{self, OnlineEffect, OnlineRow, RowWrite, RowWriter, Targets};
 use crate::ingest::drain::{drain_mark_name, offline_row};
+use crate::ingest::expected::Expected;
+use crate::ingest::quarantine::Quarantine;
 use crate::model::record::identifier_key;
 use crate::model::{
-    Arrival, Error, ErrorKind, EventTime, FeatureGroup, FeatureName, FeatureType, FeatureValue, GroupStatus, RawValue, Record, Result, Ttl,
+    Arrival, Error, ErrorKind, EventTime, FeatureGroup, FeatureName, FeatureType, FeatureValue, GroupStatus, OnViolation, RawValue, Record,
+    Result, Ttl,
 };
 
 /// How to put a record.
@@ -101,15 +104,41 @@ impl FeatureStore {
         }
         let ttl = options.ttl.or(group.ttl());
         let mut writes = Vec::with_capacity(records.len());
+        let expected = Expected::of(&group.schema)?;
         for (number, pairs) in records.into_iter().enumerate() {
             let record = Record::from_pairs(&group.schema, pairs, self.inner.settings.time_mode)
                 .map_err(|error| if number == 0 { error } else { error.within(format_args!("record {}", number + 1)) })?;
+            self.check_expected(&group, &expected, &record)?;
             let expires_at = ttl.map(|ttl| ttl.expiry(record.event_time));
             writes.push(RowWrite { group: group.id, row: RowWriter::of_record(&record, expires_at, false), targets, hard_delete: false });
         }
         let outcomes = self.inner.writer.write(writes).await?;
         self.after_writes(&group, outcomes.len() as u64);
         Ok(outcomes.into_iter().map(|outcome| PutReceipt { arrival: outcome.arrival, online: outcome.online }).collect())
+    }
+
+    /// Refuses a record that is not what is expected of its group's values.
+    fn check_expected(&self, group: &FeatureGroup, expected: &Expected, record: &Record) -> Result<()> {
+        let violations = expected.violations_of(&record.values);
+        let Some(worst) = violations.iter().find(|violation| violation.then != OnViolation::Warn) else {
+            for violation in violations {
+                let feature = &group.schema.features()[violation.feature].name;
+                tracing::warn!(group = %group.name, %feature, reason = violation.reason, "a record is kept that is not as expected");
+            }
+            return Ok(());
+        };
+        let feature = &group.schema.features()[worst.feature].name;
+        let error = Error::invalid(format!("'{feature}' of record '{}': {}", record.identifier.escape_debug(), worst.reason));
+        if worst.then == OnViolation::Reject {
+            return Err(error.remedy("mend the value, or change what is expected with `larder update`"));
+        }
+        let mut quarantine = Quarantine::new(&self.inner.folder.join("quarantine").join(format!("{}.jsonl", group.name)), "put");
+        let values = group.schema.features().iter().zip(&record.values);
+        let row: serde_json::Map<String, serde_json::Value> =
+            values.filter_map(|(feature, value)| Some((feature.name.to_string(), value.as_ref()?.to_json()))).collect();
+        quarantine.set_aside(&serde_json::json!({"field": feature.as_str(), "reason": worst.reason, "row": row}))?;
+        quarantine.sync()?;
+        Err(error.why(format!("it was set aside in {}", quarantine.path().display())).remedy("mend the value and put it again"))
     }
 
     /// Deletes a record: a tombstone, or with `hard` its removal; the history gets a delete marker either way.

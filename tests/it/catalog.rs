@@ -39,6 +39,7 @@ fn group(name: &str) -> FeatureGroup {
         offline: Some(OfflineSettings { s3_uri: "s3://larder".into(), external: None }),
         status: GroupStatus::Created,
         failure_reason: None,
+        expectations: larder::model::GroupExpectations::default(),
         created: now(),
         modified: now(),
     }

@@ -123,6 +123,7 @@ fn group(schema: Schema, targets: Targets) -> Arc<FeatureGroup> {
         offline: targets.offline.then(|| OfflineSettings { s3_uri: "s3://larder/feature-store".into(), external: None }),
         status: GroupStatus::Created,
         failure_reason: None,
+        expectations: larder::model::GroupExpectations::default(),
         created,
         modified: created,
     })

@@ -44,6 +44,7 @@ pub fn group(name: &str) -> FeatureGroup {
         offline: Some(OfflineSettings { s3_uri: "s3://larder/feature-store".into(), external: None }),
         status: GroupStatus::Created,
         failure_reason: None,
+        expectations: larder::model::GroupExpectations::default(),
         created,
         modified: created,
     }

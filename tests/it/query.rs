@@ -99,6 +99,7 @@ impl Bench {
             offline: Some(OfflineSettings { s3_uri: "s3://larder/feature-store".into(), external: None }),
             status: GroupStatus::Created,
             failure_reason: None,
+            expectations: larder::model::GroupExpectations::default(),
             created: self.now,
             modified: self.now,
         };

@@ -142,7 +142,7 @@ impl CsvRecords {
 
     fn rejected(&self, field: Option<String>, reason: String) -> Rejected {
         let texts = self.record.iter().map(|field| String::from_utf8_lossy(field).into_owned().into());
-        Rejected { place: Place::Line(self.line), field, reason, row: serde_json::Value::Array(texts.collect()) }
+        Rejected { place: Place::Line(self.line), field, reason, row: serde_json::Value::Array(texts.collect()), quarantined: false }
     }
 
     /// What is wrong with the current record as a whole, if anything.

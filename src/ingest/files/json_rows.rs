@@ -73,7 +73,13 @@ impl JsonLines {
     }
 
     fn rejected(&self, field: Option<String>, reason: String) -> Box<Rejected> {
-        Box::new(Rejected { place: Place::Line(self.line), field, reason, row: String::from_utf8_lossy(self.text()).into_owned().into() })
+        Box::new(Rejected {
+            place: Place::Line(self.line),
+            field,
+            reason,
+            row: String::from_utf8_lossy(self.text()).into_owned().into(),
+            quarantined: false,
+        })
     }
 }
 

@@ -20,6 +20,7 @@ mod reject;
 mod sources;
 
 pub use batch::{Places, SourceBatch};
+pub(crate) use coerce::coerce_expecting;
 pub use coerce::{Coerced, coerce};
 pub use header::Dropped;
 pub use infer::{InferredSchema, infer_schema};

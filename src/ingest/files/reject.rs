@@ -42,6 +42,8 @@ pub struct Rejected {
     pub reason: String,
     /// Its fields by name, or its text where it has none.
     pub row: Json,
+    /// True if it is to be set aside without a word of failure.
+    pub quarantined: bool,
 }
 
 impl Rejected {
@@ -54,7 +56,7 @@ impl Rejected {
         Error::invalid(what).remedy("mend the row, or leave bad rows out with --on-error skip --rejects FILE; nothing was loaded")
     }
 
-    fn to_json(&self, file: &str) -> Json {
+    pub(crate) fn to_json(&self, file: &str) -> Json {
         let mut object = Map::new();
         object.insert("file".into(), file.into());
         match self.place {
@@ -138,6 +140,7 @@ mod tests {
             field: Some("x".into()),
             reason: "'a' is no number".into(),
             row: serde_json::json!({"x": "a"}),
+            quarantined: false,
         }
     }
 

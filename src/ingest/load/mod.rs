@@ -94,6 +94,8 @@ pub struct LoadContext<'a> {
     pub offline: &'a OfflineStore,
     /// Folder for parts of loads that go to the online store alone; made when needed.
     pub spool: &'a Path,
+    /// Folder for rows that were set aside; made when needed.
+    pub quarantine: &'a Path,
     /// Tells the time.
     pub clock: &'a Clock,
     /// Rows at which a part is closed: [`PART_ROWS`], fewer in tests.
@@ -374,6 +376,7 @@ impl Work<'_> {
         let (request, shelf) = (self.request.clone(), shelf.clone());
         let (progress, cancel, part_rows) = (self.progress.clone(), self.cancel.clone(), self.context.part_rows);
         let (from, totals, _, next_part) = self.marks.reading_from();
+        let (quarantine, load) = (self.context.quarantine.join(format!("{}.jsonl", self.request.group.name)), self.run.to_string());
         let worker = tokio::task::spawn_blocking(move || {
             let schema = Arc::new(request.group.schema.clone());
             let reading = Reading::open(request.inputs.clone(), &schema, &Dropped::new(&request.drop), from)?;
@@ -386,6 +389,8 @@ impl Work<'_> {
                 progress: &progress,
                 cancel: &cancel,
                 is_profiled: request.targets.offline,
+                quarantine: &quarantine,
+                load,
             };
             staging::run(&job, reading, rejects, totals, next_part, &sender)
         });

@@ -283,6 +283,7 @@ mod tests {
             offline: None,
             status: GroupStatus::Created,
             failure_reason: None,
+            expectations: crate::model::GroupExpectations::default(),
             created: EventTime::MIN,
             modified: EventTime::MIN,
         }

@@ -5,6 +5,8 @@
 //! ```
 //! A part is handed over when the writer is free, so at most two exist at once; memory is bounded by them.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -16,7 +18,9 @@ use super::marks::{PartMark, Totals};
 use super::parts::{Gathering, Shelf};
 use super::{ARRIVALS, LoadPhase, LoadProgress, LoadRequest, OnError, OnProgress, is_cancelled, part_arrival};
 use crate::ingest::captured::profile_or_none;
-use crate::ingest::files::{Coerced, Position, Reading, RejectsFile, SourceBatch, coerce};
+use crate::ingest::expected::Expected;
+use crate::ingest::files::{Coerced, Position, Reading, RejectsFile, SourceBatch, coerce_expecting};
+use crate::ingest::quarantine::Quarantine;
 use crate::model::{Arrival, Error, ErrorKind, Result, Schema};
 use crate::statistics::windows::RowsProfile;
 
@@ -32,6 +36,10 @@ pub(super) struct Job<'a> {
     pub(super) part_rows: usize,
     pub(super) progress: &'a OnProgress,
     pub(super) cancel: &'a AtomicBool,
+    /// Where rows that break an expectation are set aside.
+    pub(super) quarantine: &'a Path,
+    /// Names the load there.
+    pub(super) load: String,
     /// Whether statistics of the rows are wanted.
     pub(super) is_profiled: bool,
 }
@@ -80,6 +88,9 @@ pub(super) fn run(
             totals,
             position: reading.position(),
             number: next_part,
+            expected: Expected::of(&job.schema)?,
+            quarantine: Quarantine::new(job.quarantine, &job.load),
+            warned: BTreeMap::new(),
             total_rows: reading.total_rows(),
             total_bytes: reading.total_bytes(),
             bytes_read: reading.bytes_read(),
@@ -98,11 +109,12 @@ pub(super) fn run(
         };
         drop(parts);
         let written = writer.join().unwrap_or_else(|_| Err(Error::internal("the thread that writes parts stopped")));
-        let notes = match (ended?, written) {
+        let mut notes = match (ended?, written) {
             (_, Err(error)) => return Err(error),
             (Some(notes), Ok(())) => notes,
             (None, Ok(())) => return Err(Error::internal("a load stopped without a reason")),
         };
+        notes.extend(gatherer.told());
         Ok(End { totals: gatherer.totals, rejects_length: gatherer.rejects_length, notes })
     })
 }
@@ -149,6 +161,10 @@ struct Gatherer<'a> {
     totals: Totals,
     position: Position,
     number: usize,
+    expected: Expected,
+    quarantine: Quarantine,
+    /// Rows kept although a feature is not what was expected.
+    warned: BTreeMap<usize, u64>,
     total_rows: Option<u64>,
     total_bytes: u64,
     bytes_read: Arc<AtomicU64>,
@@ -159,7 +175,7 @@ impl Gatherer<'_> {
     fn gather(&mut self, batches: &Receiver<ReadBatch>, hand_over: impl Fn(Part) -> bool) -> Result<bool> {
         while let Ok(ReadBatch { input, batch, position }) = batches.recv() {
             is_cancelled(self.job.cancel)?;
-            let coerced = coerce(&self.job.schema, &batch)?;
+            let coerced = coerce_expecting(&self.job.schema, &batch, Some(&self.expected))?;
             drop(batch);
             self.take_rejected(input, &coerced)?;
             self.position = position;
@@ -193,10 +209,16 @@ impl Gatherer<'_> {
     }
 
     fn take_rejected(&mut self, input: usize, coerced: &Coerced) -> Result<()> {
-        let Some(first) = coerced.rejected.first() else { return Ok(()) };
+        for (feature, rows) in &coerced.warned {
+            *self.warned.entry(*feature).or_default() += rows;
+        }
         let file = self.job.request.inputs.get(input).map_or("", |input| input.name.as_str());
-        if self.job.request.on_error == OnError::Stop {
-            return Err(first.to_error(file));
+        let refused = coerced.rejected.iter().find(|rejected| !rejected.quarantined);
+        if let Some(refused) = refused.filter(|_| self.job.request.on_error == OnError::Stop) {
+            return Err(refused.to_error(file));
+        }
+        for rejected in coerced.rejected.iter().filter(|rejected| rejected.quarantined) {
+            self.quarantine.set_aside(&rejected.to_json(file))?;
         }
         if let Some(rejects) = &mut self.rejects {
             for rejected in &coerced.rejected {
@@ -222,10 +244,21 @@ impl Gatherer<'_> {
         Ok(Part { number, batch, position: self.position, totals: self.totals, rejects_length: self.rejects_length })
     }
 
+    /// What the user should know of rows that were not as expected.
+    fn told(&self) -> Vec<String> {
+        let features = self.job.schema.features();
+        let kept = self.warned.iter().filter_map(|(feature, rows)| {
+            Some(format!("{rows} rows were kept whose {} is not what is expected of it", features.get(*feature)?.name))
+        });
+        let aside = (self.quarantine.rows() > 0)
+            .then(|| format!("{} rows were set aside in {}", self.quarantine.rows(), self.quarantine.path().display()));
+        kept.chain(aside).collect()
+    }
+
     fn sync_rejects(&mut self) -> Result<()> {
         if let Some(rejects) = &mut self.rejects {
             self.rejects_length = rejects.sync()?;
         }
-        Ok(())
+        self.quarantine.sync()
     }
 }

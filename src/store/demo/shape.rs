@@ -169,6 +169,8 @@ impl GroupShape {
                 collection: shape.collection,
                 description: Some(shape.description.to_owned()),
                 parameters: owned(shape.parameters),
+                expectations: Vec::new(),
+                drift: crate::model::DriftLimits::new(),
             });
         }
         Schema::new(features, self.features[0].name, self.features[1].name)

@@ -14,7 +14,7 @@ use crate::backend::offline::external::ExternalTable;
 use crate::catalog::{DriftRow, Population, StoredProfile};
 use crate::dataset::profiling::{ProfiledColumns, profile_files};
 use crate::dataset::{GroupScan, ScanFile};
-use crate::model::{Error, ErrorKind, EventTime, FeatureGroup, Result};
+use crate::model::{DriftLimits, Error, ErrorKind, EventTime, FeatureGroup, Result};
 use crate::statistics::ColumnProfile;
 use crate::statistics::drift::{ColumnDrift, Thresholds, compare, compare_volume};
 use crate::statistics::windows::{DETAILED_DAYS, day_of};
@@ -212,7 +212,7 @@ impl FeatureStore {
                 report.notes.push(format!("{name} was of another type in the baseline"));
                 continue;
             }
-            let drift = compare(reference, current, &self.thresholds_of(&group, name))?;
+            let drift = compare(reference, current, &thresholds_of(&feature.drift)?)?;
             report.features.push(FeatureDrift { name: name.to_owned(), type_text: feature.type_text(), drift });
         }
         report.features.sort_by_key(|feature| std::cmp::Reverse(feature.drift.level));
@@ -261,11 +261,6 @@ impl FeatureStore {
         self.check_writable()?;
         let group = self.group(group).await?;
         if self.inner.catalog.remove_baseline(&group.id, name).await? { Ok(()) } else { Err(self.no_such_baseline(&group, name).await) }
-    }
-
-    /// Limits of a feature's drift.
-    fn thresholds_of(&self, _group: &FeatureGroup, _feature: &str) -> Thresholds {
-        Thresholds::default()
     }
 
     async fn no_such_baseline(&self, group: &FeatureGroup, name: &str) -> Error {
@@ -396,6 +391,32 @@ fn sample_of(profile: &StoredProfile) -> Result<Sample> {
     Ok(Sample { rows: profile.rows, columns: states(profile)? })
 }
 
+/// Limits of a feature's drift: the usual ones, but for those that are set.
+fn thresholds_of(limits: &DriftLimits) -> Result<Thresholds> {
+    let mut object = serde_json::Map::new();
+    for (metric, (watch, alert)) in limits {
+        object.insert(metric.clone(), serde_json::json!({"watch": watch.get(), "alert": alert.get()}));
+    }
+    serde_json::from_value(serde_json::Value::Object(object))
+        .map_err(|error| Error::invalid("a limit of drift can't be read").why(error.to_string()))
+}
+
+/// Checks that limits name distances there are, and that the alert is not below the watch.
+pub(in crate::store) fn check_drift_limits(limits: &DriftLimits) -> Result<()> {
+    let known = ["ks", "psi", "l_infinity", "null_share", "mean_shift", "new_categories", "wasserstein", "jensen_shannon", "hellinger"];
+    for (metric, (watch, alert)) in limits {
+        if !known.contains(&metric.as_str()) {
+            return Err(
+                Error::usage(format!("'{}' is no distance", metric.escape_debug())).remedy(format!("use one of {}", known.join(", ")))
+            );
+        }
+        if watch > alert {
+            return Err(Error::usage(format!("the alert of {metric} is below its watch")).remedy("write the smaller one first"));
+        }
+    }
+    thresholds_of(limits).map(drop)
+}
+
 fn window_length(options: &DriftOptions) -> Result<i32> {
     let is_weekday = options.baseline == BaselineChoice::Weekday;
     let days = options.days.unwrap_or(if is_weekday { 1 } else { 7 });
@@ -477,6 +498,18 @@ mod tests {
             assert_eq!(text.parse::<BaselineChoice>().unwrap().label(), text);
         }
         assert!("".parse::<BaselineChoice>().is_err());
+    }
+
+    #[test]
+    fn limits_name_distances() {
+        let limits = |metric: &str, watch: f64, alert: f64| {
+            DriftLimits::from([(metric.to_owned(), (watch.try_into().unwrap(), alert.try_into().unwrap()))])
+        };
+        let set = thresholds_of(&limits("ks", 0.3, 0.4)).unwrap();
+        assert_eq!((set.ks.watch, set.ks.alert, set.psi), (0.3, 0.4, Thresholds::default().psi));
+        assert!(check_drift_limits(&limits("ks", 0.3, 0.4)).is_ok());
+        assert!(check_drift_limits(&limits("kss", 0.3, 0.4)).is_err());
+        assert!(check_drift_limits(&limits("ks", 0.5, 0.4)).is_err());
     }
 
     #[test]

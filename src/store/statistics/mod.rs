@@ -9,10 +9,13 @@
 //! Profiles of files are merged once each, by name; so statistics can be behind the data, never beside it, and say how far.
 
 mod capture;
+mod check;
 mod drift;
 mod group;
 mod stored;
 
+pub use check::{CheckReport, CheckedRule};
+pub(in crate::store) use drift::check_drift_limits;
 pub use drift::{BaselineChoice, DriftOptions, DriftReport, FeatureDrift, Freshness, Window as DriftWindow};
 pub use group::{FeatureStatistics, GroupStatistics, Standing, StatisticsOptions};
 

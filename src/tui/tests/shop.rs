@@ -110,6 +110,7 @@ pub(super) fn group(name: &str, description: &str, owner: &str, tags: &[(&str, &
         offline: Some(OfflineSettings { s3_uri: "s3://offline-store/demo".to_owned(), external: None }),
         status: GroupStatus::Created,
         failure_reason: None,
+        expectations: crate::model::GroupExpectations::default(),
         created: made,
         modified: made,
     }

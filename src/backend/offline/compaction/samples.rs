@@ -29,6 +29,7 @@ pub(super) fn group(identifier: FeatureType) -> FeatureGroup {
         offline: Some(OfflineSettings { s3_uri: "s3://larder/feature-store".into(), external: None }),
         status: GroupStatus::Created,
         failure_reason: None,
+        expectations: crate::model::GroupExpectations::default(),
         created: EventTime::from_unix_seconds(1_700_000_000).unwrap(),
         modified: EventTime::from_unix_seconds(1_700_000_000).unwrap(),
     }

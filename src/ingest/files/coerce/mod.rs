@@ -18,6 +18,7 @@ pub(super) use list::element_type as list_element_type;
 pub(super) use number::{boolean_text, is_nan_text};
 pub(super) use time::LEAST_NANOSECONDS;
 
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, new_null_array};
@@ -27,9 +28,10 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use super::batch::SourceBatch;
 use super::reject::Rejected;
 use crate::backend::offline::columns::feature_field;
+use crate::ingest::expected::{Expected, Violation};
 use crate::model::limits::{MAX_IDENTIFIER, MAX_RECORD};
 use crate::model::value::MAX_TEXT;
-use crate::model::{Collection, Error, EventTime, FeatureDefinition, FeatureType, Result, Schema, TimeMode};
+use crate::model::{Collection, Error, EventTime, FeatureDefinition, FeatureType, OnViolation, Result, Schema, TimeMode};
 
 /// Rows that fit the schema.
 #[derive(Debug, Clone)]
@@ -44,6 +46,8 @@ pub struct Coerced {
     pub rejected: Vec<Rejected>,
     /// NaN values that became null.
     pub nulled: u64,
+    /// Rows kept although a feature of theirs is not what was expected, by position of the feature.
+    pub warned: BTreeMap<usize, u64>,
     /// Rows of the file used up: those in the columns and the rejected ones.
     pub consumed: u64,
 }
@@ -116,6 +120,14 @@ fn scalar_convertible(target: FeatureType, is_event_time: bool, source: &DataTyp
 /// # Errors
 /// Only if a column as a whole can't be converted, which [`check_type`] tells beforehand.
 pub fn coerce(schema: &Schema, batch: &SourceBatch) -> Result<Coerced> {
+    coerce_expecting(schema, batch, None)
+}
+
+/// Converts a batch and checks what is expected of its values; rows that don't fit are left out and told.
+///
+/// # Errors
+/// As [`coerce`].
+pub(crate) fn coerce_expecting(schema: &Schema, batch: &SourceBatch, expected: Option<&Expected>) -> Result<Coerced> {
     let mut faults = Faults::default();
     let mut columns = Vec::with_capacity(schema.len());
     for (feature, (definition, source)) in schema.features().iter().zip(&batch.columns).enumerate() {
@@ -128,7 +140,10 @@ pub fn coerce(schema: &Schema, batch: &SourceBatch) -> Result<Coerced> {
     let mut event_times = event_times(schema, batch, &columns, &mut faults);
     check_sizes(&columns, batch.rows, &mut faults);
 
-    let Faults { mut found, nulled } = faults;
+    let Faults { found, nulled } = faults;
+    let mut found: Vec<(usize, usize, String, bool)> =
+        found.into_iter().map(|(row, feature, reason)| (row, feature, reason, false)).collect();
+    let warned = add_violations(expected, &columns, &mut found);
     let mut rejected = batch.rejected.clone();
     let mut identifiers = identifiers;
     if !found.is_empty() {
@@ -136,10 +151,16 @@ pub fn coerce(schema: &Schema, batch: &SourceBatch) -> Result<Coerced> {
         found.sort_by_key(|(row, ..)| *row);
         found.dedup_by_key(|(row, ..)| *row);
         let mut keep = vec![true; batch.rows];
-        for (row, feature, reason) in found {
+        for (row, feature, reason, quarantined) in found {
             keep[row] = false;
             let name = schema.features()[feature].name.to_string();
-            rejected.push(Rejected { place: batch.places.at(row), field: Some(name), reason, row: batch.row_json(schema, row) });
+            rejected.push(Rejected {
+                place: batch.places.at(row),
+                field: Some(name),
+                reason,
+                row: batch.row_json(schema, row),
+                quarantined,
+            });
         }
         let mut kept = keep.iter();
         event_times.retain(|_| kept.next().copied().unwrap_or(false));
@@ -151,7 +172,33 @@ pub fn coerce(schema: &Schema, batch: &SourceBatch) -> Result<Coerced> {
         identifiers = filter(&identifiers, &keep).map_err(unfiltered)?.as_string::<i32>().clone();
     }
     rejected.sort_by_key(|rejected| rejected.place);
-    Ok(Coerced { columns, identifiers, event_times, rejected, nulled, consumed: batch.consumed })
+    Ok(Coerced { columns, identifiers, event_times, rejected, nulled, warned, consumed: batch.consumed })
+}
+
+/// Adds rows that are not what is expected to those that can't be converted; counts those that are kept with a warning.
+fn add_violations(
+    expected: Option<&Expected>,
+    columns: &[ArrayRef],
+    found: &mut Vec<(usize, usize, String, bool)>,
+) -> BTreeMap<usize, u64> {
+    let mut warned = BTreeMap::new();
+    let Some(expected) = expected.filter(|expected| !expected.is_empty()) else { return warned };
+    let unreadable: HashSet<usize> = found.iter().map(|(row, ..)| *row).collect();
+    let violations: Vec<Violation> =
+        expected.violations(columns).into_iter().filter(|violation| !unreadable.contains(&violation.row)).collect();
+    let kept_out: HashSet<usize> =
+        violations.iter().filter(|violation| violation.then != OnViolation::Warn).map(|violation| violation.row).collect();
+    for Violation { row, feature, reason, then } in violations {
+        match then {
+            OnViolation::Warn if kept_out.contains(&row) => {}
+            OnViolation::Warn => *warned.entry(feature).or_default() += 1,
+            OnViolation::Reject => found.push((row, feature, reason, false)),
+            OnViolation::Quarantine => found.push((row, feature, reason, true)),
+        }
+    }
+    // Of a row that is to be refused and one to be set aside for the same row, the refusal is told.
+    found.sort_by_key(|(row, _, _, quarantined)| (*row, *quarantined));
+    warned
 }
 
 impl Conversion<'_> {
