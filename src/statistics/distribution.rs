@@ -128,11 +128,6 @@ impl Distribution {
         self.rank_error == 0.0
     }
 
-    /// Least and greatest value; exact even from a sketch.
-    pub(super) fn bounds(&self) -> (i64, i64) {
-        (self.least, self.greatest)
-    }
-
     /// Keys with the number of values up to and with each.
     pub(super) fn points(&self) -> &[(i64, u64)] {
         &self.points
