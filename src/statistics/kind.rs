@@ -62,6 +62,23 @@ impl ColumnKind {
         }
     }
 
+    /// Its byte in stored profiles.
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::Integral => 1,
+            Self::Fractional => 2,
+            Self::Text => 3,
+            Self::Time => 4,
+            Self::Numbers => 5,
+            Self::Texts => 6,
+        }
+    }
+
+    /// The inverse of [`Self::code`].
+    pub(super) fn from_code(code: u8) -> Option<Self> {
+        [Self::Integral, Self::Fractional, Self::Text, Self::Time, Self::Numbers, Self::Texts].into_iter().find(|kind| kind.code() == code)
+    }
+
     /// The kind of the elements of a collection; none for what is no collection.
     pub fn elements(self) -> Option<Self> {
         match self {

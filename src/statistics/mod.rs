@@ -16,6 +16,20 @@ pub mod profile;
 pub mod sample;
 pub mod windows;
 
+mod canonical;
+mod cells;
+mod codec;
+mod collections;
+mod columns;
+mod distinct;
+mod distribution;
+mod lengths;
+mod moments;
+mod numbers;
+mod quantile_sketch;
+mod text;
+mod wide;
+
 pub use figures::{Distinct, Figures, LengthFigures, NormFigures, ParsesAs, QUANTILE_RANKS, Quantile, TopValue, Value};
 pub use histogram::{Histogram, HistogramBins};
 pub use kind::ColumnKind;

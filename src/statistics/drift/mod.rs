@@ -2,16 +2,16 @@
 //!
 //! Over millions of rows every shift is significant, so measures are judged by their size; over few rows every sample
 //! differs, so a measure only counts where it is above what two samples of one distribution would show
-//! ([`Measure::noise`], 99 %). Definitions and thresholds: [`thresholds`], formulas: [`distances`].
+//! ([`Measure::noise`], 99 %). Limits: [`thresholds`]; which measures a column has: [`compare`](mod@compare).
 
+pub mod compare;
+mod distances;
 pub mod thresholds;
 
+pub use compare::{compare, compare_volume};
 pub use thresholds::{Limits, Thresholds};
 
 use serde::{Deserialize, Serialize};
-
-use super::profile::ColumnProfile;
-use crate::model::Result;
 
 /// What is measured. Larger is worse in each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -109,17 +109,4 @@ pub struct ColumnDrift {
     pub measures: Vec<Measure>,
     /// The worst of their levels; `few` only where none could be judged.
     pub level: Level,
-}
-
-/// Compares a column with its reference.
-///
-/// # Errors
-/// The two are of different kinds.
-pub fn compare(_reference: &ColumnProfile, _current: &ColumnProfile, _thresholds: &Thresholds) -> Result<ColumnDrift> {
-    Ok(ColumnDrift { measures: Vec::new(), level: Level::Few })
-}
-
-/// Compares the rows of a window with the median of the last seven windows before it, newest last; none without any.
-pub fn compare_volume(_current_rows: u64, _previous_windows: &[u64], _thresholds: &Thresholds) -> Option<Measure> {
-    None
 }
