@@ -12,7 +12,7 @@ use super::table::{Side, Table};
 use super::text::{counted, short_age, visible};
 use crate::model::{Error, ErrorKind, EventTime, Ttl};
 use crate::store::FeatureStore;
-use crate::store::statistics::{BaselineChoice, DriftOptions, DriftReport, DriftWindow, FeatureDrift, Level, Measure, StatisticsWatch};
+use crate::store::statistics::{BaselineChoice, DriftOptions, DriftReport, DriftWindow, FeatureDrift, Level, Measure, Metric, StatisticsWatch};
 
 /// Compare the last days of features with a baseline; exit 4 over a threshold
 #[derive(Args, Debug)]
@@ -281,7 +281,9 @@ fn mark(level: Level) -> &'static str {
 /// Those that are over a threshold, or else the telling ones.
 fn distances(measures: &[Measure]) -> String {
     let worst = measures.iter().map(|measure| measure.level).max().unwrap_or(Level::Few);
-    let shown = measures.iter().filter(|measure| worst < Level::Watch || measure.level >= Level::Watch);
+    // Nulls that came up no more often say nothing.
+    let tells = |measure: &&Measure| measure.value != 0.0 || measure.metric != Metric::NullShare;
+    let shown = measures.iter().filter(tells).filter(|measure| worst < Level::Watch || measure.level >= Level::Watch);
     shown.take(3).map(distance).collect::<Vec<_>>().join("  ")
 }
 

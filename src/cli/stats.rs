@@ -16,9 +16,12 @@ use super::table::{Facts, Side, Table};
 use super::text::{UNKNOWN, counted, full_count, relative_time, short_count, to_the_second, visible};
 use crate::model::ErrorKind;
 use crate::store::statistics::{
-    DayLine, Distinct, FeatureStatistics, Figures, GroupStatistics, HistogramBins, Population, QUANTILE_RANKS, Standing, StatisticsOptions,
+    ColumnProfile, DayLine, Distinct, FeatureStatistics, Figures, GroupStatistics, Histogram, HistogramBins, Population, QUANTILE_RANKS, Standing, StatisticsOptions,
     StatisticsWatch, Value,
 };
+
+/// Bars of a histogram that stand below each other.
+const MOST_BARS: usize = 20;
 
 /// Show what the values of a group's features look like
 #[derive(Args, Debug)]
@@ -206,7 +209,7 @@ fn feature_document(feature: &FeatureStatistics) -> FeatureDocument<'_> {
     let figures = &feature.figures;
     // The files' own words are rows, nulls and bounds; anything else is unknown, not zero.
     let read = |count: u64| feature.profile.is_some().then_some(count);
-    let bound = |value: f64| feature.profile.is_some().then_some(value.round() as u64);
+    let counted = |value: f64| feature.profile.is_some().then_some(value.round() as u64);
     let quantiles = figures.quantiles.iter().zip(QUANTILE_RANKS).map(|(value, rank)| (rank.to_string(), json!(value))).collect();
     let length = figures
         .bytes
@@ -222,9 +225,9 @@ fn feature_document(feature: &FeatureStatistics) -> FeatureDocument<'_> {
         zeros: read(figures.zeros),
         negatives: read(figures.negatives),
         empty: read(figures.empty),
-        distinct: bound(figures.distinct.estimate),
-        distinct_low: bound(figures.distinct.low.ceil()),
-        distinct_high: bound(figures.distinct.high.floor()),
+        distinct: counted(figures.distinct.estimate),
+        distinct_low: counted(figures.distinct.low.ceil()),
+        distinct_high: counted(figures.distinct.high.floor()),
         min: figures.min.as_ref(),
         max: figures.max.as_ref(),
         mean: figures.mean,
@@ -310,7 +313,7 @@ fn write_feature(console: &mut Console, feature: &FeatureStatistics, days: &[Day
     for line in facts(feature, days).lines(style) {
         console.line(line)?;
     }
-    if let Some(histogram) = feature.profile.as_ref().and_then(|profile| profile.histogram(HistogramBins::Auto)) {
+    if let Some(histogram) = feature.profile.as_ref().and_then(shown_histogram) {
         console.line("")?;
         let most = histogram.counts.iter().copied().max().unwrap_or(0);
         let labels: Vec<String> = if histogram.values.is_empty() {
@@ -326,6 +329,12 @@ fn write_feature(console: &mut Console, feature: &FeatureStatistics, days: &[Day
         write_bars(console, &labels, &figures.top.iter().map(|top| top.low).collect::<Vec<_>>(), most)?;
     }
     Ok(())
+}
+
+/// As many bars as fit on a screen.
+fn shown_histogram(profile: &ColumnProfile) -> Option<Histogram> {
+    let histogram = profile.histogram(HistogramBins::Auto)?;
+    if histogram.counts.len() <= MOST_BARS { Some(histogram) } else { profile.histogram(HistogramBins::Count(MOST_BARS)) }
 }
 
 fn facts(feature: &FeatureStatistics, days: &[DayLine]) -> Facts {
@@ -351,7 +360,7 @@ fn facts(feature: &FeatureStatistics, days: &[DayLine]) -> Facts {
         facts.fact("distinct", distinct(&figures.distinct, true));
     }
     if let (Some(min), Some(max)) = (&figures.min, &figures.max) {
-        facts.fact("bounds", format!("{} … {}", clip(&min.to_string(), 40), clip(&max.to_string(), 40)));
+        facts.fact("bounds", format!("{} … {}", bound(min), bound(max)));
     }
     if let Some(mean) = figures.mean {
         let std = figures.std.map(|std| format!("  std {}", number(std))).unwrap_or_default();
@@ -429,6 +438,14 @@ fn value(found: Option<&Value>) -> String {
         Some(Value::Number(found)) => number(*found),
         Some(Value::Text(text)) => clip(text, 20),
         Some(found) => found.to_string(),
+    }
+}
+
+/// A bound with all that fits on a line.
+fn bound(found: &Value) -> String {
+    match found {
+        Value::Text(text) => clip(text, 40),
+        found => value(Some(found)),
     }
 }
 

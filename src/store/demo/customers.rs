@@ -10,7 +10,7 @@ use super::shape::{
 const AD_CHANNELS: [(&str, f64); 5] = [("paid-search", 38.0), ("social", 27.0), ("display", 15.0), ("affiliate", 12.0), ("email", 8.0)];
 
 /// Day from which loyalty scores sink, after a change of the programme.
-pub(super) const DRIFT_FROM_DAY: f64 = DAYS - 30.0;
+pub(super) const DRIFT_FROM_DAY: f64 = DAYS - 12.0;
 
 /// How far they have sunk on the last day.
 const DRIFT: f64 = 18.0;
