@@ -278,7 +278,7 @@ fn times_are_shown_as_times() {
     let micros = 1_763_890_200_000_000;
     let figures = profile(&TimestampMicrosecondArray::from(vec![Some(micros), None, Some(micros + 1)])).figures();
     assert_eq!(figures.min, Some(Value::Text("2025-11-23T09:30:00Z".into())));
-    assert_eq!((figures.distinct.estimate, figures.mean, figures.sum), (2.0, None, None));
+    assert_eq!((figures.distinct.estimate, figures.mean, figures.sum.clone()), (2.0, None, None));
     let nanos = TimestampNanosecondArray::from(vec![Some(micros * 1000 + 999), None, Some(micros * 1000 + 1000)]).with_timezone("+02:00");
     assert_eq!(profile(&nanos).figures(), figures);
     let days = profile(&Date32Array::from(vec![0, -1])).figures();
@@ -343,7 +343,8 @@ fn order_and_split_do_not_show() {
             let mut at = 0;
             while at < n {
                 // From tiny parts, that stay exact, to large ones.
-                let length = (1 + random.random_range(0..1usize << random.random_range(1..13))).min(n - at);
+                let longest = 1usize << random.random_range(1..13);
+                let length = (1 + random.random_range(0..longest)).min(n - at);
                 let part = profile(&array.slice(at, length));
                 parts.push(if random.random_bool(0.5) { stored(&part) } else { part });
                 at += length;
