@@ -258,7 +258,7 @@ mod tests {
         let (mut over, mut asked, mut worst) = (0, 0, 0.0f64);
         for seed in 0..60u64 {
             let mut random = StdRng::seed_from_u64(seed);
-            let n = [1_500, 5_000, 30_000, 120_000][seed as usize % 4];
+            let n: usize = [1_500, 5_000, 30_000, 120_000][seed as usize % 4];
             let mut values: Vec<i64> = (0..n).map(|_| (random.random::<f64>().powi(3) * 1e9) as i64).collect();
             match seed % 3 {
                 0 => values.sort_unstable(),

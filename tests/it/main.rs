@@ -24,5 +24,6 @@ mod online_contract;
 mod point_in_time;
 mod query;
 mod sql;
+mod statistics;
 mod support;
 mod tui;
