@@ -391,6 +391,7 @@ mod tests {
             description: Some(Some(String::new())),
             add_parameters: map(&[("pii", "yes"), ("source", "web")]),
             remove_parameters: BTreeSet::from(["unit".to_owned()]),
+            ..FeatureUpdate::default()
         };
         let after = catalog.update_feature(&before.id, "sCORE", &update, later()).await.unwrap();
         let (_, score) = after.schema.feature("score").unwrap();

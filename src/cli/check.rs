@@ -81,7 +81,20 @@ impl Check {
             let names = report.without.join(", ");
             console.hint(format!("nothing is expected of {}: {}", counted(report.without.len() as u64, "group"), visible(&names)));
         }
-        Ok(if report.holds() { Exit::Done } else { Exit::CheckSaysNo })
+        if report.holds() {
+            return Ok(Exit::Done);
+        }
+        let broken: Vec<String> = report
+            .rules
+            .iter()
+            .filter(|rule| !rule.holds)
+            .map(|rule| match &rule.feature {
+                Some(feature) => format!("{}.{feature} {}", rule.group, rule.rule),
+                None => format!("{} {}", rule.group, rule.rule),
+            })
+            .collect();
+        console.complain(format!("not as expected: {}", visible(&broken.join(", "))));
+        Ok(Exit::CheckSaysNo)
     }
 }
 

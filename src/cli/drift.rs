@@ -12,7 +12,9 @@ use super::table::{Side, Table};
 use super::text::{counted, short_age, visible};
 use crate::model::{Error, ErrorKind, EventTime, Ttl};
 use crate::store::FeatureStore;
-use crate::store::statistics::{BaselineChoice, DriftOptions, DriftReport, DriftWindow, FeatureDrift, Level, Measure, Metric, StatisticsWatch};
+use crate::store::statistics::{
+    BaselineChoice, DriftOptions, DriftReport, DriftWindow, FeatureDrift, Level, Measure, Metric, StatisticsWatch,
+};
 
 /// Compare the last days of features with a baseline; exit 4 over a threshold
 #[derive(Args, Debug)]
@@ -165,7 +167,11 @@ impl Drift {
             FailOn::Alert => level >= Level::Alert,
             FailOn::Never => false,
         };
-        Ok(if fails { Exit::CheckSaysNo } else { Exit::Done })
+        if !fails {
+            return Ok(Exit::Done);
+        }
+        console.complain(complaint(&reports, if self.fail_on == FailOn::Watch { Level::Watch } else { Level::Alert }));
+        Ok(Exit::CheckSaysNo)
     }
 
     async fn compare(&self, store: &FeatureStore, console: &mut Console, options: &DriftOptions) -> Result<Vec<DriftReport>, Failure> {
@@ -195,6 +201,19 @@ impl Drift {
     fn is_named(&self) -> bool {
         matches!(self.baseline, BaselineChoice::Pinned(_) | BaselineChoice::Dataset(_))
     }
+}
+
+/// What is over its threshold, in one line for whoever reads cron's mail.
+fn complaint(reports: &[DriftReport], from: Level) -> String {
+    let mut over = Vec::new();
+    for report in reports {
+        let features = report.features.iter().filter(|feature| feature.drift.level >= from).map(|feature| feature.name.as_str());
+        let volume = report.volume.iter().filter(|volume| volume.level >= from).map(|_| "(volume)");
+        let freshness = report.freshness.iter().filter(|freshness| freshness.level >= from).map(|_| "(freshness)");
+        over.extend(features.chain(volume).chain(freshness).map(|name| format!("{}.{name}", report.group)));
+    }
+    let more = if over.len() > 5 { format!(" and {} more", over.len() - 5) } else { String::new() };
+    format!("over the threshold: {}{more}", visible(&over.iter().take(5).cloned().collect::<Vec<_>>().join(", ")))
 }
 
 fn group_document(report: &DriftReport) -> GroupDocument<'_> {

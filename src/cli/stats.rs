@@ -16,8 +16,8 @@ use super::table::{Facts, Side, Table};
 use super::text::{UNKNOWN, counted, full_count, relative_time, short_count, to_the_second, visible};
 use crate::model::ErrorKind;
 use crate::store::statistics::{
-    ColumnProfile, DayLine, Distinct, FeatureStatistics, Figures, GroupStatistics, Histogram, HistogramBins, Population, QUANTILE_RANKS, Standing, StatisticsOptions,
-    StatisticsWatch, Value,
+    ColumnProfile, DayLine, Distinct, FeatureStatistics, Figures, GroupStatistics, Histogram, HistogramBins, Population, QUANTILE_RANKS,
+    Standing, StatisticsOptions, StatisticsWatch, Value,
 };
 
 /// Bars of a histogram that stand below each other.

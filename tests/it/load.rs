@@ -53,6 +53,7 @@ impl Store {
             online: &self.online,
             offline: &self.offline,
             spool: &self.spool,
+            quarantine: &self.spool,
             clock: &self.clock,
         }
     }

@@ -10,6 +10,7 @@ mod cli_groups;
 mod cli_loads;
 mod cli_records;
 mod cli_signals;
+mod cli_statistics;
 mod compaction;
 mod crash;
 mod datasets;

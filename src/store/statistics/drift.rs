@@ -486,7 +486,7 @@ mod tests {
 
     #[test]
     fn volume_is_compared_with_whole_windows_only() {
-        let lines: BTreeMap<i32, u64> = (0..20).map(|day| (day, u64::from(day.unsigned_abs()))).collect();
+        let lines: BTreeMap<i32, u64> = (0..20).map(|day: i32| (day, u64::from(day.unsigned_abs()))).collect();
         assert_eq!(windows_before(&lines, 18, 2), [9, 13, 17, 21, 25, 29, 33]);
         assert_eq!(windows_before(&lines, 5, 2), [3, 7], "the window that begins before the first day is left out");
         assert_eq!(windows_before(&BTreeMap::new(), 5, 2), Vec::<u64>::new());
