@@ -8,12 +8,15 @@ mod compaction;
 pub mod datasets;
 pub mod demo;
 pub mod doctor;
+pub mod documentation;
 mod drains;
+pub mod duplicates;
 mod groups;
 mod loads;
 pub mod output_file;
 mod queries;
 mod records;
+pub mod search;
 pub mod settings;
 pub mod statistics;
 
@@ -24,6 +27,8 @@ use std::time::{Duration, Instant};
 
 pub use crate::backend::faults::{self, Faults};
 pub use crate::backend::online::{OnlineEffect, Targets};
+pub use crate::catalog::fuzzy;
+pub use crate::catalog::search::{Factor, Facet, FacetCount, Filter, Kind, Matched, SearchAnswer, SearchHit};
 pub use crate::catalog::{FeatureUpdate, GroupUpdate};
 pub use crate::dataset::QueryStream;
 pub use crate::dataset::{OutputFormat, ResultWriter, result_writer, write_pieces, write_result};
@@ -35,6 +40,7 @@ pub use doctor::{Check, DoctorReport};
 pub use groups::{GroupSummary, NewGroup};
 pub use loads::*;
 pub use records::{DeleteOptions, HistoryRow, HistorySource, OnlineRecord, PutOptions, PutReceipt};
+pub use search::SearchRequest;
 pub use settings::Settings;
 
 use crate::backend::offline::{OfflineOptions, OfflineStore};

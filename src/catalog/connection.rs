@@ -290,6 +290,8 @@ async fn migrate(path: &Path, connection: &mut SqliteConnection) -> std::result:
     sqlx::raw_sql(AssertSqlSafe(format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}", newest_migration())))
         .execute(&mut *transaction)
         .await?;
+    // A store that an older version filled is searched like any other from here on.
+    super::search::refresh(&mut transaction).await?;
     transaction.commit().await?;
     Ok(before == Standing::Empty)
 }

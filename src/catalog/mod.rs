@@ -1,4 +1,5 @@
-//! What exists: groups, features, tags, settings, offline summaries, statistics, runs and training datasets, in one SQLite file.
+//! What exists: groups, features, tags, settings, offline summaries, statistics, runs and training datasets, in one SQLite
+//! file; and how to find it: a search index over all of them, which each commit brings up to date.
 //!
 //! The catalog is an index. Every group's definition lies beside its data as well, every dataset's manifest in the
 //! store's folder, and a catalog that is lost is rebuilt from there; so nothing may be kept only here except what may be lost: run history and resumable marks.
@@ -15,11 +16,13 @@ mod connection;
 mod datasets;
 mod drift;
 mod fault;
+pub mod fuzzy;
 mod group_rows;
 mod groups;
 mod process;
 mod profiles;
 mod runs;
+pub mod search;
 mod settings;
 mod summaries;
 
@@ -154,8 +157,9 @@ impl Catalog {
         writer.begin_with("BEGIN IMMEDIATE").await.map_err(self.fault(what))
     }
 
-    /// Makes a change durable.
-    async fn commit(&self, transaction: Transaction<'_, Sqlite>, what: &str) -> Result<()> {
+    /// Takes a change into the search index and makes it durable.
+    async fn commit(&self, mut transaction: Transaction<'_, Sqlite>, what: &str) -> Result<()> {
+        search::refresh(&mut transaction).await.map_err(self.fault(what))?;
         transaction.commit().await.map_err(|error| fault::explain_commit(what, &self.path, error))
     }
 }

@@ -36,7 +36,9 @@ mod demo;
 mod describe;
 mod doctor;
 mod drift;
+mod documentation;
 mod drop;
+mod duplicates;
 mod flush;
 mod get;
 mod history;
@@ -45,6 +47,7 @@ mod list;
 mod put;
 mod query;
 mod stats;
+mod search;
 mod tag;
 mod tui;
 mod update;
@@ -105,6 +108,7 @@ Examples:
   larder create trips --from trips.csv --id trip_id --event-time pickup_time
   larder ingest trips trips.csv
   larder get trips 17 --json
+  larder search distance
   larder query 'select count(*) from trips'
   larder dataset build --spine labels.csv --spine-id trip_id --spine-time at --features trips -o train.parquet
 
@@ -141,6 +145,9 @@ enum Verb {
     Create(create::Create),
     List(list::List),
     Describe(describe::Describe),
+    Search(search::Search),
+    Duplicates(duplicates::Duplicates),
+    Documentation(documentation::Documentation),
     Update(update::Update),
     Tag(tag::Tag),
     Drop(drop::Drop),
@@ -193,6 +200,9 @@ fn act(verb: Verb, place: &Place, console: &mut Console) -> Verdict {
     match verb {
         Verb::List(list) => on_one_core(list.run(place, console)),
         Verb::Describe(describe) => on_one_core(describe.run(place, console)),
+        Verb::Search(search) => on_one_core(search.run(place, console)),
+        Verb::Duplicates(duplicates) => on_all_cores(interrupt::until_signal(duplicates.run(place, console))),
+        Verb::Documentation(documentation) => on_one_core(documentation.run(place, console)),
         Verb::Update(update) => on_one_core(update.run(place, console)),
         Verb::Tag(tag) => on_one_core(tag.run(place, console)),
         Verb::Drop(drop) => on_one_core(drop.run(place, console)),

@@ -432,7 +432,7 @@ mod tests {
         let shared: HashSet<&String> = one.keys().filter(|customer| two.contains_key(*customer)).collect();
         assert!(shared.len() > 1_000);
         for customer in shared {
-            assert!((one[customer] / two[customer] - 1.0).abs() < 0.16, "{customer}: {} and {}", one[customer], two[customer]);
+            assert!((one[customer] / two[customer] - 1.0).abs() < 0.01, "{customer}: {} and {}", one[customer], two[customer]);
         }
     }
 }

@@ -70,11 +70,12 @@ pub(super) fn category(seed: u64, entity: u32) -> &'static str {
     weighted(&CATEGORIES, trait_of(seed, entity, question::CATEGORY))
 }
 
-/// Mean order value of a customer at a moment, before rounding: their habit, slowly swinging.
+/// Mean order value of a customer at a moment, before rounding: their habit, swinging by a few cents, since one more order
+/// hardly moves the mean of many. Two groups that note it on different days so note the same value but for rounding.
 pub(super) fn basket(moment: &Moment) -> f64 {
     let habit = 48.0 * (0.55 * bell_trait(moment.seed, moment.entity, question::BASKET)).exp();
     let phase = trait_of(moment.seed, moment.entity, question::SEASON);
-    habit * (1.0 + 0.07 * (std::f64::consts::TAU * (moment.day / 45.0 + phase)).sin())
+    habit * (1.0 + 0.001 * (std::f64::consts::TAU * (moment.day / 45.0 + phase)).sin())
 }
 
 /// Days a customer had been one when the history began; from 0 to about five years, most of them recent.

@@ -1,0 +1,142 @@
+//! What is known of features besides their definitions: profiles, drift, who reads them, which datasets have them.
+//!
+//! All of it may be missing: a group that was never profiled, a store whose reads are not recorded. What is missing is unknown,
+//! never zero, so every answer here is an `Option` or a map without the entry.
+
+use std::collections::HashMap;
+
+use sqlx::sqlite::SqliteConnection;
+use uuid::Uuid;
+
+use crate::catalog::{Catalog, from_sql};
+use crate::model::{GroupId, Result};
+
+type SqlResult<T> = std::result::Result<T, sqlx::Error>;
+
+/// Days over which readers are counted.
+pub const READER_DAYS: i64 = 30;
+
+/// A feature of a group, its name in lower case; the empty name is the group as a whole.
+pub type FeatureKey = (GroupId, String);
+
+/// What the profile of all history says of a feature.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FeatureFigures {
+    /// Rows that were looked at.
+    pub rows: u64,
+    /// Those without a value.
+    pub nulls: u64,
+    /// Most different values there may be, if known.
+    pub distinct_at_most: Option<f64>,
+}
+
+/// How much something is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Readers {
+    /// Different principals.
+    pub principals: u64,
+    /// Reads.
+    pub reads: u64,
+}
+
+impl Catalog {
+    /// What the profiles say of each feature that was profiled.
+    pub async fn feature_figures(&self) -> Result<HashMap<FeatureKey, FeatureFigures>> {
+        let mut reader = self.reader.lock().await;
+        let rows: Vec<(Vec<u8>, String, i64, i64, Option<f64>)> = sqlx::query_as(
+            "SELECT p.group_id, lower(c.feature), c.n, c.n_null, c.distinct_hi
+             FROM profiles p JOIN profile_columns c ON c.profile_id = p.id WHERE p.population = 'events' AND p.grain = 'whole'",
+        )
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(self.fault("read the profiles of features"))?;
+        let figures = |(id, feature, rows, nulls, distinct_at_most): (Vec<u8>, String, i64, i64, Option<f64>)| {
+            let figures = FeatureFigures { rows: from_sql(rows), nulls: from_sql(nulls), distinct_at_most };
+            Some(((group_id(&id)?, feature), figures))
+        };
+        Ok(rows.into_iter().filter_map(figures).collect())
+    }
+
+    /// How many training datasets, by name, have each feature.
+    pub async fn dataset_counts(&self) -> Result<HashMap<FeatureKey, u64>> {
+        let mut reader = self.reader.lock().await;
+        let rows: Vec<(Vec<u8>, String, i64)> = sqlx::query_as(
+            "SELECT c.group_id, lower(c.feature), count(DISTINCT d.folded_name)
+             FROM dataset_columns c JOIN datasets d ON d.id = c.dataset_id WHERE c.group_id IS NOT NULL GROUP BY 1, 2",
+        )
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(self.fault("count the training datasets of features"))?;
+        Ok(rows.into_iter().filter_map(|(id, feature, count)| Some(((group_id(&id)?, feature), from_sql(count)))).collect())
+    }
+
+    /// The first day (since 1970) of which reads are recorded; none if they are not.
+    pub async fn reads_recorded_since(&self) -> Result<Option<i64>> {
+        let mut reader = self.reader.lock().await;
+        first_recorded_day(&mut reader).await.map_err(self.fault("read since when uses are recorded"))
+    }
+
+    /// Who read each feature since a day (days since 1970); none if reads are not recorded.
+    pub async fn readers_since(&self, day: i64) -> Result<Option<HashMap<FeatureKey, Readers>>> {
+        let mut reader = self.reader.lock().await;
+        readers_since(&mut reader, day).await.map_err(self.fault("read who uses the features"))
+    }
+}
+
+/// The one place that knows the table of reads, which a store has once reads are recorded: none without it, or while it is
+/// empty.
+pub(super) async fn readers_since(connection: &mut SqliteConnection, day: i64) -> SqlResult<Option<HashMap<FeatureKey, Readers>>> {
+    if first_recorded_day(connection).await?.is_none() {
+        return Ok(None);
+    }
+    let rows: Vec<(Vec<u8>, String, i64, i64)> = sqlx::query_as(
+        "SELECT group_id, lower(coalesce(feature, '')), count(DISTINCT principal), sum(reads) FROM usage_days
+         WHERE day >= ?1 GROUP BY 1, 2
+         UNION ALL
+         SELECT group_id, '', count(DISTINCT principal), sum(reads) FROM usage_days
+         WHERE day >= ?1 AND coalesce(feature, '') <> '' GROUP BY 1",
+    )
+    .bind(day)
+    .fetch_all(connection)
+    .await?;
+    let mut readers: HashMap<FeatureKey, Readers> = HashMap::with_capacity(rows.len());
+    for (id, feature, principals, reads) in rows {
+        let Some(id) = group_id(&id) else { continue };
+        let entry = readers.entry((id, feature)).or_default();
+        // A group is read as a whole and by its features: who does both is one reader, so the larger count is the safe one.
+        entry.principals = entry.principals.max(from_sql(principals));
+        entry.reads += from_sql(reads);
+    }
+    Ok(Some(readers))
+}
+
+/// The first day (since 1970) of which reads are recorded; none if they are not.
+pub(super) async fn first_recorded_day(connection: &mut SqliteConnection) -> SqlResult<Option<i64>> {
+    if !has_columns(connection, "usage_days", &["day", "group_id", "feature", "principal", "reads"]).await? {
+        return Ok(None);
+    }
+    sqlx::query_scalar("SELECT min(day) FROM usage_days").fetch_one(connection).await
+}
+
+/// The names of models that the lineage knows, with what stands before them; none if there is no lineage.
+pub(super) async fn models(connection: &mut SqliteConnection) -> SqlResult<Vec<(String, String)>> {
+    /// More are not looked at.
+    const MOST_MODELS: i64 = 20_000;
+    if !has_columns(connection, "lineage_nodes", &["kind", "namespace", "name"]).await? {
+        return Ok(Vec::new());
+    }
+    sqlx::query_as("SELECT DISTINCT namespace, name FROM lineage_nodes WHERE lower(kind) = 'model' ORDER BY name LIMIT ?1")
+        .bind(MOST_MODELS)
+        .fetch_all(connection)
+        .await
+}
+
+async fn has_columns(connection: &mut SqliteConnection, table: &str, columns: &[&str]) -> SqlResult<bool> {
+    let found: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM pragma_table_info(?1)").bind(table).fetch_all(connection).await?;
+    Ok(columns.iter().all(|column| found.iter().any(|name| name == column)))
+}
+
+fn group_id(bytes: &[u8]) -> Option<GroupId> {
+    Uuid::from_slice(bytes).ok().map(GroupId)
+}
