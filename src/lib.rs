@@ -21,9 +21,12 @@
 //! group's definition lies beside its data, each dataset's manifest in the store's folder, and a lost catalog is rebuilt
 //! from there.
 //!
+//! **Follow.** [`lineage`] answers where a feature comes from and whom a change of it reaches. Loads and builds note edges as they
+//! happen, reads are counted, people and other systems (OpenLineage) say the rest.
+//!
 //! # Layers
 //!
-//! `model <- catalog, backend <- ingest, dataset <- store <- tui, cli <- main`. Edges point one way; a test
+//! `model <- catalog, backend <- lineage, ingest, dataset <- store <- tui, cli <- main`. Edges point one way; a test
 //! reads the `use crate::` lines. `catalog` and `backend` do not know each other, nor do `ingest` and `dataset`.
 //! Faces hold no rule: they translate to and from [`store::FeatureStore`].
 
@@ -31,6 +34,8 @@ pub mod model;
 
 pub mod backend;
 pub mod catalog;
+
+pub mod lineage;
 
 pub mod dataset;
 pub mod ingest;
