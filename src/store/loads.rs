@@ -41,9 +41,11 @@ impl FeatureStore {
         let group = self.group(group).await?;
         let files = options.files;
         let inputs = tokio::task::spawn_blocking(move || resolve(&files));
+        let inputs = inputs.await.map_err(|error| Error::internal("looking for the files stopped").source(error))??;
+        let told = self.tell_load(&group, &inputs);
         let request = LoadRequest {
             group: group.clone(),
-            inputs: inputs.await.map_err(|error| Error::internal("looking for the files stopped").source(error))??,
+            inputs,
             drop: options.drop,
             targets: options.targets.unwrap_or(Targets::BOTH),
             on_error: options.on_error,
@@ -60,6 +62,7 @@ impl FeatureStore {
             part_rows: PART_ROWS,
         };
         let loaded = load(context, request, progress, cancel).await;
+        self.note_load(&told, &group, &loaded).await;
         if group.keeps_history() {
             self.note_summary(&group).await?;
         }
