@@ -24,9 +24,12 @@
 //! [`statistics`] holds what the values of a feature look like: a profile of each column that merges with those of other
 //! files, and from two of them how far a feature drifted.
 //!
+//! **Follow.** [`lineage`] answers where a feature comes from and whom a change of it reaches. Loads and builds note edges as they
+//! happen, reads are counted, people and other systems (OpenLineage) say the rest.
+//!
 //! # Layers
 //!
-//! `model <- catalog, backend, statistics <- ingest, dataset <- store <- tui, cli <- main`. Edges point one way; a test
+//! `model <- catalog, backend, statistics <- lineage, ingest, dataset <- store <- tui, cli <- main`. Edges point one way; a test
 //! reads the `use crate::` lines. `catalog` and `backend` do not know each other, nor do `ingest` and `dataset`.
 //! Faces hold no rule: they translate to and from [`store::FeatureStore`].
 
@@ -35,6 +38,8 @@ pub mod model;
 pub mod backend;
 pub mod catalog;
 pub mod statistics;
+
+pub mod lineage;
 
 pub mod dataset;
 pub mod ingest;

@@ -12,6 +12,7 @@ pub mod documentation;
 mod drains;
 pub mod duplicates;
 mod groups;
+pub mod lineage;
 mod loads;
 pub mod output_file;
 mod queries;
@@ -28,7 +29,7 @@ use std::time::{Duration, Instant};
 pub use crate::backend::faults::{self, Faults};
 pub use crate::backend::online::{OnlineEffect, Targets};
 pub use crate::catalog::fuzzy;
-pub use crate::catalog::search::{Factor, Facet, FacetCount, Filter, Kind, Matched, SearchAnswer, SearchHit};
+pub use crate::catalog::search::{Facet, FacetCount, Factor, Filter, Kind, Matched, SearchAnswer, SearchHit};
 pub use crate::catalog::{FeatureUpdate, GroupUpdate};
 pub use crate::dataset::QueryStream;
 pub use crate::dataset::{OutputFormat, ResultWriter, result_writer, write_pieces, write_result};
@@ -48,6 +49,7 @@ use crate::backend::online::{LmdbOptions, LmdbStore, OnlineStore};
 use crate::catalog::{Catalog, CatalogOptions};
 use crate::dataset::QueryEngine;
 use crate::ingest::writer::Writer;
+use crate::lineage::openlineage::Emitter;
 use crate::model::{Error, ErrorKind, EventTime, FeatureGroup, Result};
 
 /// How long a handle trusts definitions it has read before it looks for changes of other processes.
@@ -88,6 +90,8 @@ struct Inner {
     drains: drains::Drains,
     faults: Option<Arc<Faults>>,
     upkeep: compaction::Upkeep,
+    usage: lineage::usage::Usage,
+    emitter: Emitter,
 }
 
 /// Parsed definitions by folded name, and when they were last known to be current.
@@ -158,12 +162,15 @@ impl FeatureStore {
         let catalog = Catalog::open(folder.join("catalog.db"), catalog).await?;
         let online: Arc<dyn OnlineStore> = Arc::new(LmdbStore::open(&folder.join("online"), lmdb)?);
         let clock = options.clock.unwrap_or_else(system_clock);
+        let writes = !options.read_only && !catalog.is_read_only();
         let inner = Inner {
             writer: Writer::new(online.clone(), clock.clone()),
             read_only: options.read_only || catalog.is_read_only(),
             offline: OfflineStore::open(offline)?,
             drains: drains::Drains::default(),
             upkeep: compaction::Upkeep::default(),
+            usage: lineage::usage::Usage::new(writes.then_some(folder.as_path()), clock.clone()),
+            emitter: lineage::emitter(&settings)?,
             definitions: Mutex::default(),
             engine: OnceLock::new(),
             faults: options.faults,
@@ -177,6 +184,7 @@ impl FeatureStore {
         if store.inner.catalog.is_new() {
             store.take_in_definitions().await?;
             store.take_in_datasets().await?;
+            store.take_in_journal().await?;
         }
         Ok(store)
     }
@@ -190,8 +198,13 @@ impl FeatureStore {
             .await
             .map_err(|error| Error::internal("the writer did not end").source(error))?;
         if !self.inner.read_only {
+            self.fold_large_usage().await;
             self.inner.catalog.fold_log().await?;
         }
+        let store = self.clone();
+        tokio::task::spawn_blocking(move || store.end_lineage_events())
+            .await
+            .map_err(|error| Error::internal("sending lineage events did not end").source(error))?;
         drained
     }
 

@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Row, Sqlite, Transaction};
 use uuid::Uuid;
 
-use super::{Catalog, RunCounts, RunId, RunState, from_sql, group_rows, to_sql};
+use super::{Catalog, LineageNote, RunCounts, RunId, RunState, from_sql, group_rows, lineage, to_sql};
 use crate::model::{DatasetName, Error, ErrorKind, EventTime, GroupId, Result};
 
 /// Identity of a dataset that was built.
@@ -89,7 +89,7 @@ impl Catalog {
     /// Inserts a dataset as the next version of its name, ends the run that built it, and returns the version.
     ///
     /// The row's own version is the least it may get. `publish` is called with the version inside the transaction, once
-    /// everything else has succeeded, and returns the manifest; if it fails, nothing has changed. If the commit fails
+    /// everything else has succeeded, and returns the manifest and what the dataset derives from; if it fails, nothing has changed. If the commit fails
     /// after it, the caller undoes what it did.
     ///
     /// # Errors
@@ -98,7 +98,7 @@ impl Catalog {
         &self,
         dataset: &DatasetRow,
         columns: &[DatasetColumn],
-        publish: impl FnOnce(u64) -> Result<String>,
+        publish: impl FnOnce(u64) -> Result<(String, LineageNote)>,
     ) -> Result<u64> {
         let what = "note a training dataset";
         let mut writer = self.writer(what).await?;
@@ -115,19 +115,26 @@ impl Catalog {
             let message = format!("built {}@{version}", dataset.name);
             self.end(&mut transaction, (run, RunState::Done, Some(&message)), counts, dataset.created, what).await?;
         }
-        let manifest = publish(version)?;
+        let (manifest, lineage) = publish(version)?;
         sqlx::query("UPDATE datasets SET manifest = ?2 WHERE id = ?1")
             .bind(dataset.id.0.as_bytes().as_slice())
             .bind(manifest)
             .execute(&mut *transaction)
             .await
             .map_err(self.fault(what))?;
+        lineage::note_edges(&mut transaction, &lineage, dataset.created).await.map_err(self.fault(what))?;
         self.commit(transaction, what).await?;
         Ok(version)
     }
 
     /// Takes in a dataset whose manifest was found on disk; false if its name has that version already.
-    pub async fn take_in_dataset(&self, dataset: &DatasetRow, columns: &[DatasetColumn], manifest: &str) -> Result<bool> {
+    pub async fn take_in_dataset(
+        &self,
+        dataset: &DatasetRow,
+        columns: &[DatasetColumn],
+        manifest: &str,
+        lineage: &LineageNote,
+    ) -> Result<bool> {
         let what = "take in a training dataset";
         let mut writer = self.writer(what).await?;
         let mut transaction = self.begin(&mut writer, what).await?;
@@ -142,6 +149,7 @@ impl Catalog {
             return Ok(false);
         }
         self.insert_dataset_row(&mut transaction, dataset, columns, manifest, what).await?;
+        lineage::note_edges(&mut transaction, lineage, dataset.created).await.map_err(self.fault(what))?;
         self.commit(transaction, what).await?;
         Ok(true)
     }
@@ -341,7 +349,7 @@ mod tests {
         let mut asked = 0;
         let publish = |version| {
             asked = version;
-            Ok("{\"n\":1}".to_owned())
+            Ok(("{\"n\":1}".to_owned(), LineageNote::default()))
         };
         assert_eq!(catalog.insert_dataset(&first, &columns(clicks.id), publish).await.unwrap(), 1);
         assert_eq!(asked, 1);
@@ -349,9 +357,9 @@ mod tests {
         assert_eq!((ended.state, ended.counts.accepted, ended.finished), (RunState::Done, 28_638, Some(at(9))));
 
         let second = dataset("Churn", None);
-        assert_eq!(catalog.insert_dataset(&second, &[], |_| Ok("{}".into())).await.unwrap(), 2);
+        assert_eq!(catalog.insert_dataset(&second, &[], |_| Ok(("{}".into(), LineageNote::default()))).await.unwrap(), 2);
         let far = DatasetRow { version: 7, ..dataset("CHURN", None) };
-        assert_eq!(catalog.insert_dataset(&far, &[], |_| Ok("{}".into())).await.unwrap(), 7);
+        assert_eq!(catalog.insert_dataset(&far, &[], |_| Ok(("{}".into(), LineageNote::default()))).await.unwrap(), 7);
         assert_eq!(catalog.dataset("churn", Some(1)).await.unwrap().unwrap(), first);
         assert_eq!(catalog.dataset("CHURN", None).await.unwrap().unwrap().id, far.id);
         assert_eq!(catalog.dataset("churn", Some(3)).await.unwrap(), None);
@@ -371,7 +379,8 @@ mod tests {
         assert!(error.to_string().contains("no room"), "{error}");
         assert!(catalog.datasets().await.unwrap().is_empty());
         assert_eq!(catalog.run(run.id).await.unwrap().unwrap().state, RunState::Running);
-        let error = catalog.insert_dataset(&dataset("churn", None), &[], |_| Ok("not json".into())).await.unwrap_err();
+        let error =
+            catalog.insert_dataset(&dataset("churn", None), &[], |_| Ok(("not json".into(), LineageNote::default()))).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Internal, "{error}");
         assert!(catalog.datasets().await.unwrap().is_empty());
     }
@@ -380,9 +389,14 @@ mod tests {
     async fn a_manifest_that_was_found_is_taken_in_once() {
         let (_folder, catalog) = catalog().await;
         let found = DatasetRow { version: 3, ..dataset("churn", None) };
-        assert!(catalog.take_in_dataset(&found, &columns(GroupId(Uuid::now_v7())), "{}").await.unwrap());
-        assert!(!catalog.take_in_dataset(&found, &[], "{}").await.unwrap());
-        assert!(!catalog.take_in_dataset(&DatasetRow { id: DatasetId(Uuid::now_v7()), ..found.clone() }, &[], "{}").await.unwrap());
+        assert!(catalog.take_in_dataset(&found, &columns(GroupId(Uuid::now_v7())), "{}", &LineageNote::default()).await.unwrap());
+        assert!(!catalog.take_in_dataset(&found, &[], "{}", &LineageNote::default()).await.unwrap());
+        assert!(
+            !catalog
+                .take_in_dataset(&DatasetRow { id: DatasetId(Uuid::now_v7()), ..found.clone() }, &[], "{}", &LineageNote::default())
+                .await
+                .unwrap()
+        );
         assert_eq!(catalog.datasets().await.unwrap(), [found]);
     }
 }

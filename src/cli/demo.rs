@@ -152,6 +152,8 @@ impl Demo {
                  {larder} query 'select preferred_category, avg(loyalty_score) from \"customer-features$latest\" group by 1'\n     \
                  {larder} dataset show churn-training\n     \
                  {larder} dataset explain-row churn-training --row 7 --feature loyalty_score\n     \
+                 {larder} lineage customer-features.loyalty_score --down\n     \
+                 {larder} impact customer-features.loyalty_score --change meaning\n     \
                  {larder}                                   the browser"
             ));
         }

@@ -35,19 +35,21 @@ mod delete;
 mod demo;
 mod describe;
 mod doctor;
-mod drift;
 mod documentation;
+mod drift;
 mod drop;
 mod duplicates;
 mod flush;
 mod get;
 mod history;
+mod impact;
 mod ingest;
+mod lineage;
 mod list;
 mod put;
 mod query;
-mod stats;
 mod search;
+mod stats;
 mod tag;
 mod tui;
 mod update;
@@ -158,6 +160,8 @@ enum Verb {
     History(history::History),
     Ingest(ingest::Ingest),
     Query(query::Query),
+    Lineage(lineage::Lineage),
+    Impact(impact::Impact),
     Dataset(dataset::Dataset),
     Flush(flush::Flush),
     Compact(compact::Compact),
@@ -215,6 +219,8 @@ fn act(verb: Verb, place: &Place, console: &mut Console) -> Verdict {
         Verb::Ingest(ingest) => on_all_cores(ingest.run(place, console)),
         Verb::Query(query) => on_all_cores(interrupt::until_signal(query.run(place, console))),
         Verb::Dataset(dataset) => dataset.act(place, console),
+        Verb::Lineage(lineage) => on_all_cores(lineage.run(place, console)),
+        Verb::Impact(impact) => on_all_cores(impact.run(place, console)),
         Verb::Flush(flush) => on_all_cores(flush.run(place, console)),
         Verb::Compact(compact) => on_all_cores(compact.run(place, console)),
         Verb::Stats(stats) => on_all_cores(stats.run(place, console)),
@@ -303,7 +309,7 @@ mod tests {
 
     #[test]
     fn verbs_of_later_parts_are_unknown_not_pretended() {
-        for verb in ["serve", "sync", "lineage"] {
+        for verb in ["serve", "sync"] {
             assert!(parse(verb).is_err(), "{verb}");
         }
     }

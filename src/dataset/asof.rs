@@ -199,6 +199,21 @@ impl AsofTable {
         self.schema.fields().iter().map(|field| field.name().clone())
     }
 
+    /// What gives it its rows.
+    pub(super) fn spine(&self) -> &LogicalPlan {
+        &self.spine
+    }
+
+    /// The groups it joins, each with its identifier, its event time and the features it brings, in the order of the columns.
+    pub(super) fn joined(&self) -> impl Iterator<Item = (&str, &str, &str, Vec<&str>)> {
+        self.groups.iter().map(|joined| {
+            let group = &joined.scan.group;
+            let (identifier, event_time) = (group.schema.identifier().name.as_str(), group.schema.event_time().name.as_str());
+            let features = joined.features.iter().map(|feature| feature.feature.as_str()).collect();
+            (group.name.as_str(), identifier, event_time, features)
+        })
+    }
+
     /// Spells its columns as the statement does.
     fn spell(&mut self, spelling: &Spelling) {
         let fields: Vec<_> = self.schema.fields().iter().map(|field| field.as_ref().clone().with_name(spelling.of(field.name()))).collect();

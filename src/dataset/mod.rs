@@ -7,6 +7,7 @@
 //!                              "group"        [`table`]   every record: files that can matter + unflushed rows
 //!                              "group$latest" [`latest`]  the newest live record per identifier
 //!                              asof(…)        [`asof`]    a spine with features as of each row's time
+//!             where its columns come from [`column_lineage`]
 //! request [`request`] -> spine and snapshots -> [`point_in_time`] -> rows in the spine's order -> file [`output`], hash [`content_hash`]
 //! ```
 //!
@@ -15,6 +16,7 @@
 //! leaving files out never changes an answer; memory stays within its limit; dropping a result stops its work.
 
 mod asof;
+pub mod column_lineage;
 pub mod content_hash;
 mod cross_join;
 mod failure;

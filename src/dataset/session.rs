@@ -36,6 +36,7 @@ use datafusion::sql::sqlparser::ast::{SetExpr, ShowStatementFilter, ShowStatemen
 use futures::{Stream, StreamExt};
 
 use super::asof::{self, AsofTable, Call};
+use super::column_lineage::{self, StatementLineage};
 use super::failure::from_engine;
 use super::functions;
 use super::point_in_time::{JoinOptions, MIN_MEMORY};
@@ -200,6 +201,23 @@ impl QueryEngine {
         let frame = context.execute_logical_plan(plan).await.map_err(from_engine)?;
         let stream = frame.execute_stream().await.map_err(from_engine)?;
         Ok(QueryStream { stream, left: options.max_rows, was_cut: false, _spill: self.spill.clone() })
+    }
+
+    /// Where the columns of a statement's answer come from; runs nothing.
+    ///
+    /// # Errors
+    /// As [`Self::query`], as far as the plan goes.
+    pub async fn lineage(&self, sql: &str, source: Arc<dyn GroupSource>, options: &QueryOptions) -> Result<StatementLineage> {
+        let tokens = StatementTokens::read(sql)?;
+        let mut tables = opened(&tokens, source.clone(), options).await?;
+        let joined = self.asof_tables(&tokens, &source, options).await?;
+        tables.know_columns(joined.iter().flat_map(AsofTable::column_names));
+        let (statement, spelling) = statement(&tokens, &mut tables)?;
+        let mut state = self.state_over(tables, options)?;
+        asof::register(&mut state, joined, &spelling);
+        let plan = plan(&state, statement).await?;
+        let analysed = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {}).map_err(from_engine)?;
+        Ok(column_lineage::of_plan(&analysed))
     }
 
     /// Gets the calls of `asof` in a statement ready: their spines are planned, their groups opened.

@@ -48,6 +48,11 @@ impl SpelledColumns {
         &self.spelled
     }
 
+    /// The columns as the table has them.
+    pub(super) fn real_names(&self) -> impl Iterator<Item = &str> {
+        self.real.fields().iter().map(|field| field.name().as_str())
+    }
+
     /// Filters over the real names.
     pub(super) fn real_filters(&self, filters: &[Expr]) -> EngineResult<Vec<Expr>> {
         let rename = |expression: Expr| match &expression {
@@ -91,6 +96,16 @@ impl GroupTable {
     pub(super) fn new(scan: SharedScan, spell: impl Fn(&str) -> String) -> Self {
         let columns = SpelledColumns::new(scan.visible().clone(), spell);
         Self { scan, columns }
+    }
+
+    /// The group it shows.
+    pub(super) fn group(&self) -> &str {
+        self.scan.group().name.as_str()
+    }
+
+    /// The real names of its columns, in order.
+    pub(super) fn column_names(&self) -> impl Iterator<Item = &str> {
+        self.columns.real_names()
     }
 
     fn plan(

@@ -7,7 +7,8 @@
 //! - some 216,000 rows over 90 days, with the skew, the nulls and the daily and weekly rhythm such data has;
 //! - rows that arrive late (a second load of older event times, and single puts), and records that are deleted;
 //! - a drifting feature: `loyalty_score` of `customer-features` sinks over the last 30 days;
-//! - a training dataset: labels of customers who left, with features of three groups as they were at each label's time;
+//! - a training dataset: labels of customers who left, with features of three groups as they were at each label's time; a model
+//!   that is trained on it, an endpoint that serves the model, a dashboard and a notebook;
 //! - a pair of duplicates: `avg_order_value` of `customer-features` and `mean_basket_value` of `customer-account`.
 
 mod company;
@@ -19,6 +20,7 @@ mod payments;
 mod shape;
 mod shop;
 mod table;
+mod uses;
 
 use std::collections::BTreeMap;
 

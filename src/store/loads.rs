@@ -41,9 +41,11 @@ impl FeatureStore {
         let group = self.group(group).await?;
         let files = options.files;
         let inputs = tokio::task::spawn_blocking(move || resolve(&files));
+        let inputs = inputs.await.map_err(|error| Error::internal("looking for the files stopped").source(error))??;
+        let told = self.tell_load(&group, &inputs);
         let request = LoadRequest {
             group: group.clone(),
-            inputs: inputs.await.map_err(|error| Error::internal("looking for the files stopped").source(error))??,
+            inputs,
             drop: options.drop,
             targets: options.targets.unwrap_or(Targets::BOTH),
             on_error: options.on_error,
@@ -60,14 +62,17 @@ impl FeatureStore {
             clock: &inner.clock,
             part_rows: PART_ROWS,
         };
-        let loaded = load(context, request, progress, cancel).await;
+        let (loaded, captured) = match load(context, request, progress, cancel).await {
+            Ok((report, captured)) => (Ok(report), Some(captured)),
+            Err(error) => (Err(error), None),
+        };
+        self.note_load(&told, &group, &loaded).await;
         if group.keeps_history() {
             self.note_summary(&group).await?;
         }
-        let (report, captured) = loaded?;
-        if group.keeps_history() {
+        if let Some(captured) = captured.filter(|_| group.keeps_history()) {
             self.note_captured(&group, captured).await;
         }
-        Ok(report)
+        loaded
     }
 }

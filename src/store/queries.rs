@@ -6,6 +6,7 @@ use arrow::array::RecordBatch;
 use async_trait::async_trait;
 
 use super::FeatureStore;
+use super::lineage::usage::Operation;
 use crate::backend::offline::TableSnapshot;
 use crate::backend::offline::columns::rows_to_batch;
 use crate::dataset::{EngineOptions, GlueTable, GroupScan, GroupSource, QueryEngine, QueryOptions, QueryStream, ScanFile};
@@ -16,7 +17,13 @@ use crate::model::{Arrival, ErrorKind, FeatureGroup, Result};
 impl FeatureStore {
     /// Runs a statement; rows come as the stream is polled, and it stops when the stream is dropped.
     pub async fn query(&self, sql: &str, max_rows: Option<u64>) -> Result<QueryStream> {
-        let engine = match self.inner.engine.get() {
+        let options = QueryOptions { now: self.now(), max_rows };
+        self.query_engine()?.query(sql, Arc::new(Groups { store: self.clone(), counts: true }), &options).await
+    }
+
+    /// The engine, made by the first statement.
+    pub(super) fn query_engine(&self) -> Result<QueryEngine> {
+        Ok(match self.inner.engine.get() {
             Some(engine) => engine.clone(),
             None => {
                 let engine = QueryEngine::new(&EngineOptions {
@@ -26,9 +33,12 @@ impl FeatureStore {
                 })?;
                 self.inner.engine.get_or_init(|| engine).clone()
             }
-        };
-        let source: Arc<dyn GroupSource> = Arc::new(Groups(self.clone()));
-        engine.query(sql, source, &QueryOptions { now: self.now(), max_rows }).await
+        })
+    }
+
+    /// The groups as the engine finds them, for questions that read no row.
+    pub(super) fn group_source(&self) -> Arc<dyn GroupSource> {
+        Arc::new(Groups { store: self.clone(), counts: false })
     }
 
     pub(super) async fn open_scan(&self, group: &FeatureGroup) -> Result<GroupScan> {
@@ -65,36 +75,43 @@ impl FeatureStore {
 }
 
 #[derive(Clone)]
-struct Groups(FeatureStore);
+struct Groups {
+    store: FeatureStore,
+    /// Whether opening a group is a read of it.
+    counts: bool,
+}
 
 impl std::fmt::Debug for Groups {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Groups").field(&self.0.folder()).finish()
+        f.debug_tuple("Groups").field(&self.store.folder()).finish()
     }
 }
 
 #[async_trait]
 impl GroupSource for Groups {
     async fn group_names(&self) -> Result<Vec<String>> {
-        let groups = self.0.list_groups().await?;
+        let groups = self.store.list_groups().await?;
         Ok(groups.into_iter().filter(|group| group.offline.is_some()).map(|group| group.name.into()).collect())
     }
 
     async fn glue_tables(&self) -> Result<Vec<GlueTable>> {
-        let groups = self.0.list_groups().await?;
+        let groups = self.store.list_groups().await?;
         let table =
             |group: FeatureGroup| GlueTable { database: GLUE_DATABASE.to_owned(), table: group.glue_table(), group: group.name.into() };
         Ok(groups.into_iter().filter(|group| group.offline.is_some()).map(table).collect())
     }
 
     async fn open_group(&self, name: &str) -> Result<GroupScan> {
-        let group = self.0.group(name).await?;
-        match self.0.open_scan(&group).await {
+        let group = self.store.group(name).await?;
+        if self.counts {
+            self.store.inner.usage.count(&group, None, Operation::Query);
+        }
+        match self.store.open_scan(&group).await {
             // Features were added meanwhile: its records need the new definition.
             Err(error) if error.kind() == ErrorKind::Conflict => {
-                self.0.forget_definitions();
-                let group = self.0.group(name).await?;
-                self.0.open_scan(&group).await
+                self.store.forget_definitions();
+                let group = self.store.group(name).await?;
+                self.store.open_scan(&group).await
             }
             other => other,
         }

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::FeatureStore;
+use super::lineage::usage::Operation;
 use crate::backend::offline::{OfflineStore, Predicate, RowReader, TableSnapshot};
 use crate::backend::online::{self, OnlineEffect, OnlineRow, RowWrite, RowWriter, Targets};
 use crate::ingest::drain::{drain_mark_name, offline_row};
@@ -167,18 +168,28 @@ impl FeatureStore {
     pub async fn get(&self, group: &str, identifier: &str, features: Option<&[String]>) -> Result<Option<OnlineRecord>> {
         let group = self.group(group).await?;
         let positions = feature_positions(&group, features)?;
-        self.look_up(&group, identifier, positions.as_deref())
+        self.inner.usage.count(&group, positions.as_deref(), Operation::Get);
+        self.find(&group, identifier, positions.as_deref())
     }
 
     /// Looks up several identifiers of a group, from the same group definition; none where there is no record.
     pub async fn batch_get(&self, group: &str, identifiers: &[String], features: Option<&[String]>) -> Result<Vec<Option<OnlineRecord>>> {
         let group = self.group(group).await?;
         let positions = feature_positions(&group, features)?;
-        identifiers.iter().map(|identifier| self.look_up(&group, identifier, positions.as_deref())).collect()
+        let look_up = |identifier: &String| {
+            self.inner.usage.count(&group, positions.as_deref(), Operation::BatchGet);
+            self.find(&group, identifier, positions.as_deref())
+        };
+        identifiers.iter().map(look_up).collect()
     }
 
-    /// The look-up itself: a plain function on a definition at hand.
+    /// The look-up itself: a plain function on a definition at hand. Counts as one read of these features, or of all.
     pub fn look_up(&self, group: &FeatureGroup, identifier: &str, positions: Option<&[usize]>) -> Result<Option<OnlineRecord>> {
+        self.inner.usage.count(group, positions, Operation::Get);
+        self.find(group, identifier, positions)
+    }
+
+    fn find(&self, group: &FeatureGroup, identifier: &str, positions: Option<&[usize]>) -> Result<Option<OnlineRecord>> {
         if group.online.is_none() {
             let error = Error::invalid(format!("'{}' has no online store", group.name));
             return Err(if group.is_external() {
@@ -208,6 +219,7 @@ impl FeatureStore {
                 .why(why)
                 .remedy("ask SQL, or look the record up with `larder get`"));
         }
+        self.inner.usage.count(&group, None, Operation::History);
         let Ok(key) = identifier_key(&group.schema, identifier) else { return Ok(Vec::new()) };
         // Outbox first, table second: a drain in between shows a record twice, and the mark drops the second.
         let mut waiting = Vec::new();

@@ -42,6 +42,46 @@ pub struct Settings {
     pub compact_grace: u64,
     /// `query.memory`: bytes a query may hold before it spills.
     pub query_memory: u64,
+    /// `openlineage.…`: where lineage events go.
+    pub openlineage: OpenLineageSettings,
+}
+
+/// Where lineage events go. The variables of OpenLineage's own clients are honoured, ours come before them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenLineageSettings {
+    /// `openlineage.url`: `http(s)://HOST`, `file:///PATH` or an absolute path; none sends nothing.
+    pub url: Option<String>,
+    /// `openlineage.endpoint`: path below an HTTP URL.
+    pub endpoint: String,
+    /// `openlineage.api_key`: sent as a bearer token.
+    pub api_key: Option<Secret>,
+    /// `openlineage.namespace`: namespace of our jobs.
+    pub namespace: String,
+    /// `openlineage.disabled`: sends nothing, whatever the URL.
+    pub disabled: bool,
+}
+
+impl Default for OpenLineageSettings {
+    fn default() -> Self {
+        Self { url: None, endpoint: "api/v1/lineage".into(), api_key: None, namespace: "larder".into(), disabled: false }
+    }
+}
+
+/// A text that must not appear in logs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 impl Default for Settings {
@@ -61,12 +101,13 @@ impl Default for Settings {
             compact_bytes: 128 << 20,
             compact_grace: 3_600,
             query_memory: 1 << 30,
+            openlineage: OpenLineageSettings::default(),
         }
     }
 }
 
 /// Every key, for errors and for the variables.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 19] = [
     "store.account",
     "store.region",
     "store.s3_uri",
@@ -81,6 +122,20 @@ const KEYS: [&str; 14] = [
     "compact.target_bytes",
     "compact.grace_seconds",
     "query.memory",
+    "openlineage.url",
+    "openlineage.endpoint",
+    "openlineage.api_key",
+    "openlineage.namespace",
+    "openlineage.disabled",
+];
+
+/// Variables that all clients of OpenLineage know, and the keys they stand for.
+const OPENLINEAGE: [(&str, &str); 5] = [
+    ("OPENLINEAGE_URL", "openlineage.url"),
+    ("OPENLINEAGE_ENDPOINT", "openlineage.endpoint"),
+    ("OPENLINEAGE_API_KEY", "openlineage.api_key"),
+    ("OPENLINEAGE_NAMESPACE", "openlineage.namespace"),
+    ("OPENLINEAGE_DISABLED", "openlineage.disabled"),
 ];
 
 impl Settings {
@@ -92,6 +147,11 @@ impl Settings {
             Ok(text) => settings.apply_toml(&text).map_err(|error| error.within(path.display()))?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(Error::io(format!("can't read {}", path.display()), error)),
+        }
+        for (name, key) in OPENLINEAGE {
+            if let Some(text) = variable(name).filter(|text| !text.is_empty()) {
+                settings.set(key, &text).map_err(|error| error.within(name))?;
+            }
         }
         for key in KEYS {
             let name = format!("LARDER_{}", key.replace('.', "_").to_uppercase());
@@ -108,7 +168,7 @@ impl Settings {
         for (section, values) in &table {
             let toml::Value::Table(values) = values else {
                 return Err(Error::usage(format!("'{section}' stands outside a section"))
-                    .remedy("write it under [store], [online], [drain], [compact] or [query]"));
+                    .remedy("write it under [store], [online], [drain], [compact], [query] or [openlineage]"));
             };
             for (name, value) in values {
                 let text = match value {
@@ -145,6 +205,15 @@ impl Settings {
             "compact.target_bytes" => self.compact_bytes = parse_bytes(key, text)?,
             "compact.grace_seconds" => self.compact_grace = parse_count(key, text)?,
             "query.memory" => self.query_memory = parse_bytes(key, text)?,
+            "openlineage.url" => {
+                // Read here, so that a typo is told at once and not by a silent emitter.
+                crate::lineage::openlineage::Transport::parse(text, "", None)?;
+                self.openlineage.url = Some(text.into());
+            }
+            "openlineage.endpoint" => self.openlineage.endpoint = text.into(),
+            "openlineage.api_key" => self.openlineage.api_key = Some(Secret(text.into())),
+            "openlineage.namespace" => self.openlineage.namespace = text.into(),
+            "openlineage.disabled" => self.openlineage.disabled = parse_flag(key, &text.to_lowercase())?,
             _ => {
                 let error = Error::usage(format!("there is no setting '{}'", key.escape_debug()));
                 return Err(match suggest(key, KEYS) {

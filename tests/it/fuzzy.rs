@@ -56,7 +56,22 @@ fn shown(index: &Arc<FuzzyIndex>, text: &str) -> Vec<String> {
 }
 
 const QUERIES: [&str; 16] = [
-    "l", "lo", "loy", "loyalty", "loyalty s", "loyalty sc", "ord val", "cstmr", "group-1 score", "30d", "余", "grö", "zzzz", "loyality", "X", "_",
+    "l",
+    "lo",
+    "loy",
+    "loyalty",
+    "loyalty s",
+    "loyalty sc",
+    "ord val",
+    "cstmr",
+    "group-1 score",
+    "30d",
+    "余",
+    "grö",
+    "zzzz",
+    "loyality",
+    "X",
+    "_",
 ];
 
 #[test]
@@ -102,7 +117,8 @@ fn it_finds_all_that_a_slow_search_finds_and_nothing_else() {
     let index = index(&names);
     for text in QUERIES {
         let answer = found(&index, text, usize::MAX / 4);
-        let expected: Vec<u32> = (0..names.len() as u32).filter(|row| matches(text, &names[*row as usize].0, &names[*row as usize].1)).collect();
+        let expected: Vec<u32> =
+            (0..names.len() as u32).filter(|row| matches(text, &names[*row as usize].0, &names[*row as usize].1)).collect();
         let mut rows: Vec<u32> = answer.hits.iter().map(|hit| hit.row).collect();
         rows.sort_unstable();
         if answer.forgiven {

@@ -64,6 +64,16 @@ impl LatestTable {
         Self { scan, positions, columns, oldest }
     }
 
+    /// The group it shows.
+    pub(super) fn group(&self) -> &str {
+        self.scan.group().name.as_str()
+    }
+
+    /// The real names of its columns, in order.
+    pub(super) fn column_names(&self) -> impl Iterator<Item = &str> {
+        self.columns.real_names()
+    }
+
     /// The plan that chooses, and what reads the chosen rows.
     fn plan(
         &self,

@@ -28,6 +28,7 @@ use crate::ingest::files::resolve;
 use crate::model::name::nearest_legal;
 use crate::model::{DatasetName, Error, ErrorKind, EventTime, FeatureGroup, GroupId, Result};
 use crate::store::FeatureStore;
+use crate::store::lineage::capture::{BuildTold, outcome};
 use crate::store::output_file::{OutputFile, PublishedFile, SealedFile};
 
 /// Standard input as a spine.
@@ -88,10 +89,12 @@ impl FeatureStore {
         let (plan, groups) = self.plan_flushed(&request, &plan_options(options)).await?;
         check_no_input(&target, &request, &groups)?;
         let run = self.start_build().await?;
-        let work = Work { request, options, target, name, files, run, started };
+        let told = self.tell_build(run.map(|run| run.0), name.as_str(), &request.spine).await;
+        let work = Work { request, options, target, name, files, run, started, told: &told };
         let mut stop = StopOnDrop(Some(options.watch.clone()));
         let built = self.build(work, plan, &groups).await;
         stop.0 = None;
+        self.tell_built(&told, &groups, outcome(&built, |built| &built.manifest));
         if let (Some(run), Err(error)) = (run, &built) {
             self.end_build(run, error).await;
         }
@@ -169,7 +172,7 @@ impl FeatureStore {
     }
 
     async fn build(&self, work: Work<'_>, plan: DatasetPlan, groups: &BTreeMap<GroupId, FeatureGroup>) -> Result<BuiltDataset> {
-        let Work { request, options, target, name, files, run, started } = work;
+        let Work { request, options, target, name, files, run, started, told } = work;
         let (mut inputs, columns) = of_plan(&plan, groups)?;
         let spine = request.spine.clone();
         let spine_files = tokio::task::spawn_blocking(move || spine_files(&spine));
@@ -203,12 +206,19 @@ impl FeatureStore {
             name,
         };
         let manifest_path = sidecar(&target);
-        self.publish(&mut manifest, sealed, files.manifest, run).await?;
+        self.publish(&mut manifest, sealed, files.manifest, run, told).await?;
         Ok(BuiltDataset { manifest, manifest_path })
     }
 
     /// Lets everything appear at once, or nothing.
-    async fn publish(&self, manifest: &mut Manifest, rows: SealedFile, beside: OutputFile, run: Option<RunId>) -> Result<()> {
+    async fn publish(
+        &self,
+        manifest: &mut Manifest,
+        rows: SealedFile,
+        beside: OutputFile,
+        run: Option<RunId>,
+        told: &BuildTold,
+    ) -> Result<()> {
         let mut published: Vec<PublishedFile> = Vec::new();
         if self.is_read_only() {
             appear(self.inner.faults.as_deref(), &mut published, rows)?;
@@ -231,7 +241,7 @@ impl FeatureStore {
             std::fs::create_dir_all(folder).map_err(|error| Error::io(format!("can't make the folder {}", folder.display()), error))?;
             appear(faults, &mut published, written(OutputFile::create(&place)?, &text)?)?;
             is_out = true;
-            Ok(text)
+            Ok((text, self.lineage_of(manifest, told.spine(), run.map(|run| run.0))))
         };
         match self.inner.catalog.insert_dataset(&row, &columns, out).await {
             Ok(_) => {
@@ -268,6 +278,7 @@ struct Work<'a> {
     files: Files,
     run: Option<RunId>,
     started: Instant,
+    told: &'a BuildTold,
 }
 
 /// The files of a build, still hidden.

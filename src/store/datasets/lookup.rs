@@ -128,6 +128,11 @@ impl FeatureStore {
         versions_in(&folder).into_iter().map(|(version, _)| version + 1).max().unwrap_or(1)
     }
 
+    async fn take_in_manifest(&self, manifest: &Manifest, text: &str) -> Result<bool> {
+        let lineage = self.lineage_of(manifest, None, None);
+        self.inner.catalog.take_in_dataset(&manifest.to_row(None), &manifest.to_columns(), text, &lineage).await
+    }
+
     /// Takes in the manifests that the catalog doesn't know; returns how many. One that can't be read hides no other.
     pub(in crate::store) async fn take_in_datasets(&self) -> Result<u64> {
         let folder = self.inner.folder.join(FOLDER);
@@ -148,8 +153,7 @@ impl FeatureStore {
                 match Manifest::read(&path) {
                     Ok(manifest) if manifest.name.folded() == folded && manifest.version == Some(version) => {
                         let text = manifest.to_json()?;
-                        taken +=
-                            u64::from(self.inner.catalog.take_in_dataset(&manifest.to_row(None), &manifest.to_columns(), &text).await?);
+                        taken += u64::from(self.take_in_manifest(&manifest, &text).await?);
                     }
                     Ok(_) => tracing::warn!(path = %path.display(), "a manifest is not that of its place; it is left out"),
                     // Removed meanwhile.

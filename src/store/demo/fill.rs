@@ -141,13 +141,15 @@ impl FeatureStore {
             next = (number + 1..planned.len()).find(|later| !is_there[*later]).map(|later| self.write_files(&planned[later]));
             report.groups.push(self.fill_group(group, &files, &mut steps).await?);
         }
-        report.dataset = self.fill_dataset(options).await?;
+        let (dataset, label) = self.fill_dataset(options).await?;
+        report.dataset = dataset;
+        self.declare_demo_uses(&label).await?;
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
     }
 
-    /// Builds the training dataset over the groups, unless it is there.
-    async fn fill_dataset(&self, options: &DemoOptions) -> Result<FilledDataset> {
+    /// Builds the training dataset over the groups, unless it is there; returns its name and version, too.
+    async fn fill_dataset(&self, options: &DemoOptions) -> Result<(FilledDataset, String)> {
         let filled = |manifest: &Manifest, was_there| FilledDataset {
             name: manifest.name.to_string(),
             was_there,
@@ -155,7 +157,7 @@ impl FeatureStore {
             columns: manifest.columns.len(),
         };
         match self.find_dataset(labels::DATASET).await {
-            Ok(manifest) => return Ok(filled(&manifest, true)),
+            Ok(manifest) => return Ok((filled(&manifest, true), manifest.label())),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -182,7 +184,7 @@ impl FeatureStore {
             watch: JoinWatch { cancel: options.cancel.clone(), ..JoinWatch::default() },
         };
         let built = self.build_dataset(&request, &build).await?;
-        Ok(filled(&built.manifest, false))
+        Ok((filled(&built.manifest, false), built.manifest.label()))
     }
 
     /// True if the group is there with records; fails if its name belongs to another.

@@ -196,7 +196,8 @@ fn spearman(pairs: &[(f64, f64)]) -> Option<f64> {
         first += (one - mean).powi(2);
         second += (other - mean).powi(2);
     }
-    let varied = distinct(pairs.iter().map(|(one, _)| *one)) >= FEWEST_VALUES && distinct(pairs.iter().map(|(_, other)| *other)) >= FEWEST_VALUES;
+    let varied =
+        distinct(pairs.iter().map(|(one, _)| *one)) >= FEWEST_VALUES && distinct(pairs.iter().map(|(_, other)| *other)) >= FEWEST_VALUES;
     (varied && first > 0.0 && second > 0.0).then(|| both / (first * second).sqrt())
 }
 
@@ -230,13 +231,16 @@ mod tests {
 
     /// Numbers without a pattern, the same ones each time.
     fn noise(seed: u64) -> impl Iterator<Item = f64> {
-        (1_u64..).map(move |number| (number.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(seed).rotate_left(29) % 10_007) as f64 / 10_007.0)
+        (1_u64..)
+            .map(move |number| (number.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(seed).rotate_left(29) % 10_007) as f64 / 10_007.0)
     }
 
     #[test]
     fn the_same_values_are_a_duplicate_with_nulls_rounded_or_in_another_unit() {
         let values: Vec<f64> = noise(1).take(500).map(|value| 10.0 + 90.0 * value).collect();
-        let some = |factor: f64, step: f64| agreement(&values.iter().map(|v| (Some(*v), Some((v * factor / step).round() * step))).collect::<Vec<_>>());
+        let some = |factor: f64, step: f64| {
+            agreement(&values.iter().map(|v| (Some(*v), Some((v * factor / step).round() * step))).collect::<Vec<_>>())
+        };
         for (factor, step) in [(1.0, 1e-9), (1.0, 0.01), (100.0, 1.0)] {
             let found = some(factor, step);
             assert_eq!(found.verdict(), Some(Verdict::Duplicate), "{factor} {step} {found:?}");
@@ -252,11 +256,13 @@ mod tests {
 
     #[test]
     fn flags_that_are_nearly_always_alike_are_no_duplicates() {
-        let rare: Vec<_> = (0..1_000).map(|at| (Some(f64::from(u8::from(at % 200 == 0))), Some(f64::from(u8::from(at % 190 == 1))))).collect();
+        let rare: Vec<_> =
+            (0..1_000).map(|at| (Some(f64::from(u8::from(at % 200 == 0))), Some(f64::from(u8::from(at % 190 == 1))))).collect();
         let found = agreement(&rare);
         assert!(found.equal > 0.98);
         assert_eq!(found.verdict(), None, "{found:?}");
-        let same: Vec<_> = (0..1_000).map(|at| (Some(f64::from(u8::from(at % 200 == 0))), Some(f64::from(u8::from(at % 200 == 0))))).collect();
+        let same: Vec<_> =
+            (0..1_000).map(|at| (Some(f64::from(u8::from(at % 200 == 0))), Some(f64::from(u8::from(at % 200 == 0))))).collect();
         assert_eq!(agreement(&same).verdict(), Some(Verdict::Duplicate));
         let constant: Vec<_> = (0..1_000).map(|_| (Some(1.0), Some(1.0))).collect();
         assert_eq!(agreement(&constant).verdict(), None, "a constant agrees with every other one");

@@ -85,7 +85,11 @@ impl Described {
         Likeness {
             names: jaccard(self.name.intersection(&other.name).count(), self.name.len(), other.name.len()),
             spelling: jaccard(self.trigrams.intersection(&other.trigrams).count(), self.trigrams.len(), other.trigrams.len()),
-            descriptions: jaccard(self.description.intersection(&other.description).count(), self.description.len(), other.description.len()),
+            descriptions: jaccard(
+                self.description.intersection(&other.description).count(),
+                self.description.len(),
+                other.description.len(),
+            ),
         }
     }
 }
