@@ -38,7 +38,7 @@ impl Collections {
     }
 
     /// Adds a collection of so many elements with its canonical hash, and its norm if all are finite numbers.
-    pub(super) fn add(&mut self, length: u64, hash: u64, norm: Option<f64>) -> Result<()> {
+    pub(super) fn add(&mut self, length: u64, hash: u64, norm: Option<f64>) {
         self.lengths.add(length, 1);
         self.empty += u64::from(length == 0);
         if let Some(norm) = norm.filter(|norm| norm.is_finite()) {
@@ -47,7 +47,7 @@ impl Collections {
             self.norms.greatest = self.norms.greatest.max(norm);
             self.norms.sum.add_float(norm, 1);
         }
-        self.distinct.extend(std::iter::once(hash))
+        self.distinct.extend(std::iter::once(hash));
     }
 
     pub(super) fn merge(&mut self, other: &Self) -> Result<()> {
@@ -57,7 +57,7 @@ impl Collections {
         self.norms.least = self.norms.least.min(other.norms.least);
         self.norms.greatest = self.norms.greatest.max(other.norms.greatest);
         self.norms.sum.merge(&other.norms.sum);
-        self.distinct.merge(&other.distinct)?;
+        self.distinct.merge(&other.distinct);
         self.elements.merge(&other.elements)
     }
 

@@ -141,11 +141,12 @@ fn bin_count(distribution: &Distribution) -> usize {
 fn equal_widths((low, high): (f64, f64), count: usize) -> Vec<f64> {
     let place = |edge: usize| {
         let share = edge as f64 / count as f64;
-        // Not low + share·(high − low), which may be infinite; the ends are the bounds themselves.
-        if edge == count { high } else { low * (1.0 - share) + high * share }
+        // Not low + share·(high − low), which may be infinite; rounding must not step past the bounds.
+        if edge == count { high } else { (low * (1.0 - share) + high * share).clamp(low, high) }
     };
     let mut edges: Vec<f64> = (0..=count).map(place).collect();
     // Where doubles are too coarse for so many bins there are fewer.
+    edges.sort_unstable_by(f64::total_cmp);
     edges.dedup();
     if edges.len() == 1 {
         edges.push(high);

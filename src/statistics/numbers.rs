@@ -303,11 +303,11 @@ impl Sketched {
         match (&mut self.moments, scale) {
             (Some(moments), Scale::Fractional) => {
                 let numbers: Vec<f64> = keys.iter().map(|key| scale.number(*key)).collect();
-                self.distinct.extend(numbers.iter().map(|number| canonical::of_float(*number)))?;
+                self.distinct.extend(numbers.iter().map(|number| canonical::of_float(*number)));
                 moments.add_floats(&numbers);
             }
             (moments, _) => {
-                self.distinct.extend(keys.iter().map(|key| canonical::of_integer(*key)))?;
+                self.distinct.extend(keys.iter().map(|key| canonical::of_integer(*key)));
                 moments.iter_mut().for_each(|moments| moments.add_integers(keys));
             }
         }
@@ -329,7 +329,7 @@ impl Sketched {
                 frequent.update_with_count(*key, *count);
             }
         }
-        self.distinct.extend(weighted.iter().map(|(key, _)| hash_of(scale, *key)))?;
+        self.distinct.extend(weighted.iter().map(|(key, _)| hash_of(scale, *key)));
         self.quantiles.extend_weighted(&weighted)
     }
 
@@ -343,7 +343,7 @@ impl Sketched {
         if let (Some(ours), Some(theirs)) = (&mut self.frequent, &other.frequent) {
             ours.merge(theirs);
         }
-        self.distinct.merge(&other.distinct)?;
+        self.distinct.merge(&other.distinct);
         self.quantiles.merge(&other.quantiles)
     }
 

@@ -91,14 +91,15 @@ impl QuantileSketch {
 
     /// The distribution between known bounds; exact while nothing was thrown away.
     pub(super) fn distribution(&self, scale: Scale, bounds: (i64, i64)) -> Result<Option<Distribution>> {
-        let mut whole = self.clone();
-        whole.take_in()?;
-        let sketch = &whole.sketch;
+        let sketch = &self.sketch;
         let errors = match sketch.is_estimation_mode() {
             true => (sketch.normalized_rank_error(), sketch.normalized_pmf_error()),
             false => (0.0, 0.0),
         };
-        Ok(Distribution::new(scale, items(sketch)?, bounds, errors))
+        // Those that wait stand for themselves: reading twice gives the same.
+        let mut weighted = items(sketch)?;
+        weighted.extend(self.waiting.iter().map(|key| (*key, 1)));
+        Ok(Distribution::new(scale, weighted, bounds, errors))
     }
 
     pub(super) fn write(&self, out: &mut Writer) {
@@ -208,6 +209,9 @@ fn items(sketch: &KllSketch<i64>) -> Result<Vec<(i64, u64)>> {
     let bytes = sketch.serialize();
     let wrong = || corrupt("a sketch of quantiles has another form");
     let number = |at: usize| bytes.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map(i64::from_le_bytes);
+    if sketch.is_empty() {
+        return Ok(Vec::new());
+    }
     if sketch.n() == 1 {
         return Ok(vec![(number(8).ok_or_else(wrong)?, 1)]);
     }

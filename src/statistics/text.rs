@@ -191,7 +191,7 @@ impl Texts {
             }
             State::Sketched(sketched) => {
                 sketched.totals.add_text(text, count);
-                sketched.distinct.extend(std::iter::once(canonical::of_text(text)))?;
+                sketched.distinct.extend(std::iter::once(canonical::of_text(text)));
                 sketched.frequent.update_with_count_ref(shown(text), count);
                 Ok(())
             }
@@ -210,15 +210,19 @@ impl Texts {
                 }
                 self.sketch_if_many()
             }
-            (State::Sketched(ours), State::Counted { texts, .. }) => ours.extend_counted(texts),
+            (State::Sketched(ours), State::Counted { texts, .. }) => {
+                ours.extend_counted(texts);
+                Ok(())
+            }
             (State::Sketched(ours), State::Sketched(theirs)) => {
                 ours.totals.merge(&theirs.totals);
                 ours.frequent.merge(&theirs.frequent);
-                ours.distinct.merge(&theirs.distinct)
+                ours.distinct.merge(&theirs.distinct);
+                Ok(())
             }
             (State::Counted { texts, .. }, State::Sketched(theirs)) => {
                 let mut sketched = theirs.clone();
-                sketched.extend_counted(texts)?;
+                sketched.extend_counted(texts);
                 self.0 = State::Sketched(sketched);
                 Ok(())
             }
@@ -234,7 +238,7 @@ impl Texts {
                 distinct: DistinctValues::new(),
                 frequent: FrequentItemsSketch::new(FREQUENT).map_err(sketch_failed)?,
             };
-            sketched.extend_counted(texts)?;
+            sketched.extend_counted(texts);
             self.0 = State::Sketched(Box::new(sketched));
         }
         Ok(())
@@ -359,12 +363,12 @@ impl Texts {
 }
 
 impl Sketched {
-    fn extend_counted(&mut self, texts: &HashMap<u64, Counted, BuildSpread>) -> Result<()> {
+    fn extend_counted(&mut self, texts: &HashMap<u64, Counted, BuildSpread>) {
         for text in texts.values() {
             self.totals.add(&text.look, text.count);
             self.frequent.update_with_count_ref(&*text.look.shown, text.count);
         }
-        self.distinct.extend(texts.keys().copied())
+        self.distinct.extend(texts.keys().copied());
     }
 
     fn write(&self, out: &mut Writer) {
