@@ -379,7 +379,8 @@ mod tests {
         assert!(error.to_string().contains("no room"), "{error}");
         assert!(catalog.datasets().await.unwrap().is_empty());
         assert_eq!(catalog.run(run.id).await.unwrap().unwrap().state, RunState::Running);
-        let error = catalog.insert_dataset(&dataset("churn", None), &[], |_| Ok(("not json".into(), LineageNote::default()))).await.unwrap_err();
+        let error =
+            catalog.insert_dataset(&dataset("churn", None), &[], |_| Ok(("not json".into(), LineageNote::default()))).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Internal, "{error}");
         assert!(catalog.datasets().await.unwrap().is_empty());
     }
@@ -390,7 +391,12 @@ mod tests {
         let found = DatasetRow { version: 3, ..dataset("churn", None) };
         assert!(catalog.take_in_dataset(&found, &columns(GroupId(Uuid::now_v7())), "{}", &LineageNote::default()).await.unwrap());
         assert!(!catalog.take_in_dataset(&found, &[], "{}", &LineageNote::default()).await.unwrap());
-        assert!(!catalog.take_in_dataset(&DatasetRow { id: DatasetId(Uuid::now_v7()), ..found.clone() }, &[], "{}", &LineageNote::default()).await.unwrap());
+        assert!(
+            !catalog
+                .take_in_dataset(&DatasetRow { id: DatasetId(Uuid::now_v7()), ..found.clone() }, &[], "{}", &LineageNote::default())
+                .await
+                .unwrap()
+        );
         assert_eq!(catalog.datasets().await.unwrap(), [found]);
     }
 }

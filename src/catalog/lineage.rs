@@ -397,9 +397,8 @@ fn contained(note: &LineageNote) -> Vec<NewEdge> {
         let candidates: Vec<NodeKey> = candidates.collect();
         candidates.iter().find(|key| known.contains(key)).or_else(|| candidates.last()).cloned()
     };
-    let contains = |field: &&NodeKey| {
-        whole_of(field).map(|whole| NewEdge::new(whole, (*field).clone(), EdgeKind::Contains, EdgeMethod::Observed))
-    };
+    let contains =
+        |field: &&NodeKey| whole_of(field).map(|whole| NewEdge::new(whole, (*field).clone(), EdgeKind::Contains, EdgeMethod::Observed));
     fields.iter().filter_map(contains).collect()
 }
 
@@ -498,11 +497,10 @@ async fn settle_job(
 /// Nodes, and edges that hold.
 async fn counts(transaction: &mut Transaction<'_, Sqlite>) -> SqlResult<(u64, u64)> {
     // The highest numbers rather than counts: both tables only grow, and counting reads them whole.
-    let row: (i64, i64) = sqlx::query_as(
-        "SELECT (SELECT coalesce(max(id), 0) FROM lineage_nodes), (SELECT coalesce(max(id), 0) FROM lineage_edges)",
-    )
-    .fetch_one(&mut **transaction)
-    .await?;
+    let row: (i64, i64) =
+        sqlx::query_as("SELECT (SELECT coalesce(max(id), 0) FROM lineage_nodes), (SELECT coalesce(max(id), 0) FROM lineage_edges)")
+            .fetch_one(&mut **transaction)
+            .await?;
     Ok((from_sql(row.0), from_sql(row.1)))
 }
 
@@ -528,4 +526,3 @@ impl Catalog {
         Ok(forgotten.rows_affected())
     }
 }
-

@@ -100,7 +100,11 @@ impl Impact {
         }
         if exit == Exit::CheckSaysNo {
             let many = counted(impact.affected.len() as u64, "consumer");
-            console.complain(format!("change '{change}' of {} affects {many}; the worst: {}", impact.node.reference, impact.worst().as_str()));
+            console.complain(format!(
+                "change '{change}' of {} affects {many}; the worst: {}",
+                impact.node.reference,
+                impact.worst().as_str()
+            ));
         }
         Ok(exit)
     }

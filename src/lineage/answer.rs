@@ -82,9 +82,8 @@ impl Coverage {
     /// Puts together what is known through which channel.
     pub fn new(since: &[MethodSince], reads_since: Option<EventTime>) -> Self {
         let first = |wanted: &dyn Fn(&MethodSince) -> bool| since.iter().filter(|known| wanted(known)).map(|known| known.since).min();
-        let observed = |kinds: &'static [EdgeKind]| {
-            move |known: &MethodSince| known.method == EdgeMethod::Observed && kinds.contains(&known.kind)
-        };
+        let observed =
+            |kinds: &'static [EdgeKind]| move |known: &MethodSince| known.method == EdgeMethod::Observed && kinds.contains(&known.kind);
         let channels = vec![
             Channel { name: "loads", since: first(&observed(&[EdgeKind::Loads])) },
             Channel { name: "builds", since: first(&observed(&[EdgeKind::Derives])) },
@@ -235,7 +234,8 @@ mod tests {
         let nothing = Coverage::new(&[], None).sentence();
         assert!(nothing.starts_with("nothing is recorded yet in any of 5 channels"), "{nothing}");
         let known = |kind, method| MethodSince { kind, method, since };
-        let some = Coverage::new(&[known(EdgeKind::Derives, EdgeMethod::Observed), known(EdgeKind::Trains, EdgeMethod::Declared)], Some(since));
+        let some =
+            Coverage::new(&[known(EdgeKind::Derives, EdgeMethod::Observed), known(EdgeKind::Trains, EdgeMethod::Declared)], Some(since));
         let text = Coverage { inferred: 2, ..some }.sentence();
         assert!(text.starts_with("known from 3 of 5 channels (builds, reads, declared)"), "{text}");
         assert!(text.contains("nothing yet from loads, imported") && text.contains("reads counted since 2026-05-28"), "{text}");

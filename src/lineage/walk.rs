@@ -255,7 +255,8 @@ impl Walk {
         match self.direction {
             Direction::Down => {
                 for link in self.links(&self.out, place.node).iter().filter(|link| holds(link)) {
-                    if link.contains && !self.links(&self.out, link.target).iter().any(|beyond| !beyond.contains && held(beyond, place.at)) {
+                    if link.contains && !self.links(&self.out, link.target).iter().any(|beyond| !beyond.contains && held(beyond, place.at))
+                    {
                         continue;
                     }
                     steps.push((plain(link), *link, Place { node: link.target, at: place.at, by_contains: link.contains }));
@@ -417,7 +418,8 @@ mod tests {
                 }
                 let far = |node: fn(&Link) -> i64| move |link: Link| Link { far_kind: self.kind(node(&link)), ..link };
                 let out = self.links.iter().filter(|link| needs.out.contains(&link.source)).copied().map(far(|link| link.target)).collect();
-                let into = self.links.iter().filter(|link| needs.into.contains(&link.target)).copied().map(far(|link| link.source)).collect();
+                let into =
+                    self.links.iter().filter(|link| needs.into.contains(&link.target)).copied().map(far(|link| link.source)).collect();
                 walk.learn(&needs, out, into);
             }
             unreachable!("a walk without end")

@@ -22,7 +22,8 @@ fn bench() -> Larder {
 }
 
 fn build(larder: &Larder) {
-    let words = "dataset build --spine labels.csv --spine-id sensor --spine-time when --features readings:celsius --name train -o train.parquet";
+    let words =
+        "dataset build --spine labels.csv --spine-id sensor --spine-time when --features readings:celsius --name train -o train.parquet";
     larder.run(words).ok();
 }
 
@@ -46,7 +47,10 @@ fn loads_and_builds_are_captured_and_a_declared_model_hangs_on_them() {
     assert_eq!(down["node"], "readings.celsius");
     assert!(references(&down).is_superset(&["train@1", "model:door-model", "endpoint:doors"].map(str::to_owned).into()), "{down:#}");
     let built = edge(&down, "readings.celsius", "train@1");
-    assert_eq!((&built["kind"], &built["method"], &built["transform"], &built["indirect"]), (&json!("derives"), &json!("observed"), &json!("IDENTITY"), &json!(false)));
+    assert_eq!(
+        (&built["kind"], &built["method"], &built["transform"], &built["indirect"]),
+        (&json!("derives"), &json!("observed"), &json!("IDENTITY"), &json!(false))
+    );
     assert_eq!(edge(&down, "train@1", "model:door-model")["method"], "declared");
     let kinds: BTreeSet<(&str, &str)> =
         down["nodes"].as_array().unwrap().iter().map(|node| (node["kind"].as_str().unwrap(), node["name"].as_str().unwrap())).collect();

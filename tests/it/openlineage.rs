@@ -355,7 +355,9 @@ fn every_form_in_which_column_lineage_is_told_is_understood() {
     assert_eq!(answer["coverage"]["inferred"], 1);
     // A dataset that is dropped stays, marked.
     let gone = facet(json!({"lifecycleStateChange": "DROP"}));
-    let mut event: Value = serde_json::from_str(&base(json!({"dataset": {"namespace": "pg", "name": "y", "facets": {"lifecycleStateChange": gone}}}))).unwrap();
+    let mut event: Value =
+        serde_json::from_str(&base(json!({"dataset": {"namespace": "pg", "name": "y", "facets": {"lifecycleStateChange": gone}}})))
+            .unwrap();
     event["eventTime"] = "2026-02-01T00:00:00Z".into();
     import(&larder, &event.to_string());
     let answer = larder.run("lineage source:pg/z --up --json").ok().json();

@@ -149,9 +149,10 @@ pub(super) fn write_tree(console: &mut Console, answer: &Answer, asked: &[Direct
         let gone = if start.is_deleted { "  deleted" } else { "" };
         console.line(format!("{}  {}{gone}", style.strong(&visible(&start.reference)), style.muted(start.key.kind.as_str())))?;
     }
-    for (direction, heading, none) in
-        [(Direction::Up, "comes from", "nothing recorded that it comes from"), (Direction::Down, "goes to", "nothing recorded that it goes to")]
-    {
+    for (direction, heading, none) in [
+        (Direction::Up, "comes from", "nothing recorded that it comes from"),
+        (Direction::Down, "goes to", "nothing recorded that it goes to"),
+    ] {
         if !asked.is_empty() && !asked.contains(&direction) {
             continue;
         }
@@ -170,7 +171,13 @@ pub(super) fn write_tree(console: &mut Console, answer: &Answer, asked: &[Direct
         console.line("")?;
         console.line(style.muted("read in the last 30 days by"))?;
         for reader in &answer.readers {
-            console.line(format!("   {}  {} {}, last on {}", visible(&reader.principal), reader.reads, reader.operation, day(reader.last_day)))?;
+            console.line(format!(
+                "   {}  {} {}, last on {}",
+                visible(&reader.principal),
+                reader.reads,
+                reader.operation,
+                day(reader.last_day)
+            ))?;
         }
     }
     console.line("")?;

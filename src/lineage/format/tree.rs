@@ -22,7 +22,8 @@ pub fn tree(answer: &Answer, direction: Direction) -> Vec<TreeLine> {
     let mut lines = Vec::new();
     let mut shown = HashSet::from([0]);
     // A path without end would need a stack without end; this one is as long as the deepest branch.
-    let mut stack: Vec<(usize, String, std::vec::IntoIter<&AnswerEdge>)> = vec![(0, String::new(), beyond(answer, direction, 0).into_iter())];
+    let mut stack: Vec<(usize, String, std::vec::IntoIter<&AnswerEdge>)> =
+        vec![(0, String::new(), beyond(answer, direction, 0).into_iter())];
     while let Some((node, indent, edges)) = stack.last_mut() {
         let Some(edge) = edges.next() else {
             stack.pop();
@@ -31,7 +32,8 @@ pub fn tree(answer: &Answer, direction: Direction) -> Vec<TreeLine> {
         let (node, indent) = (*node, indent.clone());
         let is_last = edges.len() == 0;
         let to = if direction == Direction::Down { edge.target } else { edge.source };
-        let (to, is_turned) = if to == node { (if direction == Direction::Down { edge.source } else { edge.target }, true) } else { (to, false) };
+        let (to, is_turned) =
+            if to == node { (if direction == Direction::Down { edge.source } else { edge.target }, true) } else { (to, false) };
         let Some(reached) = answer.nodes.get(to) else { continue };
         let is_new = shown.insert(to);
         let deeper = beyond(answer, direction, to);

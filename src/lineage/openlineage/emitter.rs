@@ -212,7 +212,8 @@ fn over_http(receiver: &Receiver<String>, counts: &Counts, url: &url::Url, api_k
         if let Some(key) = api_key {
             request = request.bearer_auth(key);
         }
-        let response = runtime.block_on(request.send()).map_err(|error| error.without_url().to_string())?;
+        // Made inside the runtime: its timeouts need one that runs.
+        let response = runtime.block_on(async { request.send().await }).map_err(|error| error.without_url().to_string())?;
         match response.status() {
             status if status.is_success() => Ok(()),
             status => Err(format!("{} answered {status}", url.host_str().unwrap_or_default())),
@@ -230,10 +231,9 @@ mod tests {
         let parse = |url| Transport::parse(url, "api/v1/lineage", Some("secret"));
         assert_eq!(parse("/var/log/events.ndjson").unwrap(), Transport::File("/var/log/events.ndjson".into()));
         assert_eq!(parse("file:///var/a%20b.ndjson").unwrap(), Transport::File("/var/a b.ndjson".into()));
-        for (url, whole) in [
-            ("http://marquez:5000", "http://marquez:5000/api/v1/lineage"),
-            ("https://host/base/", "https://host/base/api/v1/lineage"),
-        ] {
+        for (url, whole) in
+            [("http://marquez:5000", "http://marquez:5000/api/v1/lineage"), ("https://host/base/", "https://host/base/api/v1/lineage")]
+        {
             let Transport::Http { url, .. } = parse(url).unwrap() else { unreachable!() };
             assert_eq!(url.as_str(), whole);
         }

@@ -175,7 +175,9 @@ fn answer_dataset(names: &Names, answer: &Answer, position: usize) -> Dataset {
         facet.insert("_schemaURL".to_owned(), "https://openlineage.io/spec/facets/1-0-0/LineageDatasetFacet.json".into());
         facet.insert("inputs".to_owned(), inputs.into());
         // A reader takes this facet alone where it is there, so it has the columns as well.
-        if let Some(fields) = dataset.facets.get("columnLineage").and_then(|facet| facet.get("fields")).and_then(|fields| fields.as_object()) {
+        if let Some(fields) =
+            dataset.facets.get("columnLineage").and_then(|facet| facet.get("fields")).and_then(|fields| fields.as_object())
+        {
             let fields: serde_json::Map<_, _> = fields.iter().map(|(name, told)| (name.clone(), lineage_inputs(told))).collect();
             facet.insert("fields".to_owned(), fields.into());
         }

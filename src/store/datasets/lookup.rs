@@ -153,8 +153,7 @@ impl FeatureStore {
                 match Manifest::read(&path) {
                     Ok(manifest) if manifest.name.folded() == folded && manifest.version == Some(version) => {
                         let text = manifest.to_json()?;
-                        taken +=
-                            u64::from(self.take_in_manifest(&manifest, &text).await?);
+                        taken += u64::from(self.take_in_manifest(&manifest, &text).await?);
                     }
                     Ok(_) => tracing::warn!(path = %path.display(), "a manifest is not that of its place; it is left out"),
                     // Removed meanwhile.

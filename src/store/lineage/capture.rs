@@ -97,7 +97,9 @@ impl FeatureStore {
         };
         let mut output = group_dataset(&names, group, &self.other_names(group));
         if let Some(report) = report {
-            output.output_facets.insert("outputStatistics".to_owned(), facets::output_statistics(report.accepted, None, Some(report.files)));
+            output
+                .output_facets
+                .insert("outputStatistics".to_owned(), facets::output_statistics(report.accepted, None, Some(report.files)));
         }
         let inputs = told.sources.iter().map(input).collect();
         self.inner.emitter.emit(&told.run.event(standing, self.now(), inputs, vec![output]));
@@ -127,7 +129,12 @@ impl FeatureStore {
     }
 
     /// Tells how a build ended.
-    pub(in crate::store) fn tell_built(&self, told: &BuildTold, groups: &BTreeMap<crate::model::GroupId, FeatureGroup>, built: Result<&Manifest>) {
+    pub(in crate::store) fn tell_built(
+        &self,
+        told: &BuildTold,
+        groups: &BTreeMap<crate::model::GroupId, FeatureGroup>,
+        built: Result<&Manifest>,
+    ) {
         if !self.inner.emitter.is_on() {
             return;
         }

@@ -152,7 +152,12 @@ impl Places {
             NodeKind::Source => key.namespace.strip_prefix("s3://").and_then(|bucket| {
                 let object = format!("{bucket}/{}", key.name.trim_matches('/'));
                 let within = |folder: &str| object.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-                found(&|place| place.data.as_deref().is_some_and(|data| within(data) || data.strip_suffix("/data").is_some_and(|whole| whole == object)))
+                found(&|place| {
+                    place
+                        .data
+                        .as_deref()
+                        .is_some_and(|data| within(data) || data.strip_suffix("/data").is_some_and(|whole| whole == object))
+                })
             }),
             _ => None,
         };
@@ -171,8 +176,9 @@ impl Places {
 fn parted(text: &str) -> Result<Vec<String>> {
     let whole = text.trim_start();
     if whole.starts_with('[') {
-        let events: Vec<Box<RawValue>> = serde_json::from_str(whole)
-            .map_err(|error| Error::invalid("this is no array of OpenLineage events").source(error).remedy("write one event a line, or a JSON array"))?;
+        let events: Vec<Box<RawValue>> = serde_json::from_str(whole).map_err(|error| {
+            Error::invalid("this is no array of OpenLineage events").source(error).remedy("write one event a line, or a JSON array")
+        })?;
         return Ok(events.iter().map(|event| event.get().to_owned()).collect());
     }
     // One value after the other: on lines of their own, or spread over many.

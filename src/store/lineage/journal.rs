@@ -83,7 +83,8 @@ impl FeatureStore {
         let path = self.inner.folder.join(FOLDER).join(FILE);
         let mut text = String::new();
         for line in lines {
-            text += &serde_json::to_string(line).map_err(|error| Error::internal("a line of the lineage journal can't be encoded").source(error))?;
+            text += &serde_json::to_string(line)
+                .map_err(|error| Error::internal("a line of the lineage journal can't be encoded").source(error))?;
             text.push('\n');
         }
         let append = || -> std::io::Result<()> {

@@ -163,7 +163,8 @@ impl Drop for Usage {
 
 /// `LARDER_PRINCIPAL`, else the user of the system.
 fn principal() -> String {
-    let named = ["LARDER_PRINCIPAL", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|text| !text.trim().is_empty()));
+    let named =
+        ["LARDER_PRINCIPAL", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|text| !text.trim().is_empty()));
     let name = named.unwrap_or_else(|| format!("uid:{}", rustix::process::getuid().as_raw()));
     name.trim().chars().filter(|letter| !letter.is_control()).take(MAX_PRINCIPAL).collect()
 }
