@@ -465,7 +465,9 @@ async fn settle_job(
         let ended = sqlx::query(
             "UPDATE lineage_edges SET valid_to = max(valid_from, ?3)
              WHERE valid_to IS NULL AND method IN ('imported', 'inferred') AND run_id IS ?2 AND last_seen < ?3
-             AND (source = ?1 OR target = ?1 OR job = ?1)",
+             AND (source = ?1 OR target = ?1 OR job = ?1)
+             -- Not if it is the very run that made the later statement: its own facts add up.
+             AND NOT EXISTS (SELECT 1 FROM lineage_edges c WHERE (c.source = ?1 OR c.target = ?1 OR c.job = ?1) AND c.run_id IS ?2 AND c.last_seen = ?3)",
         )
         .bind(id)
         .bind(run)

@@ -120,7 +120,10 @@ struct EdgeCells(i64, i64, i64, String, String, u8, u8, String, Option<i64>, Opt
 
 macro_rules! select_nodes {
     ($rest:literal) => {
-        concat!("SELECT id, kind, namespace, name, field, group_id, state, owner, first_seen, last_seen FROM lineage_nodes ", $rest)
+        concat!(
+            "SELECT n.id, n.kind, n.namespace, n.name, n.field, n.group_id, n.state, n.owner, n.first_seen, n.last_seen FROM lineage_nodes n ",
+            $rest
+        )
     };
 }
 
@@ -142,7 +145,7 @@ impl Catalog {
     pub async fn lineage_nodes_named(&self, name: &str) -> Result<Vec<NodeRow>> {
         let what = "look for lineage nodes";
         let mut reader = self.reader.lock().await;
-        let rows = sqlx::query(select_nodes!("WHERE name = ?1 AND field = '' ORDER BY kind, namespace"))
+        let rows = sqlx::query(select_nodes!("WHERE n.name = ?1 AND n.field = '' ORDER BY n.kind, n.namespace"))
             .bind(name)
             .fetch_all(&mut *reader)
             .await
@@ -154,7 +157,7 @@ impl Catalog {
     pub async fn lineage_node_rows(&self, ids: &[i64]) -> Result<Vec<NodeRow>> {
         let what = "read lineage nodes";
         let mut reader = self.reader.lock().await;
-        let rows = sqlx::query(select_nodes!("JOIN json_each(?1) wanted ON id = wanted.value ORDER BY wanted.key"))
+        let rows = sqlx::query(select_nodes!("JOIN json_each(?1) wanted ON n.id = wanted.value ORDER BY wanted.key"))
             .bind(numbers(ids))
             .fetch_all(&mut *reader)
             .await
@@ -166,7 +169,7 @@ impl Catalog {
     pub async fn recent_lineage_nodes(&self, limit: u32) -> Result<Vec<NodeRow>> {
         let what = "list lineage nodes";
         let mut reader = self.reader.lock().await;
-        let rows = sqlx::query(select_nodes!("WHERE field = '' ORDER BY last_seen DESC, id DESC LIMIT ?1"))
+        let rows = sqlx::query(select_nodes!("WHERE n.field = '' ORDER BY n.last_seen DESC, n.id DESC LIMIT ?1"))
             .bind(limit)
             .fetch_all(&mut *reader)
             .await

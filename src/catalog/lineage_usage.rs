@@ -173,7 +173,7 @@ mod tests {
         assert!(catalog.fold_usage("a", &lines, now).await.unwrap());
         assert!(!catalog.fold_usage("a", &lines, now).await.unwrap());
         assert!(catalog.fold_usage("b", &lines[..1], now).await.unwrap());
-        let of = |feature: Option<&'static str>| async {
+        let of = async |feature: Option<&'static str>| {
             let rows = catalog.usage_of(&clicks.id, feature, 0).await.unwrap();
             rows.into_iter().map(|row| (row.principal, row.reads)).collect::<Vec<_>>()
         };

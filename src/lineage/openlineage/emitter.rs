@@ -212,7 +212,8 @@ fn over_http(receiver: &Receiver<String>, counts: &Counts, url: &url::Url, api_k
         if let Some(key) = api_key {
             request = request.bearer_auth(key);
         }
-        let response = runtime.block_on(request.send()).map_err(|error| error.without_url().to_string())?;
+        // Made inside the runtime: its timeouts need one that runs.
+        let response = runtime.block_on(async { request.send().await }).map_err(|error| error.without_url().to_string())?;
         match response.status() {
             status if status.is_success() => Ok(()),
             status => Err(format!("{} answered {status}", url.host_str().unwrap_or_default())),
