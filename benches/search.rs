@@ -29,9 +29,9 @@ const TYPED: [(&str, &str); 6] =
     [("empty", ""), ("1 letter", "l"), ("2 letters", "or"), ("typical", "loyalsc"), ("two words", "order avg"), ("no match", "qzxqzx")];
 
 const WORDS: [&str; 40] = [
-    "customer", "merchant", "device", "session", "product", "order", "payment", "loyalty", "score", "avg", "sum", "count", "max", "min", "last",
-    "first", "days", "since", "amount", "value", "rate", "ratio", "risk", "churn", "click", "view", "basket", "return", "refund", "country",
-    "category", "price", "discount", "email", "login", "failed", "distinct", "std", "trend", "share",
+    "customer", "merchant", "device", "session", "product", "order", "payment", "loyalty", "score", "avg", "sum", "count", "max", "min",
+    "last", "first", "days", "since", "amount", "value", "rate", "ratio", "risk", "churn", "click", "view", "basket", "return", "refund",
+    "country", "category", "price", "discount", "email", "login", "failed", "distinct", "std", "trend", "share",
 ];
 
 fn main() {
@@ -101,7 +101,8 @@ fn peer(names: &[String], text: &str, score: fn(&[String], &str) -> Vec<(i64, us
     for _ in 0..10 {
         timed(&mut times, || {
             let mut best: Vec<(i64, usize)> = std::thread::scope(|scope| {
-                let parts: Vec<_> = names.chunks(names.len().div_ceil(THREADS)).map(|part| scope.spawn(move || score(part, text))).collect();
+                let parts: Vec<_> =
+                    names.chunks(names.len().div_ceil(THREADS)).map(|part| scope.spawn(move || score(part, text))).collect();
                 parts.into_iter().flat_map(|part| part.join().unwrap()).collect()
             });
             let shown = SHOWN.min(best.len().saturating_sub(1));

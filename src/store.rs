@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 pub use crate::backend::faults::{self, Faults};
 pub use crate::backend::online::{OnlineEffect, Targets};
 pub use crate::catalog::fuzzy;
-pub use crate::catalog::search::{Factor, Facet, FacetCount, Filter, Kind, Matched, SearchAnswer, SearchHit};
+pub use crate::catalog::search::{Facet, FacetCount, Factor, Filter, Kind, Matched, SearchAnswer, SearchHit};
 pub use crate::catalog::{FeatureUpdate, GroupUpdate};
 pub use crate::dataset::QueryStream;
 pub use crate::dataset::{OutputFormat, ResultWriter, result_writer, write_pieces, write_result};

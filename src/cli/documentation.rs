@@ -86,7 +86,8 @@ impl Documentation {
             ("LACKS", Side::Left),
         ]);
         for group in &report.groups {
-            let lacks: Vec<&str> = group.parts.iter().filter(|part| part.value.is_some_and(|value| value < 1.0)).map(|part| part.name).collect();
+            let lacks: Vec<&str> =
+                group.parts.iter().filter(|part| part.value.is_some_and(|value| value < 1.0)).map(|part| part.name).collect();
             table.row([
                 group.group.clone(),
                 format!("{:.0} %", 100.0 * group.score),
@@ -99,7 +100,8 @@ impl Documentation {
         console.table(&table)?;
         if !report.fix_next.is_empty() {
             console.line("")?;
-            let mut table = Table::new(&[("WRITE NEXT", Side::Left), ("MISSING", Side::Left), ("READERS", Side::Right), ("DATASETS", Side::Right)]);
+            let mut table =
+                Table::new(&[("WRITE NEXT", Side::Left), ("MISSING", Side::Left), ("READERS", Side::Right), ("DATASETS", Side::Right)]);
             for fix in report.fix_next.iter().take(self.limit) {
                 let name = fix.feature.as_ref().map_or(fix.group.clone(), |feature| format!("{}:{feature}", fix.group));
                 table.row([name, fix.missing.join(", "), count(fix.readers), full_count(fix.datasets)]);

@@ -126,8 +126,7 @@ impl Search {
         let mut table = Table::new(&columns);
         for hit in &answer.hits {
             let text = |value: &Option<String>| value.clone().unwrap_or_default();
-            let mut cells =
-                vec![hit.kind.as_str().to_owned(), hit.name.clone(), text(&hit.group), text(&hit.value_type), text(&hit.owner)];
+            let mut cells = vec![hit.kind.as_str().to_owned(), hit.name.clone(), text(&hit.group), text(&hit.value_type), text(&hit.owner)];
             if self.explain {
                 cells.extend([format!("{:.3}", hit.score), why(hit)]);
             }

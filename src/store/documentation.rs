@@ -140,7 +140,9 @@ impl FeatureStore {
         }
         let unprofiled = groups.iter().filter(|group| !evidence.figures.keys().any(|(id, _)| *id == group.id)).count();
         if unprofiled > 0 {
-            report.notes.push(format!("{unprofiled} of {} groups have no profile, so what is constant or null in them is not known", groups.len()));
+            report
+                .notes
+                .push(format!("{unprofiled} of {} groups have no profile, so what is constant or null in them is not known", groups.len()));
         }
         Ok(report)
     }
@@ -205,7 +207,9 @@ impl Evidence {
             }
             // A value that is there or not does tell something, so nulls beside it make a constant none. Bounds of a count may be
             // a hair above it.
-            if figures.is_some_and(|figures| figures.rows > 1 && figures.nulls == 0 && figures.distinct_at_most.is_some_and(|most| most < 1.5)) {
+            if figures
+                .is_some_and(|figures| figures.rows > 1 && figures.nulls == 0 && figures.distinct_at_most.is_some_and(|most| most < 1.5))
+            {
                 reasons.push("constant");
             }
             let is_read = |read: &HashMap<FeatureKey, Readers>| read.contains_key(&key) || self.datasets.contains_key(&key);

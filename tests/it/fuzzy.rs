@@ -56,15 +56,30 @@ fn shown(index: &Arc<FuzzyIndex>, text: &str) -> Vec<String> {
 }
 
 const QUERIES: [&str; 16] = [
-    "l", "lo", "loy", "loyalty", "loyalty s", "loyalty sc", "ord val", "cstmr", "group-1 score", "30d", "余", "grö", "zzzz", "loyality", "X", "_",
+    "l",
+    "lo",
+    "loy",
+    "loyalty",
+    "loyalty s",
+    "loyalty sc",
+    "ord val",
+    "cstmr",
+    "group-1 score",
+    "30d",
+    "余",
+    "grö",
+    "zzzz",
+    "loyality",
+    "X",
+    "_",
 ];
 
 #[test]
 fn many_threads_find_what_one_finds() {
-    let index = index(&names(120_000, 1));
+    let index = index(&names(50_000, 1));
     for text in QUERIES {
         let serial = found(&index, text, 50);
-        for threads in [2, 3, 7] {
+        for threads in [2, 3] {
             assert_eq!(searcher(&index, threads).search(text, 50).unwrap(), serial, "{text} on {threads} threads");
         }
     }
@@ -72,7 +87,7 @@ fn many_threads_find_what_one_finds() {
 
 #[test]
 fn a_query_typed_letter_by_letter_finds_what_it_finds_at_once() {
-    let index = index(&names(60_000, 2));
+    let index = index(&names(20_000, 2));
     for text in ["loyalty score", "ord val 7", "custmer", "größe x", "group-11 avg", "cstmr", "last30d", "no such thing"] {
         let typing = searcher(&index, 2);
         for (end, letter) in text.char_indices() {
@@ -102,7 +117,8 @@ fn it_finds_all_that_a_slow_search_finds_and_nothing_else() {
     let index = index(&names);
     for text in QUERIES {
         let answer = found(&index, text, usize::MAX / 4);
-        let expected: Vec<u32> = (0..names.len() as u32).filter(|row| matches(text, &names[*row as usize].0, &names[*row as usize].1)).collect();
+        let expected: Vec<u32> =
+            (0..names.len() as u32).filter(|row| matches(text, &names[*row as usize].0, &names[*row as usize].1)).collect();
         let mut rows: Vec<u32> = answer.hits.iter().map(|hit| hit.row).collect();
         rows.sort_unstable();
         if answer.forgiven {
@@ -168,11 +184,11 @@ fn highlights_are_the_letters_that_matched() {
 
 #[test]
 fn a_newer_query_ends_an_older_one() {
-    let index = index(&names(400_000, 5));
+    let index = index(&names(60_000, 5));
     let searcher = Arc::new(searcher(&index, 1));
     let expected = found(&index, "merchant risk", 20);
     // Many rounds, because which of the two comes later is up to the system.
-    for _ in 0..20 {
+    for _ in 0..5 {
         let answers: Vec<Option<Found>> = std::thread::scope(|scope| {
             let running: Vec<_> = (0..4).map(|_| scope.spawn(|| searcher.search("merchant risk", 20))).collect();
             running.into_iter().map(|one| one.join().unwrap()).collect()

@@ -266,7 +266,10 @@ mod tests {
         builder.group("trips").unwrap();
         builder.name("avg_speed").unwrap();
         let index = builder.build();
-        assert_eq!((index.len(), index.name(0), index.group(0), index.name(1), index.group(1)), (2, "avgOrderValue", "clicks", "avg_speed", "trips"));
+        assert_eq!(
+            (index.len(), index.name(0), index.group(0), index.name(1), index.group(1)),
+            (2, "avgOrderValue", "clicks", "avg_speed", "trips")
+        );
         assert_eq!(index.words(0).len(), 3);
         assert_eq!(index.words(0)[0], index.words(1)[0], "a word has one number");
     }

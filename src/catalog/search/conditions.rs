@@ -106,7 +106,10 @@ impl Conditions<'_> {
     fn push_filters(&self, builder: &mut QueryBuilder<Sqlite>) {
         builder.push(" WHERE true ");
         if let Some(excluded) = &self.excluded {
-            builder.push(" AND d.id NOT IN (SELECT rowid FROM search_index WHERE search_index MATCH ").push_bind(excluded.clone()).push(") ");
+            builder
+                .push(" AND d.id NOT IN (SELECT rowid FROM search_index WHERE search_index MATCH ")
+                .push_bind(excluded.clone())
+                .push(") ");
         }
         for filter in &self.query.filters {
             builder.push(" AND ");
@@ -141,7 +144,8 @@ impl Conditions<'_> {
                 builder.push("))");
             }
             Filter::Fresh(side, seconds) => {
-                let since = self.now.unix_micros() - i64::try_from(*seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000).min(self.now.unix_micros());
+                let since = self.now.unix_micros()
+                    - i64::try_from(*seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000).min(self.now.unix_micros());
                 let than = if *side == Side::Below { ">=" } else { "<" };
                 builder.push("EXISTS (SELECT 1 FROM offline_summaries x WHERE x.group_id = d.owner_key AND x.newest_event_time ");
                 builder.push(than).push(" ").push_bind(since).push(")");
@@ -164,7 +168,10 @@ impl Conditions<'_> {
                     _ => "'alert', 'watch', 'ok'",
                 };
                 let some = |builder: &mut QueryBuilder<Sqlite>| {
-                    builder.push("EXISTS (SELECT 1 FROM drift_results x WHERE x.group_id = d.owner_key AND ").push(of_feature).push(" AND x.level ");
+                    builder
+                        .push("EXISTS (SELECT 1 FROM drift_results x WHERE x.group_id = d.owner_key AND ")
+                        .push(of_feature)
+                        .push(" AND x.level ");
                 };
                 some(builder);
                 builder.push("= ").push_bind(*level).push(") AND NOT ");
@@ -180,7 +187,9 @@ impl Conditions<'_> {
                 _ => drop(builder.push("false")),
             },
             Filter::UsedBy(pattern) => {
-                builder.push("EXISTS (SELECT 1 FROM dataset_columns x JOIN datasets s ON s.id = x.dataset_id WHERE x.group_id = d.owner_key AND ");
+                builder.push(
+                    "EXISTS (SELECT 1 FROM dataset_columns x JOIN datasets s ON s.id = x.dataset_id WHERE x.group_id = d.owner_key AND ",
+                );
                 builder.push(of_feature).push(" AND s.folded_name GLOB ").push_bind(pattern.clone()).push(")");
             }
             Filter::Documented(yes) => drop(builder.push(if *yes { "d.description <> ''" } else { "d.description = ''" })),

@@ -132,8 +132,7 @@ pub(super) async fn models(connection: &mut SqliteConnection) -> SqlResult<Vec<(
 }
 
 async fn has_columns(connection: &mut SqliteConnection, table: &str, columns: &[&str]) -> SqlResult<bool> {
-    let found: Vec<String> =
-        sqlx::query_scalar("SELECT name FROM pragma_table_info(?1)").bind(table).fetch_all(connection).await?;
+    let found: Vec<String> = sqlx::query_scalar("SELECT name FROM pragma_table_info(?1)").bind(table).fetch_all(connection).await?;
     Ok(columns.iter().all(|column| found.iter().any(|name| name == column)))
 }
 

@@ -57,7 +57,10 @@ pub(super) async fn facets(
     builder.push(")");
     for (number, (name, select)) in SELECTS.iter().enumerate() {
         builder.push(if number == 0 { " " } else { " UNION ALL " });
-        builder.push("SELECT * FROM (SELECT ").push_bind(*name).push(" AS facet, v AS value, count(*) AS n FROM (SELECT NULL AS v WHERE false UNION ALL ");
+        builder
+            .push("SELECT * FROM (SELECT ")
+            .push_bind(*name)
+            .push(" AS facet, v AS value, count(*) AS n FROM (SELECT NULL AS v WHERE false UNION ALL ");
         builder.push(*select).push(") WHERE v <> '' GROUP BY v ORDER BY n DESC, v LIMIT ").push_bind(MOST_VALUES as i64).push(")");
     }
     let rows: Vec<(String, String, i64)> = builder.build_query_as().fetch_all(connection).await?;

@@ -154,7 +154,8 @@ async fn search(connection: &mut SqliteConnection, query: &SearchQuery, options:
     });
     if options.facets {
         let models = answer.hits.iter().filter(|hit| hit.kind == Kind::Model).count() as u64;
-        answer.facets = facets(connection, options.now.unix_micros(), |builder| conditions.push_matching(builder, wide.as_deref()), models).await?;
+        answer.facets =
+            facets(connection, options.now.unix_micros(), |builder| conditions.push_matching(builder, wide.as_deref()), models).await?;
     }
     answer.hits.truncate(options.limit);
     Ok(answer)
@@ -194,9 +195,8 @@ fn excluded(query: &SearchQuery) -> Option<String> {
 /// For each piece the words of the index that it may have meant: a few slips away, or around it.
 async fn meant(connection: &mut SqliteConnection, pieces: &[String]) -> SqlResult<Vec<Vec<String>>> {
     // One text instead of a row for each word: rows come one by one from another thread.
-    let known: Option<String> = sqlx::query_scalar("SELECT group_concat(term, ' ') FROM search_words WHERE length(term) > 1")
-        .fetch_one(connection)
-        .await?;
+    let known: Option<String> =
+        sqlx::query_scalar("SELECT group_concat(term, ' ') FROM search_words WHERE length(term) > 1").fetch_one(connection).await?;
     let known = known.unwrap_or_default();
     let mut all = Vec::with_capacity(pieces.len());
     for piece in pieces {
@@ -268,7 +268,8 @@ impl Found {
             return Matched::Words;
         }
         let group = self.group_name.to_lowercase();
-        let is_path = |separator| whole.strip_prefix(group.as_str()).and_then(|rest| rest.strip_prefix(separator)) == Some(&self.folded_name);
+        let is_path =
+            |separator| whole.strip_prefix(group.as_str()).and_then(|rest| rest.strip_prefix(separator)) == Some(&self.folded_name);
         if self.folded_name == whole || self.kind == Kind::Feature && [':', '.', '/', ' '].into_iter().any(is_path) {
             return Matched::Exact;
         }

@@ -38,8 +38,7 @@ struct Document {
 
 /// Takes what has changed in this transaction into the index.
 pub(in crate::catalog) async fn refresh(connection: &mut SqliteConnection) -> SqlResult<()> {
-    let stale: Vec<(String, Vec<u8>)> =
-        sqlx::query_as("SELECT kind, owner_key FROM search_stale").fetch_all(&mut *connection).await?;
+    let stale: Vec<(String, Vec<u8>)> = sqlx::query_as("SELECT kind, owner_key FROM search_stale").fetch_all(&mut *connection).await?;
     if stale.is_empty() {
         return Ok(());
     }
@@ -91,10 +90,11 @@ async fn group_documents(connection: &mut SqliteConnection, key: &[u8]) -> SqlRe
 }
 
 async fn dataset_document(connection: &mut SqliteConnection, key: &[u8]) -> SqlResult<Vec<Document>> {
-    let row = sqlx::query("SELECT name, description, format FROM datasets WHERE folded_name = CAST(?1 AS TEXT) ORDER BY version DESC LIMIT 1")
-        .bind(key)
-        .fetch_optional(connection)
-        .await?;
+    let row =
+        sqlx::query("SELECT name, description, format FROM datasets WHERE folded_name = CAST(?1 AS TEXT) ORDER BY version DESC LIMIT 1")
+            .bind(key)
+            .fetch_optional(connection)
+            .await?;
     let Some(row) = row else { return Ok(Vec::new()) };
     let name: String = row.try_get(0)?;
     Ok(vec![Document {

@@ -144,15 +144,18 @@ impl Filter {
             return Err(Error::usage(format!("'{field}:' says nothing")).remedy(format!("write it like {}", example(field))));
         }
         let wrong = || {
-            Error::usage(format!("'{}' is not what {field}: takes", value.escape_debug())).remedy(format!("write it like {}", example(field)))
+            Error::usage(format!("'{}' is not what {field}: takes", value.escape_debug()))
+                .remedy(format!("write it like {}", example(field)))
         };
         Ok(match field {
-            "kind" => Self::Kind(Kind::ALL.into_iter().find(|kind| kind.as_str() == folded.trim_end_matches('s')).ok_or_else(|| {
-                match suggest(&folded, Kind::ALL.map(Kind::as_str)) {
-                    Some(near) => wrong().remedy(format!("did you mean kind:{near}?")),
-                    None => wrong(),
-                }
-            })?),
+            "kind" => {
+                Self::Kind(Kind::ALL.into_iter().find(|kind| kind.as_str() == folded.trim_end_matches('s')).ok_or_else(
+                    || match suggest(&folded, Kind::ALL.map(Kind::as_str)) {
+                        Some(near) => wrong().remedy(format!("did you mean kind:{near}?")),
+                        None => wrong(),
+                    },
+                )?)
+            }
             // `type:int` means Integral; `type:frac` and `type:vector<384>` are parts of the type's own name.
             "type" => Self::Type(folded.parse::<FeatureType>().map_or(folded, |known| known.as_str().to_lowercase())),
             "tag" => match folded.split_once('=') {
@@ -234,17 +237,15 @@ mod tests {
 
     #[test]
     fn bounds_have_a_side_and_a_unit() {
-        assert_eq!(filters("fresh:<1d fresh:>=2h fresh:30m"), [
-            Filter::Fresh(Side::Below, 86_400),
-            Filter::Fresh(Side::Above, 7_200),
-            Filter::Fresh(Side::Below, 1_800)
-        ]);
+        assert_eq!(
+            filters("fresh:<1d fresh:>=2h fresh:30m"),
+            [Filter::Fresh(Side::Below, 86_400), Filter::Fresh(Side::Above, 7_200), Filter::Fresh(Side::Below, 1_800)]
+        );
         assert_eq!(filters("null:<5% null:>0.5"), [Filter::Null(Side::Below, 0.05), Filter::Null(Side::Above, 0.5)]);
-        assert_eq!(filters("TYPE:int type:vec kind:features"), [
-            Filter::Type("integral".into()),
-            Filter::Type("vec".into()),
-            Filter::Kind(Kind::Feature)
-        ]);
+        assert_eq!(
+            filters("TYPE:int type:vec kind:features"),
+            [Filter::Type("integral".into()), Filter::Type("vec".into()), Filter::Kind(Kind::Feature)]
+        );
         assert_eq!(filters("tag:pii=No"), [Filter::Tag("pii".into(), Some("no".into()))]);
     }
 

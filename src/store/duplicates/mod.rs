@@ -108,7 +108,9 @@ impl FeatureStore {
 
         let mut report = DuplicateReport::default();
         if left_out > 0 {
-            report.notes.push(format!("{left_out} pairs were not looked at: too many features share the same words; name a group to look at its own"));
+            report.notes.push(format!(
+                "{left_out} pairs were not looked at: too many features share the same words; name a group to look at its own"
+            ));
         }
         let dismissed = self.inner.catalog.dismissed_duplicates().await?;
         let before = pairs.len();
@@ -120,7 +122,9 @@ impl FeatureStore {
         report.compared = pairs.len() as u64;
 
         let mut found = self.agreeing(&columns, &pairs, &mut report.notes).await?;
-        found.sort_by(|one, two| one.2.cmp(&two.2).then_with(|| strength(&two.3).total_cmp(&strength(&one.3))).then_with(|| one.0.cmp(&two.0)));
+        found.sort_by(|one, two| {
+            one.2.cmp(&two.2).then_with(|| strength(&two.3).total_cmp(&strength(&one.3))).then_with(|| one.0.cmp(&two.0))
+        });
         let standing = self.standing(&groups).await?;
         report.pairs = found
             .into_iter()
@@ -251,7 +255,13 @@ struct Standing {
 }
 
 /// Decides which of two stays: more readers, more training datasets, documented, owned, fresher, in this order; then the name.
-fn advised(pair: (&Column<'_>, &Column<'_>), likeness: Likeness, verdict: Verdict, agreement: Agreement, standing: &Standing) -> DuplicatePair {
+fn advised(
+    pair: (&Column<'_>, &Column<'_>),
+    likeness: Likeness,
+    verdict: Verdict,
+    agreement: Agreement,
+    standing: &Standing,
+) -> DuplicatePair {
     let weigh = |column: &Column<'_>| {
         let key = column.key();
         [
@@ -266,7 +276,12 @@ fn advised(pair: (&Column<'_>, &Column<'_>), likeness: Likeness, verdict: Verdic
     let (one, other) = (weigh(pair.0), weigh(pair.1));
     let swapped = other > one || other == one && pair.1.name() < pair.0.name();
     let (better, worse) = if swapped { (other, one) } else { (one, other) };
-    let reasons = REASONS.into_iter().zip(better.iter().zip(&worse)).filter(|(_, (better, worse))| better > worse).map(|(reason, _)| reason).collect();
+    let reasons = REASONS
+        .into_iter()
+        .zip(better.iter().zip(&worse))
+        .filter(|(_, (better, worse))| better > worse)
+        .map(|(reason, _)| reason)
+        .collect();
     let (keep, other) = if swapped { (pair.1, pair.0) } else { (pair.0, pair.1) };
     let scaled = agreement.scaled.map(|(ratio, share)| (if swapped { 1.0 / ratio } else { ratio }, share));
     DuplicatePair { keep: keep.name(), other: other.name(), verdict, agreement: Agreement { scaled, ..agreement }, likeness, reasons }
