@@ -76,10 +76,10 @@ const QUERIES: [&str; 16] = [
 
 #[test]
 fn many_threads_find_what_one_finds() {
-    let index = index(&names(120_000, 1));
+    let index = index(&names(50_000, 1));
     for text in QUERIES {
         let serial = found(&index, text, 50);
-        for threads in [2, 3, 7] {
+        for threads in [2, 3] {
             assert_eq!(searcher(&index, threads).search(text, 50).unwrap(), serial, "{text} on {threads} threads");
         }
     }
@@ -87,7 +87,7 @@ fn many_threads_find_what_one_finds() {
 
 #[test]
 fn a_query_typed_letter_by_letter_finds_what_it_finds_at_once() {
-    let index = index(&names(60_000, 2));
+    let index = index(&names(20_000, 2));
     for text in ["loyalty score", "ord val 7", "custmer", "größe x", "group-11 avg", "cstmr", "last30d", "no such thing"] {
         let typing = searcher(&index, 2);
         for (end, letter) in text.char_indices() {
@@ -184,11 +184,11 @@ fn highlights_are_the_letters_that_matched() {
 
 #[test]
 fn a_newer_query_ends_an_older_one() {
-    let index = index(&names(400_000, 5));
+    let index = index(&names(60_000, 5));
     let searcher = Arc::new(searcher(&index, 1));
     let expected = found(&index, "merchant risk", 20);
     // Many rounds, because which of the two comes later is up to the system.
-    for _ in 0..20 {
+    for _ in 0..5 {
         let answers: Vec<Option<Found>> = std::thread::scope(|scope| {
             let running: Vec<_> = (0..4).map(|_| scope.spawn(|| searcher.search("merchant risk", 20))).collect();
             running.into_iter().map(|one| one.join().unwrap()).collect()

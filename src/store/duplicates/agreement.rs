@@ -15,6 +15,9 @@ const FOLLOWS: f64 = 0.99;
 const RELATED: f64 = 0.9;
 /// κ below which equal values are no evidence.
 const BEYOND_CHANCE: f64 = 0.9;
+/// Share of the records with a value in both below which nearness of those says too little. Less than [`SAME`], because the latest
+/// records of two groups are of different moments: one may have a value that the other does not have yet.
+const COVERED: f64 = 0.95;
 /// Different values below which a ratio or a rank says little.
 const FEWEST_VALUES: usize = 10;
 
@@ -41,7 +44,9 @@ pub struct Agreement {
     pub equal: f64,
     /// Agreement beyond chance: 1 always, 0 as often as by chance.
     pub kappa: f64,
-    /// Share that is equal up to half a percent; numbers only.
+    /// Share of the records that have a value in both.
+    pub covered: f64,
+    /// Share of those with both that is equal up to half a percent; numbers only.
     pub rounded: Option<f64>,
     /// What the first must be multiplied by to be the second, and the share that is equal then, up to half a percent.
     pub scaled: Option<(f64, f64)>,
@@ -82,7 +87,8 @@ impl Agreement {
         let equal = share(pairs.iter().filter(|(one, other)| is_equal(*one, *other)).count());
         let numbers: Option<Vec<(Option<f64>, Option<f64>)>> =
             pairs.iter().map(|(one, other)| Some((number(*one)?, number(*other)?))).collect();
-        let mut agreement = Self { records: pairs.len(), equal, kappa: kappa(&pairs, equal), ..Self::default() };
+        let covered = share(pairs.iter().filter(|(one, other)| one.is_some() && other.is_some()).count());
+        let mut agreement = Self { records: pairs.len(), equal, covered, kappa: kappa(&pairs, equal), ..Self::default() };
         if let Some(numbers) = numbers {
             agreement.rounded = Some(near_share(&numbers, 1.0));
             agreement.scaled = ratio(&numbers).map(|ratio| (ratio, near_share(&numbers, ratio)));
@@ -100,7 +106,7 @@ impl Agreement {
         }
         let rank = self.spearman.map_or(0.0, f64::abs);
         // Values that are near each other without moving together are two measurements, not one.
-        let is_near = |share: f64| share >= SAME && rank >= SAME;
+        let is_near = |share: f64| share >= SAME && rank >= SAME && self.covered >= COVERED;
         if self.equal >= SAME && self.kappa >= BEYOND_CHANCE
             || self.rounded.is_some_and(is_near)
             || self.scaled.is_some_and(|(_, share)| is_near(share))
@@ -146,11 +152,15 @@ fn is_equal(one: Option<&SampledValue>, other: Option<&SampledValue>) -> bool {
     }
 }
 
-/// Share of the records with a value that is not zero on either side whose second is the first times a ratio, nearly.
+/// Share of the records with both values, not both zero, whose second is the first times a ratio, nearly.
 fn near_share(numbers: &[(Option<f64>, Option<f64>)], ratio: f64) -> f64 {
-    let telling = || numbers.iter().filter(|(one, other)| one.unwrap_or(0.0) != 0.0 || other.unwrap_or(0.0) != 0.0);
-    let near = telling().filter(|(one, other)| matches!((one, other), (Some(one), Some(other)) if is_near(one * ratio, *other, ROUNDED)));
-    near.count() as f64 / telling().count().max(1) as f64
+    let both = numbers.iter().filter_map(|(one, other)| one.zip(*other)).filter(|(one, other)| *one != 0.0 || *other != 0.0);
+    let (mut near, mut all) = (0_usize, 0_usize);
+    for (one, other) in both {
+        all += 1;
+        near += usize::from(is_near(one * ratio, other, ROUNDED));
+    }
+    near as f64 / all.max(1) as f64
 }
 
 /// The median of what the second is of the first; none for features of few values.
@@ -252,6 +262,8 @@ mod tests {
         let found = agreement(&apart);
         assert!((found.equal - 0.9).abs() < 1e-12);
         assert_eq!(found.verdict(), Some(Verdict::Derived));
+        let nearly: Vec<_> = values.iter().enumerate().map(|(at, v)| (Some(*v), (at % 30 > 0).then_some(*v))).collect();
+        assert_eq!(agreement(&nearly).verdict(), Some(Verdict::Duplicate), "a value that is not there yet");
     }
 
     #[test]

@@ -66,7 +66,11 @@ impl Described {
         if feature.collection.is_some() {
             return None;
         }
-        let head = |word: &String| synonyms.head(word).to_owned();
+        // `orders` is called like `order`.
+        let singular = |word: &str| {
+            if word.len() > 3 && !word.ends_with("ss") { word.strip_suffix('s').unwrap_or(word).to_owned() } else { word.to_owned() }
+        };
+        let head = |word: &String| synonyms.head(&singular(word)).to_owned();
         let telling = |text: &str| -> BTreeSet<String> {
             folded_words(text).iter().filter(|word| !EMPTY_WORDS.contains(&word.as_str())).map(head).collect()
         };
