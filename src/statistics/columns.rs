@@ -159,9 +159,9 @@ fn recast(values: &dyn Array, to: &DataType) -> Result<ArrayRef> {
 /// Hands every text of a column to `add` with a count; returns the number of nulls. Times are texts in ISO-8601.
 pub(super) fn texts(values: &dyn Array, add: &mut dyn FnMut(&str, u64) -> Result<()>) -> Result<u64> {
     match values.data_type() {
-        DataType::Utf8 => plain_texts(values.as_string::<i32>(), add),
-        DataType::LargeUtf8 => plain_texts(values.as_string::<i64>(), add),
-        DataType::Utf8View => plain_texts(values.as_string_view(), add),
+        DataType::Utf8 => plain_texts(&values.as_string::<i32>(), add),
+        DataType::LargeUtf8 => plain_texts(&values.as_string::<i64>(), add),
+        DataType::Utf8View => plain_texts(&values.as_string_view(), add),
         DataType::Null => Ok(values.len() as u64),
         DataType::Dictionary(..) => dictionary_texts(values, add),
         data_type if ColumnKind::of(data_type)? == ColumnKind::Time => {
@@ -176,7 +176,7 @@ pub(super) fn texts(values: &dyn Array, add: &mut dyn FnMut(&str, u64) -> Result
     }
 }
 
-fn plain_texts<'a>(values: impl StringArrayType<'a>, add: &mut dyn FnMut(&str, u64) -> Result<()>) -> Result<u64> {
+fn plain_texts<'a>(values: &impl StringArrayType<'a>, add: &mut dyn FnMut(&str, u64) -> Result<()>) -> Result<u64> {
     for value in values.iter().flatten() {
         add(value, 1)?;
     }
@@ -206,8 +206,11 @@ fn dictionary_texts(values: &dyn Array, add: &mut dyn FnMut(&str, u64) -> Result
     Ok(nulls)
 }
 
+/// First element of each row and the one past its last; none for a null.
+type RowRanges = Vec<Option<(usize, usize)>>;
+
 /// Lists of a column: the elements of all, and the range of each row, none for a null.
-pub(super) fn lists(values: &dyn Array) -> Result<(ArrayRef, Vec<Option<(usize, usize)>>)> {
+pub(super) fn lists(values: &dyn Array) -> Result<(ArrayRef, RowRanges)> {
     let valid = |row: usize, range: (usize, usize)| values.is_valid(row).then_some(range);
     match values.data_type() {
         DataType::List(_) => {

@@ -164,8 +164,8 @@ fn scaled_equal(pairs: &[(f64, f64)]) -> Option<(f64, f64)> {
 
 /// Correlation of ranks, ties at the mean of their ranks.
 fn spearman(pairs: &[(f64, f64)]) -> f64 {
-    let first = ranks(pairs.iter().map(|pair| pair.0).collect());
-    let second = ranks(pairs.iter().map(|pair| pair.1).collect());
+    let first = ranks(&pairs.iter().map(|pair| pair.0).collect::<Vec<f64>>());
+    let second = ranks(&pairs.iter().map(|pair| pair.1).collect::<Vec<f64>>());
     // Both means are that of 1…n.
     let mean = (pairs.len() as f64 + 1.0) / 2.0;
     let (mut both, mut left, mut right) = (0.0, 0.0, 0.0);
@@ -177,7 +177,7 @@ fn spearman(pairs: &[(f64, f64)]) -> f64 {
     (both / (left * right).sqrt()).clamp(-1.0, 1.0)
 }
 
-fn ranks(values: Vec<f64>) -> Vec<f64> {
+fn ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_unstable_by(|a, b| values[*a].total_cmp(&values[*b]));
     let mut ranks = vec![0.0; values.len()];
