@@ -338,7 +338,7 @@ fn every_form_in_which_column_lineage_is_told_is_understood() {
     // The newest facet, on a dataset without a job.
     let newer = facet(json!({"inputs": [{"namespace": "pg", "name": "u", "type": "DATASET"}],
         "fields": {"note": {"inputs": [{"namespace": "pg", "name": "u", "type": "DATASET", "field": "remark"}]}}}));
-    let dataset = base(json!({"dataset": with(group.clone(), json!({"lineage": newer, "strange_facet": {"x": [1]}}))}));
+    let dataset = base(json!({"dataset": with(group, json!({"lineage": newer, "strange_facet": {"x": [1]}}))}));
     let report = import(&larder, &format!("{job}\n{dataset}\n"));
     assert_eq!((&report["successful"], &report["failed"]), (&json!(2), &json!(0)));
 

@@ -39,18 +39,21 @@ pub struct Readers {
     pub reads: u64,
 }
 
+/// A row of the figures: group, feature, rows, nulls, upper bound of distinct values.
+type FiguresRow = (Vec<u8>, String, i64, i64, Option<f64>);
+
 impl Catalog {
     /// What the profiles say of each feature that was profiled.
     pub async fn feature_figures(&self) -> Result<HashMap<FeatureKey, FeatureFigures>> {
         let mut reader = self.reader.lock().await;
-        let rows: Vec<(Vec<u8>, String, i64, i64, Option<f64>)> = sqlx::query_as(
+        let rows: Vec<FiguresRow> = sqlx::query_as(
             "SELECT p.group_id, lower(c.feature), c.n, c.n_null, c.distinct_hi
              FROM profiles p JOIN profile_columns c ON c.profile_id = p.id WHERE p.population = 'events' AND p.grain = 'whole'",
         )
         .fetch_all(&mut *reader)
         .await
         .map_err(self.fault("read the profiles of features"))?;
-        let figures = |(id, feature, rows, nulls, distinct_at_most): (Vec<u8>, String, i64, i64, Option<f64>)| {
+        let figures = |(id, feature, rows, nulls, distinct_at_most): FiguresRow| {
             let figures = FeatureFigures { rows: from_sql(rows), nulls: from_sql(nulls), distinct_at_most };
             Some(((group_id(&id)?, feature), figures))
         };

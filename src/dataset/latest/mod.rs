@@ -80,7 +80,7 @@ impl LatestTable {
         session: &dyn Session,
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
-    ) -> EngineResult<(Planning<'static>, impl FnOnce(Arc<dyn ExecutionPlan>) -> EngineResult<Arc<dyn ExecutionPlan>> + Send + use<>)> {
+    ) -> EngineResult<(Planning<'static>, OverChoice)> {
         let filters = self.columns.real_filters(filters)?;
         // Only a filter on the identifier may come before the choice of the newest: any other would choose among
         // the rows it lets through.
@@ -105,9 +105,12 @@ impl LatestTable {
             let plan = LatestExec::new(scan, choice, wanted, predicate, oldest, partitions)?;
             columns.spell_plan(Arc::new(plan), projection.as_ref())
         };
-        Ok((choice, over))
+        Ok((choice, Box::new(over)))
     }
 }
+
+/// Puts what reads the chosen rows over the plan that chooses them.
+type OverChoice = Box<dyn FnOnce(Arc<dyn ExecutionPlan>) -> EngineResult<Arc<dyn ExecutionPlan>> + Send>;
 
 impl TableProvider for LatestTable {
     fn schema(&self) -> SchemaRef {

@@ -94,7 +94,7 @@ impl FeatureStore {
         let mut stop = StopOnDrop(Some(options.watch.clone()));
         let built = self.build(work, plan, &groups).await;
         stop.0 = None;
-        self.tell_built(&told, &groups, outcome(&built, |built| &built.manifest));
+        self.tell_built(&told, &groups, &outcome(&built, |built| &built.manifest));
         if let (Some(run), Err(error)) = (run, &built) {
             self.end_build(run, error).await;
         }

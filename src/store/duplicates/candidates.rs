@@ -128,7 +128,7 @@ pub(super) fn candidates(features: &[&Described]) -> (Vec<(usize, usize, Likenes
                 if features[*one].group == features[*other].group || !seen.insert((*one, *other)) {
                     continue;
                 }
-                let likeness = features[*one].likeness(&features[*other]);
+                let likeness = features[*one].likeness(features[*other]);
                 if likeness.is_enough() {
                     found.push((*one, *other, likeness));
                 }

@@ -133,12 +133,12 @@ impl FeatureStore {
         &self,
         told: &BuildTold,
         groups: &BTreeMap<crate::model::GroupId, FeatureGroup>,
-        built: Result<&Manifest>,
+        built: &Result<&Manifest>,
     ) {
         if !self.inner.emitter.is_on() {
             return;
         }
-        let standing = standing(&built);
+        let standing = standing(built);
         let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
         if let Ok(manifest) = built {
             let names = self.lineage_names();

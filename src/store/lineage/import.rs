@@ -121,7 +121,7 @@ impl FeatureStore {
         }
         datasets.values_mut().for_each(|versions| versions.sort());
         let data = |group: &FeatureGroup| match group.keeps_history() {
-            true => self.inner.offline.folder(group).ok().map(|folder| folder.data_key().to_string()),
+            true => self.inner.offline.folder(group).ok().map(|folder| folder.data_key()),
             false => None,
         };
         let place = |group: &FeatureGroup| Place {
