@@ -95,10 +95,10 @@ fn fuzzy() {
     }
 }
 
-/// A peer scores every name on as many threads and keeps the best.
 /// Scores names against a text: score and place of each that matches.
 type Scoring = fn(&[String], &str) -> Vec<(i64, usize)>;
 
+/// A peer scores every name on as many threads and keeps the best.
 fn peer(names: &[String], text: &str, score: Scoring) -> Histogram<u64> {
     let mut times = Histogram::<u64>::new(3).unwrap();
     for _ in 0..10 {
