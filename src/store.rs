@@ -11,6 +11,7 @@ pub mod doctor;
 mod drains;
 mod groups;
 mod loads;
+pub mod objects;
 pub mod output_file;
 mod queries;
 mod records;
@@ -81,6 +82,7 @@ struct Inner {
     drains: drains::Drains,
     faults: Option<Arc<Faults>>,
     upkeep: compaction::Upkeep,
+    objects: Arc<objects::ObjectLocks>,
 }
 
 /// Parsed definitions by folded name, and when they were last known to be current.
@@ -157,6 +159,7 @@ impl FeatureStore {
             offline: OfflineStore::open(offline)?,
             drains: drains::Drains::default(),
             upkeep: compaction::Upkeep::default(),
+            objects: objects::ObjectLocks::new(),
             definitions: Mutex::default(),
             engine: OnceLock::new(),
             faults: options.faults,
