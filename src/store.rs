@@ -32,6 +32,7 @@ pub use crate::ingest::writer::Clock;
 pub use compaction::{CompactionProgress, CompactionReport, CompactionStatus, OnCompactionProgress};
 pub use datasets::{ColumnOrigin, DatasetInput, DatasetPlan, InputFeature, JoinedStream, PlanOptions};
 pub use doctor::{Check, DoctorReport};
+pub use drains::Backlog;
 pub use groups::{GroupSummary, NewGroup};
 pub use loads::*;
 pub use records::{DeleteOptions, HistoryRow, HistorySource, OnlineRecord, PutOptions, PutReceipt};

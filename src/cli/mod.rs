@@ -41,6 +41,7 @@ mod ingest;
 mod list;
 mod put;
 mod query;
+mod serve;
 mod tag;
 mod tui;
 mod update;
@@ -147,6 +148,7 @@ enum Verb {
     History(history::History),
     Ingest(ingest::Ingest),
     Query(query::Query),
+    Serve(serve::Serve),
     Dataset(dataset::Dataset),
     Flush(flush::Flush),
     Compact(compact::Compact),
@@ -196,6 +198,7 @@ fn act(verb: Verb, place: &Place, console: &mut Console) -> Verdict {
         Verb::Create(create) => on_all_cores(create.run(place, console)),
         Verb::History(history) => on_all_cores(interrupt::until_signal(history.run(place, console))),
         Verb::Ingest(ingest) => on_all_cores(ingest.run(place, console)),
+        Verb::Serve(serve) => on_all_cores(serve.run(place, console)),
         Verb::Query(query) => on_all_cores(interrupt::until_signal(query.run(place, console))),
         Verb::Dataset(dataset) => dataset.act(place, console),
         Verb::Flush(flush) => on_all_cores(flush.run(place, console)),
@@ -283,7 +286,7 @@ mod tests {
 
     #[test]
     fn verbs_of_later_parts_are_unknown_not_pretended() {
-        for verb in ["serve", "sync", "lineage"] {
+        for verb in ["sync", "lineage"] {
             assert!(parse(verb).is_err(), "{verb}");
         }
     }
