@@ -4,6 +4,7 @@
 //! handle; what one acknowledges, the others see: records at once (LMDB and the Delta log are read fresh each
 //! time), definitions within [`DEFINITIONS_AGE`], because a handle keeps parsed definitions that long.
 
+pub mod athena;
 mod compaction;
 pub mod datasets;
 pub mod demo;
@@ -84,6 +85,7 @@ struct Inner {
     faults: Option<Arc<Faults>>,
     upkeep: compaction::Upkeep,
     objects: Arc<objects::ObjectLocks>,
+    executions: athena::Executions,
 }
 
 /// Parsed definitions by folded name, and when they were last known to be current.
@@ -161,6 +163,7 @@ impl FeatureStore {
             drains: drains::Drains::default(),
             upkeep: compaction::Upkeep::default(),
             objects: objects::ObjectLocks::new(),
+            executions: athena::Executions::default(),
             definitions: Mutex::default(),
             engine: OnceLock::new(),
             faults: options.faults,

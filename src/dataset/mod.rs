@@ -6,6 +6,7 @@
 //!                                              |                        [`functions`], text as time [`text_times`]
 //!                              "group"        [`table`]   every record: files that can matter + unflushed rows
 //!                              "group$latest" [`latest`]  the newest live record per identifier
+//!                              uploaded rows  [`frame`]   a table that AWS's client made of a data frame
 //!                              asof(…)        [`asof`]    a spine with features as of each row's time
 //! request [`request`] -> spine and snapshots -> [`point_in_time`] -> rows in the spine's order -> file [`output`], hash [`content_hash`]
 //! ```
@@ -18,6 +19,7 @@ mod asof;
 pub mod content_hash;
 mod cross_join;
 mod failure;
+mod frame;
 mod functions;
 mod instant_filters;
 mod instants;
@@ -39,6 +41,7 @@ mod text_times;
 mod trino;
 mod yielding;
 
+pub use frame::{FrameBatches, FrameRows};
 pub(crate) use output::unwritable;
 pub use output::{OutputFormat, ResultWriter, result_writer, write_pieces, write_result};
 pub use scan::{GroupScan, ScanFile};

@@ -8,14 +8,19 @@ use async_trait::async_trait;
 use super::FeatureStore;
 use crate::backend::offline::TableSnapshot;
 use crate::backend::offline::columns::rows_to_batch;
-use crate::dataset::{EngineOptions, GlueTable, GroupScan, GroupSource, QueryEngine, QueryOptions, QueryStream, ScanFile};
+use crate::dataset::{EngineOptions, FrameRows, GlueTable, GroupScan, GroupSource, QueryEngine, QueryOptions, QueryStream, ScanFile};
 use crate::ingest::drain::{drain_mark_name, unflushed};
 use crate::model::group::GLUE_DATABASE;
-use crate::model::{Arrival, ErrorKind, FeatureGroup, Result};
+use crate::model::{Arrival, Error, ErrorKind, FeatureGroup, Result};
 
 impl FeatureStore {
     /// Runs a statement; rows come as the stream is polled, and it stops when the stream is dropped.
     pub async fn query(&self, sql: &str, max_rows: Option<u64>) -> Result<QueryStream> {
+        self.query_in(None, sql, max_rows).await
+    }
+
+    /// The same, where uploaded tables that are named without a database are looked for in this one first.
+    pub(super) async fn query_in(&self, database: Option<&str>, sql: &str, max_rows: Option<u64>) -> Result<QueryStream> {
         let engine = match self.inner.engine.get() {
             Some(engine) => engine.clone(),
             None => {
@@ -27,7 +32,7 @@ impl FeatureStore {
                 self.inner.engine.get_or_init(|| engine).clone()
             }
         };
-        let source: Arc<dyn GroupSource> = Arc::new(Groups(self.clone()));
+        let source: Arc<dyn GroupSource> = Arc::new(Groups(self.clone(), database.map(str::to_owned)));
         engine.query(sql, source, &QueryOptions { now: self.now(), max_rows }).await
     }
 
@@ -65,7 +70,7 @@ impl FeatureStore {
 }
 
 #[derive(Clone)]
-struct Groups(FeatureStore);
+struct Groups(FeatureStore, Option<String>);
 
 impl std::fmt::Debug for Groups {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -85,6 +90,17 @@ impl GroupSource for Groups {
         let table =
             |group: FeatureGroup| GlueTable { database: GLUE_DATABASE.to_owned(), table: group.glue_table(), group: group.name.into() };
         Ok(groups.into_iter().filter(|group| group.offline.is_some()).map(table).collect())
+    }
+
+    async fn open_frame(&self, database: Option<&str>, table: &str) -> Result<Option<Arc<dyn FrameRows>>> {
+        let (store, table) = (self.0.clone(), table.to_owned());
+        let databases: Vec<String> = match (database, &self.1) {
+            (Some(database), _) => vec![database.to_owned()],
+            (None, Some(current)) => vec![current.to_lowercase(), GLUE_DATABASE.to_owned()],
+            (None, None) => vec![GLUE_DATABASE.to_owned(), "default".to_owned()],
+        };
+        let opened = tokio::task::spawn_blocking(move || store.open_uploaded(&databases, &table)).await;
+        opened.map_err(|error| Error::internal("opening an uploaded table stopped").source(error))?
     }
 
     async fn open_group(&self, name: &str) -> Result<GroupScan> {

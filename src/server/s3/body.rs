@@ -45,7 +45,7 @@ pub(super) struct Incoming {
 impl Incoming {
     /// Takes the body of a request, unread.
     pub(super) fn of(state: &ServerState, request: &mut ServiceRequest) -> Answer<Self> {
-        let (algorithm, checksum) = declared_checksum(request)?.unzip();
+        let (algorithm, checksum) = declared_checksum(&request.headers)?.unzip();
         let mut expected = Expected { checksum: checksum.flatten(), ..Expected::default() };
         if let Some(text) = request.header("content-md5") {
             let md5 = STANDARD.decode(text).ok().and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());

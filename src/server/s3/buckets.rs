@@ -24,7 +24,9 @@ const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_')
 pub(super) async fn list(state: &ServerState, objects: Objects) -> Answer<ServiceResponse> {
     let buckets = blocking(move || Ok(objects.buckets()?)).await?;
     let mut document = Document::new("ListAllMyBucketsResult");
-    document.nested("Owner", |owner| drop(owner.text("ID", &state.store.settings().account)));
+    document.nested("Owner", |owner| {
+        owner.text("ID", &state.store.settings().account);
+    });
     document.nested("Buckets", |list| {
         for bucket in &buckets {
             list.nested("Bucket", |element| {
@@ -140,7 +142,9 @@ fn push_entries(document: &mut Document, listing: &Listing, spelled: impl Fn(&st
                 });
             }
             ListEntry::CommonPrefix(prefix) => {
-                document.nested("CommonPrefixes", |element| drop(element.text("Prefix", &spelled(prefix))));
+                document.nested("CommonPrefixes", |element| {
+                    element.text("Prefix", &spelled(prefix));
+                });
             }
         }
     }

@@ -8,7 +8,8 @@ use super::fault::Answer;
 use crate::server::wire::Fault;
 use crate::store::objects::{ObjectInfo, WriteCondition};
 
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+/// A header's text; none if it is missing or not ASCII.
+pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 

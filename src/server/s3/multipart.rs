@@ -1,10 +1,10 @@
 //! Uploads in parts.
 
 use axum::body::Body;
-use axum::http::{HeaderValue, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::body::{Incoming, blocking};
-use super::conditions::{self, document_date};
+use super::conditions::{self, document_date, header};
 use super::fault::{Answer, invalid_argument};
 use super::request::{Query, attributes, copy_source, declared_checksum, etag};
 use super::xml::{self, CompleteMultipartUpload, Document, Part};
@@ -16,13 +16,13 @@ use crate::store::objects::{Bucket, ChecksumAlgorithm, ChecksumKind, CompletedPa
 const PAGE: usize = 1_000;
 
 /// `CreateMultipartUpload`.
-pub(super) async fn create(objects: Objects, bucket: Bucket, key: ObjectKey, request: &ServiceRequest) -> Answer<ServiceResponse> {
-    let attributes = attributes(&request.headers)?;
-    let algorithm = match request.header("x-amz-checksum-algorithm") {
+pub(super) async fn create(objects: Objects, bucket: Bucket, key: ObjectKey, headers: &HeaderMap) -> Answer<ServiceResponse> {
+    let attributes = attributes(headers)?;
+    let algorithm = match header(headers, "x-amz-checksum-algorithm") {
         None => None,
         Some(name) => Some(name.parse::<ChecksumAlgorithm>().map_err(|()| invalid_argument(format!("unknown checksum algorithm {name}")))?),
     };
-    let kind = match request.header("x-amz-checksum-type") {
+    let kind = match header(headers, "x-amz-checksum-type") {
         None => None,
         Some("FULL_OBJECT") => Some(ChecksumKind::FullObject),
         Some("COMPOSITE") => Some(ChecksumKind::Composite),
@@ -84,14 +84,14 @@ pub(super) async fn upload(
 }
 
 /// `UploadPartCopy`.
-pub(super) async fn upload_copy(objects: Objects, bucket: Bucket, key: ObjectKey, query: &Query, request: &ServiceRequest) -> Answer<ServiceResponse> {
+pub(super) async fn upload_copy(objects: Objects, bucket: Bucket, key: ObjectKey, query: &Query, headers: &HeaderMap) -> Answer<ServiceResponse> {
     let (number, id) = (part_number(query)?, upload_id(query)?);
-    let (from_bucket, from_key) = copy_source(request.header("x-amz-copy-source").unwrap_or_default())?;
+    let (from_bucket, from_key) = copy_source(header(headers, "x-amz-copy-source").unwrap_or_default())?;
     let reader = objects.clone();
     let source = blocking(move || reader.open(&from_bucket, &from_key)).await?;
-    conditions::check(&request.headers, "x-amz-copy-source-", source.info())?;
+    conditions::check(headers, "x-amz-copy-source-", source.info())?;
     let size = source.info().size;
-    let (from, to) = conditions::range(request.header("x-amz-copy-source-range"), size)?.unwrap_or((0, size));
+    let (from, to) = conditions::range(header(headers, "x-amz-copy-source-range"), size)?.unwrap_or((0, size));
     let part = blocking(move || {
         let algorithm = objects.upload_checksum(&bucket, &key, &id)?;
         let mut writer = objects.part_writer(&bucket, &key, &id, algorithm, false)?;
@@ -126,7 +126,7 @@ pub(super) async fn complete(
     let id = upload_id(query)?;
     let condition = conditions::of_write(&request.headers)?;
     // Here a checksum is that of the object, not of the document.
-    let mut expected = Expected { checksum: declared_checksum(request)?.and_then(|(_, value)| value), ..Expected::default() };
+    let mut expected = Expected { checksum: declared_checksum(&request.headers)?.and_then(|(_, value)| value), ..Expected::default() };
     if let Some(text) = request.header("x-amz-mp-object-size") {
         expected.size = Some(text.parse().map_err(|_| invalid_argument("x-amz-mp-object-size is not a number of bytes"))?);
     }
@@ -191,12 +191,11 @@ pub(super) async fn list(objects: Objects, bucket: Bucket, query: &Query) -> Ans
     }
     let place = bucket.clone();
     let mut uploads = blocking(move || objects.uploads_of(&place)).await?;
-    let mut passed = id_marker.is_empty();
+    // Uploads of one key are in the order of their age, and so are their ids.
     uploads.retain(|upload| {
         let is_after = match upload.key.as_str().cmp(key_marker) {
-            std::cmp::Ordering::Less => false,
-            std::cmp::Ordering::Greater => true,
-            std::cmp::Ordering::Equal => std::mem::replace(&mut passed, passed || upload.id.to_string() == id_marker) && !id_marker.is_empty(),
+            std::cmp::Ordering::Equal => !id_marker.is_empty() && upload.id.to_string().as_str() > id_marker,
+            order => order.is_gt(),
         };
         is_after && upload.key.starts_with(prefix)
     });

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_TYPE, HeaderName};
-use axum::http::{HeaderValue, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use futures::stream;
 
 use super::body::{Incoming, blocking};
-use super::conditions::{self, document_date, http_date};
+use super::conditions::{self, document_date, header, http_date};
 use super::fault::{Answer, invalid_argument, not_implemented};
 use super::request::{Query, attributes, copy_source, declared_checksum};
 use super::xml::{self, Delete, Document};
@@ -22,7 +22,7 @@ const PIECE: u64 = 256 << 10;
 const MOST_DELETED: usize = 1_000;
 
 /// `GetObject` and `HeadObject`.
-pub(super) async fn get(objects: Objects, bucket: Bucket, key: ObjectKey, query: &Query, request: &ServiceRequest, with_body: bool) -> Answer<Response<Body>> {
+pub(super) async fn get(objects: Objects, bucket: Bucket, key: ObjectKey, query: &Query, headers: &HeaderMap, with_body: bool) -> Answer<Response<Body>> {
     if query.has("partNumber") {
         return Err(not_implemented("Reading one part of an object"));
     }
@@ -31,7 +31,7 @@ pub(super) async fn get(objects: Objects, bucket: Bucket, key: ObjectKey, query:
     }
     let object = blocking(move || objects.open(&bucket, &key)).await?;
     let info = object.info().clone();
-    if let Err(fault) = conditions::check(&request.headers, "", &info) {
+    if let Err(fault) = conditions::check(headers, "", &info) {
         if fault.status != StatusCode::NOT_MODIFIED {
             return Err(fault);
         }
@@ -40,10 +40,7 @@ pub(super) async fn get(objects: Objects, bucket: Bucket, key: ObjectKey, query:
         describe(&mut response, &info);
         return Ok(response);
     }
-    let range = match conditions::range(request.header("range"), info.size) {
-        Ok(range) => range,
-        Err(fault) => return Err(fault),
-    };
+    let range = conditions::range(header(headers, "range"), info.size)?;
     let (from, to) = range.unwrap_or((0, info.size));
     let body = if with_body { Body::from_stream(pieces(object, from, to)) } else { Body::empty() };
     let mut response = Response::new(body);
@@ -52,7 +49,7 @@ pub(super) async fn get(objects: Objects, bucket: Bucket, key: ObjectKey, query:
     if range.is_some() {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         set(&mut response, "content-range", &format!("bytes {from}-{}/{}", to - 1, info.size));
-    } else if request.header("x-amz-checksum-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("enabled")) {
+    } else if header(headers, "x-amz-checksum-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("enabled")) {
         set_checksum(&mut response, info.checksum.as_ref());
     }
     for name in ["content-type", "content-encoding", "content-disposition", "content-language", "cache-control", "expires"] {
@@ -126,18 +123,17 @@ pub(super) async fn put(state: &ServerState, objects: Objects, bucket: Bucket, k
 }
 
 /// `CopyObject`.
-pub(super) async fn copy(objects: Objects, bucket: Bucket, key: ObjectKey, request: &ServiceRequest) -> Answer<ServiceResponse> {
-    let (from_bucket, from_key) = copy_source(request.header("x-amz-copy-source").unwrap_or_default())?;
-    let replaced = match request.header("x-amz-metadata-directive") {
+pub(super) async fn copy(objects: Objects, bucket: Bucket, key: ObjectKey, headers: &HeaderMap) -> Answer<ServiceResponse> {
+    let (from_bucket, from_key) = copy_source(header(headers, "x-amz-copy-source").unwrap_or_default())?;
+    let replaced = match header(headers, "x-amz-metadata-directive") {
         None | Some("COPY") => None,
-        Some("REPLACE") => Some(attributes(&request.headers)?),
+        Some("REPLACE") => Some(attributes(headers)?),
         Some(_) => return Err(invalid_argument("Unknown metadata directive.")),
     };
-    let algorithm = declared_checksum(request)?.map(|(algorithm, _)| algorithm);
-    let headers = request.headers.clone();
+    let algorithm = declared_checksum(headers)?.map(|(algorithm, _)| algorithm);
     let (reader, from) = (objects.clone(), (from_bucket.clone(), from_key.clone()));
     let source = blocking(move || reader.info(&from.0, &from.1)).await?;
-    conditions::check(&headers, "x-amz-copy-source-", &source)?;
+    conditions::check(headers, "x-amz-copy-source-", &source)?;
     let info = blocking(move || objects.copy((&from_bucket, &from_key), (&bucket, &key), replaced.as_ref(), algorithm)).await?;
     let mut document = Document::new("CopyObjectResult");
     document.text("LastModified", &document_date(info.modified)).text("ETag", &format!("\"{}\"", info.etag));
@@ -180,9 +176,15 @@ pub(super) async fn delete_many(state: &ServerState, objects: Objects, bucket: B
     for (key, fault) in &done {
         match fault {
             None if delete.quiet => {}
-            None => drop(document.nested("Deleted", |deleted| drop(deleted.text("Key", key)))),
+            None => {
+                document.nested("Deleted", |deleted| {
+                    deleted.text("Key", key);
+                });
+            }
             Some(fault) => {
-                document.nested("Error", |error| drop(error.text("Key", key).text("Code", &fault.code).text("Message", &fault.message)));
+                document.nested("Error", |error| {
+                    error.text("Key", key).text("Code", &fault.code).text("Message", &fault.message);
+                });
             }
         }
     }

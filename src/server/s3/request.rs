@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use axum::http::{HeaderMap, StatusCode};
 use percent_encoding::percent_decode_str;
 
-use super::conditions::unquoted;
+use super::conditions::{header, unquoted};
 use super::fault::{Answer, invalid_argument};
-use crate::server::service::ServiceRequest;
 use crate::server::wire::Fault;
 use crate::store::objects::{Bucket, ChecksumAlgorithm, ObjectAttributes, ObjectKey};
 
@@ -112,9 +111,9 @@ pub(super) fn attributes(headers: &HeaderMap) -> Answer<ObjectAttributes> {
 }
 
 /// The checksum that a request declares: its algorithm, and its value if that stands in a header.
-pub(super) fn declared_checksum(request: &ServiceRequest) -> Answer<Option<(ChecksumAlgorithm, Option<String>)>> {
+pub(super) fn declared_checksum(headers: &HeaderMap) -> Answer<Option<(ChecksumAlgorithm, Option<String>)>> {
     let mut found = ChecksumAlgorithm::ALL.into_iter().filter_map(|algorithm| {
-        let value = request.header(algorithm.header())?;
+        let value = header(headers, algorithm.header())?;
         Some((algorithm, Some(value.to_owned())))
     });
     if let Some(first) = found.next() {
@@ -123,14 +122,14 @@ pub(super) fn declared_checksum(request: &ServiceRequest) -> Answer<Option<(Chec
             Some(_) => Err(Fault::new(StatusCode::BAD_REQUEST, "InvalidRequest", "Expecting a single x-amz-checksum- header.")),
         };
     }
-    let trailers = request.header("x-amz-trailer").unwrap_or_default();
+    let trailers = header(headers, "x-amz-trailer").unwrap_or_default();
     if let Some(algorithm) = trailers
         .split(',')
         .find_map(|name| ChecksumAlgorithm::ALL.into_iter().find(|algorithm| name.trim().eq_ignore_ascii_case(algorithm.header())))
     {
         return Ok(Some((algorithm, None)));
     }
-    let named = request.header("x-amz-sdk-checksum-algorithm").or_else(|| request.header("x-amz-checksum-algorithm"));
+    let named = header(headers, "x-amz-sdk-checksum-algorithm").or_else(|| header(headers, "x-amz-checksum-algorithm"));
     named.map(|name| name.parse().map(|algorithm| (algorithm, None)).map_err(|()| invalid_argument(format!("unknown checksum algorithm {name}")))).transpose()
 }
 

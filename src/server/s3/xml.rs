@@ -137,7 +137,9 @@ mod tests {
     fn odd_keys_come_through_a_document() {
         let key = "a&b<c>\"d\"'é\u{1}\r";
         let mut document = Document::new("Delete");
-        let text = document.nested("Object", |object| drop(object.text("Key", key))).finish();
+        let text = document.nested("Object", |object| {
+            object.text("Key", key);
+        }).finish();
         assert!(text.contains("&amp;b&lt;c&gt;") && text.contains("&#x1;&#xd;"), "{text}");
         let body = "<Delete xmlns=\"x\"><Object><Key>a&amp;b &lt;c&gt;</Key><VersionId>null</VersionId></Object><Quiet>true</Quiet></Delete>";
         let read: Delete = parse(body.as_bytes()).unwrap();
