@@ -15,6 +15,7 @@ mod loads;
 pub mod objects;
 pub mod output_file;
 mod queries;
+mod partial_writes;
 mod records;
 pub mod settings;
 
@@ -24,7 +25,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use crate::backend::faults::{self, Faults};
-pub use crate::backend::online::{OnlineEffect, Targets};
+pub use crate::backend::online::{OnlineEffect, RowView, Targets};
 pub use crate::catalog::{FeatureUpdate, GroupUpdate};
 pub use crate::dataset::QueryStream;
 pub use crate::dataset::{OutputFormat, ResultWriter, result_writer, write_pieces, write_result};
@@ -36,6 +37,7 @@ pub use doctor::{Check, DoctorReport};
 pub use drains::Backlog;
 pub use groups::{GroupSummary, NewGroup};
 pub use loads::*;
+pub use partial_writes::{BatchEntry, FeatureChange, IdentifierPage};
 pub use records::{DeleteOptions, HistoryRow, HistorySource, OnlineRecord, PutOptions, PutReceipt};
 pub use settings::Settings;
 

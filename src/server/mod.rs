@@ -9,6 +9,7 @@
 pub mod access;
 mod athena;
 mod connection;
+mod constraints;
 mod glue;
 mod iam;
 pub mod metrics;
