@@ -14,8 +14,8 @@ mod groups;
 mod loads;
 pub mod objects;
 pub mod output_file;
-mod queries;
 mod partial_writes;
+mod queries;
 mod records;
 pub mod settings;
 

@@ -281,7 +281,8 @@ mod tests {
         let (_folder, catalog) = catalog().await;
         let (one, mut two) = (group("Clicks"), group("baskets"));
         two.online = None;
-        two.offline = Some(OfflineSettings { s3_uri: "s3://larder".into(), external: Some("/data/*.parquet".into()), ..OfflineSettings::default() });
+        two.offline =
+            Some(OfflineSettings { s3_uri: "s3://larder".into(), external: Some("/data/*.parquet".into()), ..OfflineSettings::default() });
         two.tags.clear();
         two.description = None;
         two.owner = None;

@@ -61,7 +61,16 @@ pub(super) struct Tables {
 impl Tables {
     /// Knows all names and has opened nothing.
     pub(super) fn new(source: Arc<dyn GroupSource>, group_names: Vec<String>, now: EventTime) -> Self {
-        Self { source, group_names, glue_tables: None, now, opened: HashMap::new(), frames: HashMap::new(), columns: Vec::new(), spelling: None }
+        Self {
+            source,
+            group_names,
+            glue_tables: None,
+            now,
+            opened: HashMap::new(),
+            frames: HashMap::new(),
+            columns: Vec::new(),
+            spelling: None,
+        }
     }
 
     /// Opens the table a statement names by these folded parts.

@@ -96,12 +96,14 @@ struct Found {
 impl Found {
     fn check(&mut self, shape: &str, path: &str, value: &Json) -> Result<(), Violation> {
         let Some(shape) = self.service.shapes.get(shape) else { return Ok(()) };
-        let wrong = |expected: &str| Err(Violation::Type(format!("'{}' is not {expected}", if path.is_empty() { "request" } else { path })));
+        let wrong =
+            |expected: &str| Err(Violation::Type(format!("'{}' is not {expected}", if path.is_empty() { "request" } else { path })));
         match (shape.kind.as_str(), value) {
             ("structure", Json::Object(members)) => {
                 for name in &shape.required {
                     if members.get(name).is_none_or(Json::is_null) {
-                        self.broken.push(format!("Value null at '{}' failed to satisfy constraint: Member must not be null", join(path, name)));
+                        self.broken
+                            .push(format!("Value null at '{}' failed to satisfy constraint: Member must not be null", join(path, name)));
                     }
                 }
                 for (name, member) in members.iter().filter(|(_, member)| !member.is_null()) {
@@ -222,8 +224,12 @@ mod tests {
             "2 validation errors detected: Value '101' at 'maxResults' failed to satisfy constraint: Member must have value less than or equal \
              to 100; Value 'Up' at 'sortOrder' failed to satisfy constraint: Member must satisfy enum value set: [Ascending, Descending]"
         );
-        let nested = message("AddTags", &json!({"ResourceArn": "arn:aws:sagemaker:eu-west-1:000000000000:feature-group/a", "Tags": [{"Key": "k"}]}));
-        assert_eq!(nested, "1 validation error detected: Value null at 'tags.1.member.value' failed to satisfy constraint: Member must not be null");
+        let nested =
+            message("AddTags", &json!({"ResourceArn": "arn:aws:sagemaker:eu-west-1:000000000000:feature-group/a", "Tags": [{"Key": "k"}]}));
+        assert_eq!(
+            nested,
+            "1 validation error detected: Value null at 'tags.1.member.value' failed to satisfy constraint: Member must not be null"
+        );
     }
 
     #[test]

@@ -153,7 +153,11 @@ impl FeatureStore {
         self.check_writable()?;
         let now = EventTime::from_unix_micros(self.now().unix_micros()).unwrap_or(EventTime::MAX);
         let s3_uri = new.s3_uri.unwrap_or_else(|| self.inner.settings.s3_uri.clone());
-        let offline = (new.offline || new.external.is_some()).then_some(OfflineSettings { s3_uri, external: new.external, declared: new.declared.clone() });
+        let offline = (new.offline || new.external.is_some()).then_some(OfflineSettings {
+            s3_uri,
+            external: new.external,
+            declared: new.declared.clone(),
+        });
         let mut group = FeatureGroup {
             id: GroupId(uuid::Uuid::now_v7()),
             name: new.name,

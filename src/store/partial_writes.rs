@@ -104,7 +104,8 @@ impl FeatureStore {
             };
             let standing = self.standing(&group, &key)?.ok_or_else(absent)?;
             let row = self.merged(&group, &key, &change, &standing)?;
-            let write = RowWrite { group: group.id, row, targets, hard_delete: false, replaces: targets.online.then_some(standing.version) };
+            let write =
+                RowWrite { group: group.id, row, targets, hard_delete: false, replaces: targets.online.then_some(standing.version) };
             let outcomes = self.inner.writer.write(vec![write]).await?;
             let outcome = outcomes.into_iter().next().ok_or_else(|| Error::internal("an update had no outcome"))?;
             if outcome.online != OnlineEffect::Overtaken {
@@ -142,7 +143,9 @@ impl FeatureStore {
         }
         let event_time_given = given[group.schema.event_time_position()];
         if change.ttl.is_some() && !event_time_given {
-            return Err(Error::invalid("a ttl needs an event time").remedy(format!("give '{}' a value too", group.schema.event_time().name)));
+            return Err(
+                Error::invalid("a ttl needs an event time").remedy(format!("give '{}' a value too", group.schema.event_time().name))
+            );
         }
         let mut values: Vec<Option<FeatureValue>> = Vec::with_capacity(raw.len());
         for (definition, value) in group.schema.features().iter().zip(raw) {

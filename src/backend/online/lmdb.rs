@@ -625,7 +625,13 @@ mod tests {
         let store = LmdbStore::open(folder.path(), LmdbOptions::default()).unwrap();
         let group = GroupId(uuid::Uuid::from_u128(1));
         let at = |seconds| EventTime::from_unix_seconds(seconds).unwrap();
-        let put = |seconds| RowWrite { group, row: RowWriter::new("A", at(seconds), 0, 0), targets: Targets::BOTH, hard_delete: false, replaces: None };
+        let put = |seconds| RowWrite {
+            group,
+            row: RowWriter::new("A", at(seconds), 0, 0),
+            targets: Targets::BOTH,
+            hard_delete: false,
+            replaces: None,
+        };
         store.apply(at(0), vec![put(10)]).unwrap();
         let mut txn = store.shared.env.write_txn().unwrap();
         let mut bytes = store.shared.records.get(&txn, &record_key(group, "A")).unwrap().unwrap().to_vec();

@@ -275,7 +275,8 @@ async fn results(state: &ServerState, asked: Results) -> Answer {
     let read = state.store.execution_result(&asked.query_execution_id, from, limit).await;
     let (execution, ResultPage { rows, next }) = read.map_err(|error| fault_of(&error))?;
     let row = |values: &Vec<Option<String>>| {
-        let data: Vec<Value> = values.iter().map(|value| value.as_ref().map_or_else(|| json!({}), |text| json!({ "VarCharValue": text }))).collect();
+        let data: Vec<Value> =
+            values.iter().map(|value| value.as_ref().map_or_else(|| json!({}), |text| json!({ "VarCharValue": text }))).collect();
         json!({ "Data": data })
     };
     let columns: Vec<Value> = execution.columns.iter().map(column).collect();

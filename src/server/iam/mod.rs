@@ -19,9 +19,11 @@ pub(super) async fn answer(state: &Arc<ServerState>, request: ServiceRequest) ->
 
 fn get_role(state: &ServerState, request: &ServiceRequest) -> ServiceResponse {
     let name = parameter(request, "RoleName").unwrap_or_default();
-    let is_name = !name.is_empty() && name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte));
+    let is_name =
+        !name.is_empty() && name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte));
     if !is_name {
-        let message = "The specified value for roleName is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-";
+        let message =
+            "The specified value for roleName is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-";
         return fault("GetRole", StatusCode::BAD_REQUEST, "ValidationError", message);
     }
     let (account, name) = (&state.store.settings().account, escaped(&name));

@@ -49,8 +49,9 @@ impl Incoming {
         let mut expected = Expected { checksum: checksum.flatten(), ..Expected::default() };
         if let Some(text) = request.header("content-md5") {
             let md5 = STANDARD.decode(text).ok().and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
-            expected.md5 =
-                Some(md5.ok_or_else(|| Fault::new(StatusCode::BAD_REQUEST, "InvalidDigest", "The Content-MD5 you specified is not valid."))?);
+            expected.md5 = Some(
+                md5.ok_or_else(|| Fault::new(StatusCode::BAD_REQUEST, "InvalidDigest", "The Content-MD5 you specified is not valid."))?,
+            );
         }
         let size = |name: &str| -> Answer<Option<u64>> {
             let text = request.header(name);
@@ -80,7 +81,8 @@ impl Incoming {
                 Fault::new(StatusCode::BAD_REQUEST, "RequestTimeout", message)
             })?;
             let Some(frame) = frame else { break };
-            let frame = frame.map_err(|_| Fault::new(StatusCode::BAD_REQUEST, "IncompleteBody", "The request body terminated unexpectedly"))?;
+            let frame =
+                frame.map_err(|_| Fault::new(StatusCode::BAD_REQUEST, "IncompleteBody", "The request body terminated unexpectedly"))?;
             let Ok(data) = frame.into_data() else { continue };
             match &mut self.chunks {
                 None => bytes.extend_from_slice(&data),
@@ -149,7 +151,9 @@ impl Incoming {
 
 fn malformed(fault: ChunkFault) -> Fault {
     match fault {
-        ChunkFault::Malformed(why) => Fault::new(StatusCode::BAD_REQUEST, "InvalidRequest", format!("The aws-chunked body can't be read: {why}.")),
+        ChunkFault::Malformed(why) => {
+            Fault::new(StatusCode::BAD_REQUEST, "InvalidRequest", format!("The aws-chunked body can't be read: {why}."))
+        }
         ChunkFault::Signature => {
             Fault::new(StatusCode::FORBIDDEN, "SignatureDoesNotMatch", "A piece of the body is not the one that was signed.")
         }

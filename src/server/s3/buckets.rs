@@ -48,9 +48,11 @@ pub(super) async fn head(objects: Objects, bucket: Bucket, region: &str) -> Answ
 }
 
 async fn check(objects: Objects, bucket: Bucket) -> Answer<()> {
-    blocking(move || {
-        if objects.has_bucket(&bucket) { Ok(()) } else { Err(Refusal::NoSuchBucket.because("The specified bucket does not exist")) }
-    })
+    blocking(
+        move || {
+            if objects.has_bucket(&bucket) { Ok(()) } else { Err(Refusal::NoSuchBucket.because("The specified bucket does not exist")) }
+        },
+    )
     .await
 }
 

@@ -19,7 +19,9 @@ pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
 /// `PreconditionFailed`; `NotModified` (status 304) for a reader that has it.
 pub(super) fn check(headers: &HeaderMap, prefix: &str, info: &ObjectInfo) -> Answer<()> {
     let value = |name: &str| header(headers, &format!("{prefix}{name}"));
-    let failed = || Fault::new(StatusCode::PRECONDITION_FAILED, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+    let failed = || {
+        Fault::new(StatusCode::PRECONDITION_FAILED, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+    };
     let not_modified = || Fault::new(StatusCode::NOT_MODIFIED, "NotModified", "Not Modified");
     match (value("if-match"), value("if-unmodified-since").and_then(parse_date)) {
         (Some(etags), _) if !names_etag(etags, &info.etag) => return Err(failed()),

@@ -99,16 +99,39 @@ impl Operation {
 
 /// Subresources that exist at S3 and not here.
 const FOREIGN: [&str; 25] = [
-    "acl", "tagging", "policy", "policyStatus", "lifecycle", "cors", "encryption", "website", "logging", "notification", "replication",
-    "requestPayment", "accelerate", "analytics", "inventory", "metrics", "intelligent-tiering", "object-lock", "ownershipControls",
-    "publicAccessBlock", "versions", "legal-hold", "retention", "torrent", "restore",
+    "acl",
+    "tagging",
+    "policy",
+    "policyStatus",
+    "lifecycle",
+    "cors",
+    "encryption",
+    "website",
+    "logging",
+    "notification",
+    "replication",
+    "requestPayment",
+    "accelerate",
+    "analytics",
+    "inventory",
+    "metrics",
+    "intelligent-tiering",
+    "object-lock",
+    "ownershipControls",
+    "publicAccessBlock",
+    "versions",
+    "legal-hold",
+    "retention",
+    "torrent",
+    "restore",
 ];
 
 fn operation(method: &Method, place: &Place, query: &Query, is_copy: bool) -> Answer<Operation> {
     if let Some(foreign) = FOREIGN.iter().find(|name| query.has(name)) {
         return Err(not_implemented(&format!("The subresource '{foreign}'")));
     }
-    let unknown = || Fault::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "The specified method is not allowed against this resource.");
+    let unknown =
+        || Fault::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "The specified method is not allowed against this resource.");
     let is_part = query.has("uploadId");
     Ok(match (method.as_str(), &place.bucket, &place.key) {
         ("GET", None, _) => Operation::ListBuckets,

@@ -84,7 +84,13 @@ pub(super) async fn upload(
 }
 
 /// `UploadPartCopy`.
-pub(super) async fn upload_copy(objects: Objects, bucket: Bucket, key: ObjectKey, query: &Query, headers: &HeaderMap) -> Answer<ServiceResponse> {
+pub(super) async fn upload_copy(
+    objects: Objects,
+    bucket: Bucket,
+    key: ObjectKey,
+    query: &Query,
+    headers: &HeaderMap,
+) -> Answer<ServiceResponse> {
     let (number, id) = (part_number(query)?, upload_id(query)?);
     let (from_bucket, from_key) = copy_source(header(headers, "x-amz-copy-source").unwrap_or_default())?;
     let reader = objects.clone();

@@ -22,7 +22,14 @@ const PIECE: u64 = 256 << 10;
 const MOST_DELETED: usize = 1_000;
 
 /// `GetObject` and `HeadObject`.
-pub(super) async fn get(objects: Objects, bucket: Bucket, key: ObjectKey, query: &Query, headers: &HeaderMap, with_body: bool) -> Answer<Response<Body>> {
+pub(super) async fn get(
+    objects: Objects,
+    bucket: Bucket,
+    key: ObjectKey,
+    query: &Query,
+    headers: &HeaderMap,
+    with_body: bool,
+) -> Answer<Response<Body>> {
     if query.has("partNumber") {
         return Err(not_implemented("Reading one part of an object"));
     }
@@ -107,7 +114,13 @@ fn describe(response: &mut Response<Body>, info: &ObjectInfo) {
 }
 
 /// `PutObject`.
-pub(super) async fn put(state: &ServerState, objects: Objects, bucket: Bucket, key: ObjectKey, request: &mut ServiceRequest) -> Answer<Response<Body>> {
+pub(super) async fn put(
+    state: &ServerState,
+    objects: Objects,
+    bucket: Bucket,
+    key: ObjectKey,
+    request: &mut ServiceRequest,
+) -> Answer<Response<Body>> {
     let condition = conditions::of_write(&request.headers)?;
     let attributes = attributes(&request.headers)?;
     let incoming = Incoming::of(state, request)?;
@@ -155,7 +168,12 @@ pub(super) async fn delete(objects: Objects, bucket: Bucket, key: ObjectKey, que
 }
 
 /// `DeleteObjects`.
-pub(super) async fn delete_many(state: &ServerState, objects: Objects, bucket: Bucket, request: &mut ServiceRequest) -> Answer<ServiceResponse> {
+pub(super) async fn delete_many(
+    state: &ServerState,
+    objects: Objects,
+    bucket: Bucket,
+    request: &mut ServiceRequest,
+) -> Answer<ServiceResponse> {
     let delete: Delete = xml::parse(&Incoming::of(state, request)?.document().await?)?;
     if delete.objects.is_empty() || delete.objects.len() > MOST_DELETED {
         let message = "The XML you provided was not well-formed or did not validate against our published schema";

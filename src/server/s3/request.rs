@@ -11,8 +11,7 @@ use crate::server::wire::Fault;
 use crate::store::objects::{Bucket, ChecksumAlgorithm, ObjectAttributes, ObjectKey};
 
 /// Headers that come back with an object as they came.
-const KEPT_HEADERS: [&str; 6] =
-    ["content-type", "content-encoding", "content-disposition", "content-language", "cache-control", "expires"];
+const KEPT_HEADERS: [&str; 6] = ["content-type", "content-encoding", "content-disposition", "content-language", "cache-control", "expires"];
 /// What stands before the name of metadata.
 const METADATA: &str = "x-amz-meta-";
 
@@ -41,7 +40,8 @@ impl Place {
 
 fn decoded(text: &str) -> Answer<String> {
     let text = percent_decode_str(text).decode_utf8();
-    text.map(std::borrow::Cow::into_owned).map_err(|_| Fault::new(StatusCode::BAD_REQUEST, "InvalidURI", "Couldn't parse the specified URI."))
+    text.map(std::borrow::Cow::into_owned)
+        .map_err(|_| Fault::new(StatusCode::BAD_REQUEST, "InvalidURI", "Couldn't parse the specified URI."))
 }
 
 /// Parameters of a query.
@@ -99,7 +99,8 @@ pub(super) fn attributes(headers: &HeaderMap) -> Answer<ObjectAttributes> {
             found.metadata.insert(name.to_owned(), text);
         } else if name == "content-encoding" {
             // The coding of the transfer is not one of the object.
-            let codings: Vec<&str> = text.split(',').map(str::trim).filter(|coding| !coding.is_empty() && *coding != "aws-chunked").collect();
+            let codings: Vec<&str> =
+                text.split(',').map(str::trim).filter(|coding| !coding.is_empty() && *coding != "aws-chunked").collect();
             if !codings.is_empty() {
                 found.headers.insert(name.to_string(), codings.join(", "));
             }
@@ -130,7 +131,11 @@ pub(super) fn declared_checksum(headers: &HeaderMap) -> Answer<Option<(ChecksumA
         return Ok(Some((algorithm, None)));
     }
     let named = header(headers, "x-amz-sdk-checksum-algorithm").or_else(|| header(headers, "x-amz-checksum-algorithm"));
-    named.map(|name| name.parse().map(|algorithm| (algorithm, None)).map_err(|()| invalid_argument(format!("unknown checksum algorithm {name}")))).transpose()
+    named
+        .map(|name| {
+            name.parse().map(|algorithm| (algorithm, None)).map_err(|()| invalid_argument(format!("unknown checksum algorithm {name}")))
+        })
+        .transpose()
 }
 
 /// An ETag that a client sends.

@@ -137,11 +137,14 @@ mod tests {
     fn odd_keys_come_through_a_document() {
         let key = "a&b<c>\"d\"'é\u{1}\r";
         let mut document = Document::new("Delete");
-        let text = document.nested("Object", |object| {
-            object.text("Key", key);
-        }).finish();
+        let text = document
+            .nested("Object", |object| {
+                object.text("Key", key);
+            })
+            .finish();
         assert!(text.contains("&amp;b&lt;c&gt;") && text.contains("&#x1;&#xd;"), "{text}");
-        let body = "<Delete xmlns=\"x\"><Object><Key>a&amp;b &lt;c&gt;</Key><VersionId>null</VersionId></Object><Quiet>true</Quiet></Delete>";
+        let body =
+            "<Delete xmlns=\"x\"><Object><Key>a&amp;b &lt;c&gt;</Key><VersionId>null</VersionId></Object><Quiet>true</Quiet></Delete>";
         let read: Delete = parse(body.as_bytes()).unwrap();
         assert_eq!((read.objects[0].key.as_str(), read.quiet), ("a&b <c>", true));
         for bad in [&b""[..], b"<Delete>", b"\xff", b"{}", b"<Delete><Object></Object></Delete>"] {

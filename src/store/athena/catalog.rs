@@ -98,10 +98,7 @@ impl FeatureStore {
         let (store, name) = (self.clone(), table.to_lowercase());
         let found = tokio::task::spawn_blocking(move || store.find_uploaded(&database, &name)).await;
         let found = found.map_err(|error| Error::internal("looking for a table stopped").source(error))??;
-        found
-            .as_ref()
-            .map(table_of_upload)
-            .ok_or_else(|| Error::not_found(format!("Entity Not Found: table {}", table.escape_debug())))
+        found.as_ref().map(table_of_upload).ok_or_else(|| Error::not_found(format!("Entity Not Found: table {}", table.escape_debug())))
     }
 
     fn table_of_group(&self, group: &FeatureGroup) -> Result<TableDescription> {
@@ -111,8 +108,7 @@ impl FeatureStore {
         };
         let schema = file_schema(&group.schema);
         let columns = schema.fields().iter().filter(|field| field.name() != EVENT_TIME);
-        let columns =
-            columns.map(|field| ColumnDescription { name: field.name().to_lowercase(), data_type: hive_type(field.data_type()) });
+        let columns = columns.map(|field| ColumnDescription { name: field.name().to_lowercase(), data_type: hive_type(field.data_type()) });
         Ok(TableDescription {
             database: GLUE_DATABASE.to_owned(),
             name: group.glue_table(),

@@ -211,7 +211,8 @@ fn push_number(text: &mut String, number: f64, shortest: impl Fn(f64) -> String)
     }
     // The shortest digits that stand for this number and no other, taken apart.
     let spelled = shortest(number);
-    let (mantissa, exponent) = spelled.split_once('e').map_or((spelled.as_str(), 0), |(mantissa, exponent)| (mantissa, exponent.parse().unwrap_or(0)));
+    let (mantissa, exponent) =
+        spelled.split_once('e').map_or((spelled.as_str(), 0), |(mantissa, exponent)| (mantissa, exponent.parse().unwrap_or(0)));
     let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let all = format!("{whole}{fraction}");

@@ -163,7 +163,16 @@ impl CsvBatches {
             None => builder.quoting(false),
         };
         let unescape = format.quote.is_none() && format.escape.is_some();
-        Self { schema, name, reader: builder.from_reader(bytes), null: format.null.clone(), escape: format.escape, unescape, row: 0, ended: false }
+        Self {
+            schema,
+            name,
+            reader: builder.from_reader(bytes),
+            null: format.null.clone(),
+            escape: format.escape,
+            unescape,
+            row: 0,
+            ended: false,
+        }
     }
 
     fn read(&mut self) -> Result<Option<RecordBatch>> {
@@ -182,8 +191,14 @@ impl CsvBatches {
                 if column.push(field.as_deref()).is_none() {
                     let field = field.unwrap_or_default();
                     let shown: String = field.chars().take(60).collect();
-                    return Err(Error::invalid(format!("{}, row {}: '{}' is no value of column '{}'", self.name, self.row, shown.escape_debug(), self.schema.field(position).name()))
-                        .why(format!("the column is {}", self.schema.field(position).data_type())));
+                    return Err(Error::invalid(format!(
+                        "{}, row {}: '{}' is no value of column '{}'",
+                        self.name,
+                        self.row,
+                        shown.escape_debug(),
+                        self.schema.field(position).name()
+                    ))
+                    .why(format!("the column is {}", self.schema.field(position).data_type())));
                 }
             }
         }
@@ -198,7 +213,8 @@ impl CsvBatches {
     /// A field's text; none for null.
     fn field(&self, record: &csv::ByteRecord, position: usize) -> Result<Option<String>> {
         let Some(bytes) = record.get(position) else { return Ok(None) };
-        let text = std::str::from_utf8(bytes).map_err(|error| Error::invalid(format!("{}, row {}: not UTF-8", self.name, self.row)).source(error))?;
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| Error::invalid(format!("{}, row {}: not UTF-8", self.name, self.row)).source(error))?;
         if self.null.as_deref() == Some(text) {
             return Ok(None);
         }
@@ -302,7 +318,9 @@ impl Column {
             Self::Decimal(builder, precision, scale) => match value {
                 None => builder.append_null(),
                 Some(text) => {
-                    builder.append_value(arrow::compute::kernels::cast_utils::parse_decimal::<Decimal128Type>(text.trim(), *precision, *scale).ok()?);
+                    builder.append_value(
+                        arrow::compute::kernels::cast_utils::parse_decimal::<Decimal128Type>(text.trim(), *precision, *scale).ok()?,
+                    );
                 }
             },
         }
@@ -350,7 +368,11 @@ mod tests {
             column.push(*text)?;
         }
         let array = column.finish();
-        Some((0..array.len()).map(|row| if array.is_null(row) { "-".to_owned() } else { array_value_to_string(&array, row).unwrap() }).collect())
+        Some(
+            (0..array.len())
+                .map(|row| if array.is_null(row) { "-".to_owned() } else { array_value_to_string(&array, row).unwrap() })
+                .collect(),
+        )
     }
 
     #[test]
@@ -371,7 +393,8 @@ mod tests {
         for (data_type, texts, values) in cases {
             assert_eq!(column(data_type.clone(), &texts).unwrap(), values, "{data_type}");
         }
-        for (data_type, bad) in [(DataType::Int32, "5.0"), (DataType::Int8, "128"), (DataType::Boolean, "yes"), (DataType::Date32, "soon")] {
+        for (data_type, bad) in [(DataType::Int32, "5.0"), (DataType::Int8, "128"), (DataType::Boolean, "yes"), (DataType::Date32, "soon")]
+        {
             assert_eq!(column(data_type, &[Some(bad)]), None, "{bad}");
         }
     }

@@ -51,7 +51,10 @@ pub(super) struct CreateTable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Token {
     /// A bare word, or a name in back-ticks (which is no keyword).
-    Word { text: String, is_quoted: bool },
+    Word {
+        text: String,
+        is_quoted: bool,
+    },
     Text(String),
     Sign(char),
 }
@@ -337,7 +340,10 @@ impl Parser {
                 self.at += 1;
                 Ok(text.clone())
             }
-            other => Err(unreadable(format!("a text in quotes is missing before '{}'", other.map_or(String::new(), |token| self.spelled(token))))),
+            other => Err(unreadable(format!(
+                "a text in quotes is missing before '{}'",
+                other.map_or(String::new(), |token| self.spelled(token))
+            ))),
         }
     }
 
@@ -345,9 +351,10 @@ impl Parser {
     fn takes(&mut self, words: &[&str]) -> bool {
         let next = self.tokens.get(self.at..self.at + words.len()).unwrap_or_default();
         let is_next = next.len() == words.len()
-            && next.iter().zip(words).all(|(token, word)| {
-                matches!(token, Token::Word { text, is_quoted: false } if text.eq_ignore_ascii_case(word))
-            });
+            && next
+                .iter()
+                .zip(words)
+                .all(|(token, word)| matches!(token, Token::Word { text, is_quoted: false } if text.eq_ignore_ascii_case(word)));
         self.at += if is_next { words.len() } else { 0 };
         is_next
     }
@@ -417,10 +424,10 @@ mod tests {
             ("  SHOW tables", HiveStatement::Utility),
             ("explain select 1", HiveStatement::Utility),
             ("create database if not exists x;", HiveStatement::CreateDatabase),
-            ("DROP TABLE IF EXISTS a.B;", HiveStatement::DropTable {
-                name: TableName { database: Some("a".into()), table: "b".into() },
-                if_exists: true,
-            }),
+            (
+                "DROP TABLE IF EXISTS a.B;",
+                HiveStatement::DropTable { name: TableName { database: Some("a".into()), table: "b".into() }, if_exists: true },
+            ),
         ] {
             assert_eq!(read(sql).unwrap(), is, "{sql}");
         }

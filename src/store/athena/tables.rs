@@ -174,7 +174,9 @@ fn format(made: &CreateTable) -> Result<Format> {
             let null = property(&made.serde_properties, "serialization.null.format").unwrap_or_else(|| "\\N".to_owned());
             Csv { separator: said(separator, '\u{1}')?, quote: None, escape: escape.filter(char::is_ascii), null: Some(null), skipped }
         }
-        Some(other) => return Err(Error::usage(format!("the reader {other} is not known")).remedy("use OpenCSVSerde, LazySimpleSerDe or Parquet")),
+        Some(other) => {
+            return Err(Error::usage(format!("the reader {other} is not known")).remedy("use OpenCSVSerde, LazySimpleSerDe or Parquet"));
+        }
     };
     Ok(Format::Csv(csv))
 }
@@ -196,7 +198,8 @@ impl FeatureStore {
         fs::create_dir_all(&folder).map_err(fault)?;
         let text = serde_json::to_vec_pretty(table).map_err(|error| Error::internal("can't encode a table").source(error))?;
         let staged = folder.join(format!("{}.{}.part", table.table, uuid::Uuid::now_v7().simple()));
-        let written = fs::write(&staged, text).and_then(|()| fs::File::open(&staged)?.sync_all()).and_then(|()| fs::hard_link(&staged, &path));
+        let written =
+            fs::write(&staged, text).and_then(|()| fs::File::open(&staged)?.sync_all()).and_then(|()| fs::hard_link(&staged, &path));
         let _ = fs::remove_file(&staged);
         match written {
             Ok(()) => sync_folder(&folder).map_err(fault),
@@ -222,7 +225,8 @@ impl FeatureStore {
 
     /// Finds a table; names are in lower case, and come from statements: what could leave the folder is no table's.
     pub(super) fn find_uploaded(&self, database: &str, table: &str) -> Result<Option<HiveTable>> {
-        let is_name = |name: &str| !name.is_empty() && name.len() <= 255 && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
+        let is_name =
+            |name: &str| !name.is_empty() && name.len() <= 255 && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
         if !is_name(database) || !is_name(table) {
             return Ok(None);
         }
@@ -240,10 +244,9 @@ impl FeatureStore {
     /// All tables of a database, by name.
     pub(super) fn uploaded_tables(&self, database: &str) -> Result<Vec<HiveTable>> {
         let mut names: Vec<String> = match fs::read_dir(self.uploaded_folder(&database.to_lowercase())) {
-            Ok(entries) => entries
-                .flatten()
-                .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".json")?.to_owned()))
-                .collect(),
+            Ok(entries) => {
+                entries.flatten().filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".json")?.to_owned())).collect()
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(Error::io("can't read the folder of uploaded tables", error)),
         };

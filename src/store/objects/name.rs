@@ -34,8 +34,10 @@ impl Bucket {
     pub fn parse(name: &str) -> ObjectResult<Self> {
         match crate::backend::offline::layout::parse_s3_uri(&format!("s3://{name}")) {
             Ok(bucket) if !name.contains('/') => Ok(Self(bucket)),
-            _ => Err(Refusal::InvalidBucketName
-                .because(format!("'{}' is no name for a bucket: use 3 to 63 lower-case letters, digits, '-' and '.'", name.escape_debug()))),
+            _ => Err(Refusal::InvalidBucketName.because(format!(
+                "'{}' is no name for a bucket: use 3 to 63 lower-case letters, digits, '-' and '.'",
+                name.escape_debug()
+            ))),
         }
     }
 
@@ -143,8 +145,26 @@ mod tests {
     use std::path::Component;
 
     const KEYS: [&str; 20] = [
-        "a", "a/b.csv", "a b+c=d", "a//b", "/a", "a/", "//", "..", "a/../../b", "./a", "100%", "100%25", "a#1", "a#", "C:\\x", "\u{0}",
-        "\u{7f}\u{9f}", "名前/é", "*?<>|\"'", "%",
+        "a",
+        "a/b.csv",
+        "a b+c=d",
+        "a//b",
+        "/a",
+        "a/",
+        "//",
+        "..",
+        "a/../../b",
+        "./a",
+        "100%",
+        "100%25",
+        "a#1",
+        "a#",
+        "C:\\x",
+        "\u{0}",
+        "\u{7f}\u{9f}",
+        "名前/é",
+        "*?<>|\"'",
+        "%",
     ];
 
     #[test]

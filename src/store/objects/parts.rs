@@ -122,8 +122,7 @@ impl Objects {
         let id = UploadId(Uuid::now_v7());
         let folder = self.staging_folder()?.join(id.to_string());
         self.settle(&folder)?;
-        let upload =
-            Upload { bucket: bucket.to_string(), key: key.to_string(), started: self.store.now(), checksum, attributes };
+        let upload = Upload { bucket: bucket.to_string(), key: key.to_string(), started: self.store.now(), checksum, attributes };
         let text = serde_json::to_vec(&upload).map_err(|error| Error::internal("can't encode an upload").source(error))?;
         let path = folder.join(UPLOAD);
         let written = fs::write(&path, text).and_then(|()| File::open(&path)?.sync_all());
@@ -203,7 +202,8 @@ impl Objects {
             if let Ok(upload) = self.read_upload(&id)
                 && upload.bucket == bucket.as_str()
             {
-                let started = SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(upload.started.unix_micros()).unwrap_or_default());
+                let started =
+                    SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(upload.started.unix_micros()).unwrap_or_default());
                 found.push(UploadInfo { id, key: upload.key, started });
             }
         }

@@ -137,13 +137,7 @@ impl Objects {
     }
 
     /// Gives a complete file the name of a key.
-    pub(super) fn publish(
-        &self,
-        mut staged: Staged,
-        bucket: &Bucket,
-        key: &ObjectKey,
-        condition: &WriteCondition,
-    ) -> ObjectResult<()> {
+    pub(super) fn publish(&self, mut staged: Staged, bucket: &Bucket, key: &ObjectKey, condition: &WriteCondition) -> ObjectResult<()> {
         let path = self.path(bucket, key)?;
         let folder = path.parent().unwrap_or(&path).to_owned();
         let _lock = self.lock(&path);
