@@ -12,6 +12,7 @@ mod drains;
 mod groups;
 mod loads;
 pub mod output_file;
+mod partial_writes;
 mod queries;
 mod records;
 pub mod settings;
@@ -22,7 +23,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use crate::backend::faults::{self, Faults};
-pub use crate::backend::online::{OnlineEffect, Targets};
+pub use crate::backend::online::{OnlineEffect, RowView, Targets};
 pub use crate::catalog::{FeatureUpdate, GroupUpdate};
 pub use crate::dataset::QueryStream;
 pub use crate::dataset::{OutputFormat, ResultWriter, result_writer, write_pieces, write_result};
@@ -34,6 +35,7 @@ pub use doctor::{Check, DoctorReport};
 pub use drains::Backlog;
 pub use groups::{GroupSummary, NewGroup};
 pub use loads::*;
+pub use partial_writes::{BatchEntry, FeatureChange, IdentifierPage};
 pub use records::{DeleteOptions, HistoryRow, HistorySource, OnlineRecord, PutOptions, PutReceipt};
 pub use settings::Settings;
 

@@ -21,6 +21,12 @@ pub struct GroupUpdate {
     pub owner: Option<Option<String>>,
     /// New ttl, for records that are put from now on.
     pub ttl: Option<Option<Ttl>>,
+    /// New tier of the online store.
+    pub storage_type: Option<String>,
+    /// New throughput.
+    pub throughput: Option<crate::model::Throughput>,
+    /// Notes that the API updated the group.
+    pub note_update: bool,
     /// Features to append.
     pub add_features: Vec<FeatureDefinition>,
     /// Tags to add or replace.
@@ -126,6 +132,13 @@ impl Catalog {
                             .remedy("give the ttl to the training dataset instead"));
                     }
                 }
+            }
+            if let (Some(tier), Some(online)) = (&update.storage_type, &mut group.online) {
+                online.declared.storage_type = Some(tier.clone());
+            }
+            if let Some(declared) = group.declared_mut() {
+                declared.throughput = update.throughput.clone().or(declared.throughput.take());
+                declared.was_updated |= update.note_update;
             }
             if !update.add_features.is_empty() {
                 if group.is_external() {
@@ -268,7 +281,8 @@ mod tests {
         let (_folder, catalog) = catalog().await;
         let (one, mut two) = (group("Clicks"), group("baskets"));
         two.online = None;
-        two.offline = Some(OfflineSettings { s3_uri: "s3://larder".into(), external: Some("/data/*.parquet".into()) });
+        two.offline =
+            Some(OfflineSettings { s3_uri: "s3://larder".into(), external: Some("/data/*.parquet".into()), ..OfflineSettings::default() });
         two.tags.clear();
         two.description = None;
         two.owner = None;

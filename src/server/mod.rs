@@ -9,9 +9,11 @@
 pub mod access;
 mod athena;
 mod connection;
+mod constraints;
 mod glue;
 mod iam;
 pub mod metrics;
+mod page_token;
 mod pages;
 mod respond;
 mod route;

@@ -68,7 +68,7 @@ async fn dispatch(state: &Arc<ServerState>, parts: Parts, body: Incoming, reques
         _ => {}
     }
     let body = if route == Route::S3 {
-        RequestBody::Stream(Body::new(body))
+        RequestBody::Stream(std::sync::Mutex::new(Body::new(body)))
     } else {
         match read_whole(state, body).await {
             Ok(bytes) => RequestBody::Whole(bytes),
