@@ -35,6 +35,7 @@ pub(super) async fn respond(state: &Arc<ServerState>, request: hyper::Request<In
     if let Some((method, path, caller)) = logged {
         tracing::info!(
             target: "larder::access",
+            at = %state.store.now(),
             request_id = %request_id,
             %method,
             path,

@@ -550,7 +550,9 @@ class Wire(Case):
         connection = http.client.HTTPConnection(urlsplit(ENDPOINT).netloc, timeout=20)
         connection.request(method, path, body, dict(headers))
         answer = connection.getresponse()
-        return answer.status, dict(answer.getheaders()), answer.read()
+        body = answer.read()
+        connection.close()
+        return answer.status, dict(answer.getheaders()), body
 
     def test_own_pages(self):
         self.assertEqual(self.raw("GET", "/healthz")[0], 200)
@@ -592,6 +594,7 @@ class Wire(Case):
         connection.putheader("Content-Length", str(1 << 40))
         connection.endheaders()
         self.assertEqual(connection.getresponse().status, 413)
+        connection.close()
 
 
 @unittest.skipUnless(KEYS, "the server checks no signatures")
@@ -648,6 +651,7 @@ class Keys(Case):
         unsigned.request("GET", "/FeatureGroup/nowhere?RecordIdentifierValueAsString=x")
         answer = unsigned.getresponse()
         self.assertEqual((answer.status, answer.getheader("x-amzn-errortype")), (403, "MissingAuthenticationTokenException"))
+        unsigned.close()
 
 
 if __name__ == "__main__":
