@@ -322,6 +322,9 @@ mod tests {
             add_features: vec![feature("late", FeatureType::Integral)],
             add_tags: map(&[("stage", "prod"), ("tier", "1")]),
             remove_tags: BTreeSet::from(["a.b".to_owned(), "never there".to_owned()]),
+            storage_type: Some("InMemory".into()),
+            throughput: None,
+            note_update: true,
         };
         let after = catalog.update_group(&before.id, &update, later()).await.unwrap();
         assert_eq!(catalog.group("clicks").await.unwrap(), Some(after.clone()));
@@ -329,6 +332,8 @@ mod tests {
         assert_eq!(after.tags, map(&[("stage", "prod"), ("tier", "1")]));
         assert_eq!(after.schema.features()[..4], before.schema.features()[..]);
         assert_eq!(after.schema.position("late"), Some(4));
+        assert_eq!(after.online.as_ref().and_then(|online| online.declared.storage_type.as_deref()), Some("InMemory"));
+        assert!(after.declared().is_some_and(|declared| declared.was_updated) && !before.declared().unwrap().was_updated);
         assert_eq!((after.created, after.modified), (before.created, later()));
 
         let same = catalog.update_group(&before.id, &GroupUpdate::default(), later()).await.unwrap();

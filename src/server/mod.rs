@@ -13,6 +13,7 @@ mod constraints;
 mod glue;
 mod iam;
 pub mod metrics;
+mod page_token;
 mod pages;
 mod respond;
 mod route;

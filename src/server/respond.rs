@@ -35,6 +35,7 @@ pub(super) async fn respond(state: &Arc<ServerState>, request: hyper::Request<In
     if let Some((method, path, caller)) = logged {
         tracing::info!(
             target: "larder::access",
+            at = %state.store.now(),
             request_id = %request_id,
             %method,
             path,
@@ -68,7 +69,7 @@ async fn dispatch(state: &Arc<ServerState>, parts: Parts, body: Incoming, reques
         _ => {}
     }
     let body = if route == Route::S3 {
-        RequestBody::Stream(Body::new(body))
+        RequestBody::Stream(std::sync::Mutex::new(Body::new(body)))
     } else {
         match read_whole(state, body).await {
             Ok(bytes) => RequestBody::Whole(bytes),

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_TYPE, HeaderName};
@@ -36,8 +37,8 @@ pub struct ServerState {
 pub enum RequestBody {
     /// Read as a whole, within the limit.
     Whole(Bytes),
-    /// Not read yet; only S3 gets these.
-    Stream(Body),
+    /// Not read yet; only S3 gets these. The lock is for the type system alone: a stream is no `Sync`.
+    Stream(Mutex<Body>),
 }
 
 /// A request after routing and authentication.
@@ -91,7 +92,7 @@ impl ServiceRequest {
     pub fn take_body(&mut self) -> Body {
         match std::mem::replace(&mut self.body, RequestBody::Whole(Bytes::new())) {
             RequestBody::Whole(bytes) => Body::from(bytes),
-            RequestBody::Stream(body) => body,
+            RequestBody::Stream(body) => body.into_inner().unwrap_or_else(PoisonError::into_inner),
         }
     }
 }

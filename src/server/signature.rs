@@ -425,3 +425,140 @@ impl Keyring {
         self.keys.get(access_key).map(|known| known.secret.as_str().into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    struct Signed {
+        method: Method,
+        uri: Uri,
+        headers: HeaderMap,
+    }
+
+    impl Signed {
+        fn new(method: &str, uri: &str, headers: &[(&'static str, &str)]) -> Self {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.insert(*name, value.parse().unwrap());
+            }
+            Self { method: method.parse().unwrap(), uri: uri.parse().unwrap(), headers: map }
+        }
+
+        fn verify(&self, secret: &str, body: Option<&[u8]>, now: &str) -> Result<Signer, Refusal> {
+            let now = EventTime::parse_text(now, crate::model::TimeMode::Strict).unwrap();
+            let keys = ["AKIDEXAMPLE", "AKIAIOSFODNN7EXAMPLE"].map(|id| ServeKey {
+                id: id.into(),
+                secret: secret.into(),
+                may_write: true,
+                groups: Vec::new(),
+            });
+            Keyring::new(&keys).verify(Head { method: &self.method, uri: &self.uri, headers: &self.headers }, body, now)
+        }
+    }
+
+    const SUITE_SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+    const S3_SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+    const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    /// `get-vanilla` of AWS's test suite for Signature Version 4.
+    fn vanilla() -> Signed {
+        let authorization = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, \
+             Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31";
+        Signed::new(
+            "GET",
+            "/",
+            &[("host", "example.amazonaws.com"), ("x-amz-date", "20150830T123600Z"), ("authorization", authorization)],
+        )
+    }
+
+    #[test]
+    fn the_suite_of_aws_is_accepted_and_nothing_else() {
+        let now = "2015-08-30T12:40:00Z";
+        assert_eq!(vanilla().verify(SUITE_SECRET, Some(b""), now).unwrap().caller.access_key.as_deref(), Some("AKIDEXAMPLE"));
+        assert_eq!(vanilla().verify("another-secret", Some(b""), now).unwrap_err(), Refusal::Mismatch);
+        assert_eq!(vanilla().verify(SUITE_SECRET, Some(b"x"), now).unwrap_err(), Refusal::Mismatch);
+        let mut altered = vanilla();
+        altered.uri = "/?x=y".parse().unwrap();
+        assert_eq!(altered.verify(SUITE_SECRET, Some(b""), now).unwrap_err(), Refusal::Mismatch);
+        let mut more = vanilla();
+        more.headers.insert("x-amz-target", "SageMaker.DeleteFeatureGroup".parse().unwrap());
+        assert!(matches!(more.verify(SUITE_SECRET, Some(b""), now), Err(Refusal::Incomplete(_))));
+        let mut unsigned = vanilla();
+        unsigned.headers.remove("authorization");
+        assert_eq!(unsigned.verify(SUITE_SECRET, Some(b""), now).unwrap_err(), Refusal::Unsigned);
+    }
+
+    #[test]
+    fn a_clock_may_be_five_minutes_off() {
+        for (now, accepted) in [
+            ("2015-08-30T12:31:00Z", true),
+            ("2015-08-30T12:30:59Z", false),
+            ("2015-08-30T12:41:00Z", true),
+            ("2015-08-30T12:41:01Z", false),
+        ] {
+            assert_eq!(vanilla().verify(SUITE_SECRET, Some(b""), now).is_ok(), accepted, "{now}");
+        }
+    }
+
+    /// The examples of the S3 documentation.
+    #[test]
+    fn objects_are_signed_with_a_declared_hash_or_piece_by_piece() {
+        let authorization = "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,\
+             SignedHeaders=host;range;x-amz-content-sha256;x-amz-date,\
+             Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41";
+        let get = Signed::new(
+            "GET",
+            "/test.txt",
+            &[
+                ("host", "examplebucket.s3.amazonaws.com"),
+                ("range", "bytes=0-9"),
+                ("x-amz-content-sha256", EMPTY),
+                ("x-amz-date", "20130524T000000Z"),
+                ("authorization", authorization),
+            ],
+        );
+        let now = "2013-05-24T00:10:00Z";
+        let SignedPayload::Hash(hash) = get.verify(S3_SECRET, None, now).unwrap().payload else { panic!("a hash was declared") };
+        assert_eq!(hex(&hash), EMPTY);
+
+        let authorization = "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,SignedHeaders=\
+             content-encoding;content-length;host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;x-amz-storage-class,\
+             Signature=4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9";
+        let put = Signed::new(
+            "PUT",
+            "/examplebucket/chunkObject.txt",
+            &[
+                ("host", "s3.amazonaws.com"),
+                ("x-amz-date", "20130524T000000Z"),
+                ("x-amz-storage-class", "REDUCED_REDUNDANCY"),
+                ("x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
+                ("content-encoding", "aws-chunked"),
+                ("x-amz-decoded-content-length", "66560"),
+                ("content-length", "66824"),
+                ("authorization", authorization),
+            ],
+        );
+        let SignedPayload::SignedChunks(mut chunks) = put.verify(S3_SECRET, None, now).unwrap().payload else { panic!("pieces were declared") };
+        let (first, second) = ("ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648", "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497");
+        assert!(!chunks.clone().accepts_chunk(&sha256_hex(&[b'a'; 1024]), second), "out of order");
+        assert!(chunks.accepts_chunk(&sha256_hex(&[b'a'; 65_536]), first));
+        assert!(chunks.accepts_chunk(&sha256_hex(&[b'a'; 1024]), second));
+        assert!(chunks.accepts_chunk(&sha256_hex(b""), "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9"));
+    }
+
+    #[test]
+    fn no_header_makes_it_panic() {
+        for value in ["", "AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256 Credential=", "AWS4-HMAC-SHA256 Credential=a/b/c/d/aws4_request, SignedHeaders=, Signature=é"] {
+            let mut signed = vanilla();
+            signed.headers.insert("authorization", axum::http::HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            assert!(signed.verify(SUITE_SECRET, Some(b""), "2015-08-30T12:36:00Z").is_err(), "{value}");
+        }
+        for date in ["", "20150830T1236", "2015083xT123600Z", "99999999T999999Z", "2015083\u{e9}T12360Z"] {
+            let mut signed = vanilla();
+            signed.headers.insert("x-amz-date", axum::http::HeaderValue::from_bytes(date.as_bytes()).unwrap());
+            assert!(signed.verify(SUITE_SECRET, Some(b""), "2015-08-30T12:36:00Z").is_err(), "{date}");
+        }
+    }
+}

@@ -271,6 +271,12 @@ impl FeatureStore {
         Ok(Some(self.inner.offline.root().join(self.inner.offline.folder(group)?.data_key())))
     }
 
+    /// Where the files of a group's history lie, as `s3://bucket/…/data`; none for a group without a history of its own.
+    pub fn resolved_uri(&self, group: &FeatureGroup) -> Option<String> {
+        let folder = group.keeps_history().then(|| self.inner.offline.folder(group).ok()).flatten()?;
+        Some(folder.resolved_uri())
+    }
+
     /// What a group holds, as of now.
     pub async fn group_summary(&self, group: &FeatureGroup) -> Result<GroupSummary> {
         let counts = self.inner.online.counts(group.id)?;

@@ -25,6 +25,7 @@ mod offline;
 mod online_contract;
 mod point_in_time;
 mod query;
+mod server;
 mod sql;
 mod support;
 mod tui;
