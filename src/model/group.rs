@@ -253,6 +253,18 @@ impl FeatureGroup {
         format!("{}_{}", self.name.as_str().to_lowercase().replace('-', "_"), self.created.unix_seconds())
     }
 
+    /// The Glue database that its table is in.
+    pub fn glue_database(&self) -> &str {
+        let chosen = self.offline.as_ref().and_then(|offline| offline.declared.glue_table.as_ref());
+        chosen.map_or(GLUE_DATABASE, |chosen| chosen.database.as_str())
+    }
+
+    /// True if the Glue catalog names it: it keeps history, and was not made without a table.
+    pub fn has_glue_table(&self) -> bool {
+        let declared = self.offline.as_ref().map(|offline| &offline.declared);
+        declared.is_some_and(|declared| !declared.without_glue_table || declared.glue_table.is_some())
+    }
+
     /// Checks what the types of its fields don't: lengths, tags, that at least one store keeps its records.
     pub fn check(&self) -> Result<()> {
         if let Some(description) = &self.description {

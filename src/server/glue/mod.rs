@@ -64,11 +64,12 @@ async fn perform(state: &ServerState, operation: &'static str, asked: Asked) -> 
     let given = |value: &Option<String>, name: &str| value.clone().ok_or_else(|| invalid(format!("{name} is missing.")));
     match operation {
         "GetDatabase" => {
-            let database = store.glue_database(&given(&asked.name, "Name")?).map_err(|error| fault_of(&error))?;
+            let database = store.glue_database(&given(&asked.name, "Name")?).await.map_err(|error| fault_of(&error))?;
             Ok(json!({ "Database": database_of(&database, account) }))
         }
         "GetDatabases" => {
-            let all = store.glue_databases().iter().map(|database| database_of(database, account)).collect();
+            let databases = store.glue_databases().await.map_err(|error| fault_of(&error))?;
+            let all = databases.iter().map(|database| database_of(database, account)).collect();
             paged("DatabaseList", all, &asked)
         }
         "GetTable" => {

@@ -48,19 +48,29 @@ pub struct TableDescription {
 }
 
 impl FeatureStore {
-    /// All databases, by name.
-    pub fn glue_databases(&self) -> Vec<DatabaseDescription> {
-        let description = |name: &str| if name == GLUE_DATABASE { "Feature groups" } else { "Uploaded tables" };
-        self.uploaded_databases().into_iter().map(|name| DatabaseDescription { description: description(&name), name }).collect()
+    /// All databases, by name: those of groups, and those of uploaded tables.
+    pub async fn glue_databases(&self) -> Result<Vec<DatabaseDescription>> {
+        let mut names = self.uploaded_databases();
+        names.extend(self.groups_in_glue().await?.iter().map(|group| group.glue_database().to_lowercase()));
+        names.sort();
+        names.dedup();
+        let description = |name: &str| if name == GLUE_DATABASE { "Feature groups" } else { "Tables of feature groups and of uploads" };
+        Ok(names.into_iter().map(|name| DatabaseDescription { description: description(&name), name }).collect())
     }
 
     /// A database.
     ///
     /// # Errors
     /// `NotFound`.
-    pub fn glue_database(&self, name: &str) -> Result<DatabaseDescription> {
-        let found = self.glue_databases().into_iter().find(|database| database.name.eq_ignore_ascii_case(name));
+    pub async fn glue_database(&self, name: &str) -> Result<DatabaseDescription> {
+        let found = self.glue_databases().await?.into_iter().find(|database| database.name.eq_ignore_ascii_case(name));
         found.ok_or_else(|| Error::not_found(format!("Database {} not found", name.escape_debug())))
+    }
+
+    async fn groups_in_glue(&self) -> Result<Vec<FeatureGroup>> {
+        let mut groups = self.list_groups().await?;
+        groups.retain(FeatureGroup::has_glue_table);
+        Ok(groups)
     }
 
     /// All tables of a database, by name.
@@ -68,12 +78,10 @@ impl FeatureStore {
     /// # Errors
     /// `NotFound` for a database that isn't there.
     pub async fn glue_tables(&self, database: &str) -> Result<Vec<TableDescription>> {
-        let database = self.glue_database(database)?.name;
+        let database = self.glue_database(database).await?.name;
         let mut found = Vec::new();
-        if database == GLUE_DATABASE {
-            for group in self.list_groups().await?.iter().filter(|group| group.offline.is_some()) {
-                found.push(self.table_of_group(group)?);
-            }
+        for group in self.groups_in_glue().await?.iter().filter(|group| group.glue_database().eq_ignore_ascii_case(&database)) {
+            found.push(self.table_of_group(group)?);
         }
         let store = self.clone();
         let uploaded = tokio::task::spawn_blocking(move || store.uploaded_tables(&database)).await;
@@ -88,12 +96,12 @@ impl FeatureStore {
     /// # Errors
     /// `NotFound`.
     pub async fn glue_table(&self, database: &str, table: &str) -> Result<TableDescription> {
-        let database = self.glue_database(database)?.name;
-        if database == GLUE_DATABASE {
-            let groups = self.list_groups().await?;
-            if let Some(group) = groups.iter().find(|group| group.offline.is_some() && group.glue_table().eq_ignore_ascii_case(table)) {
-                return self.table_of_group(group);
-            }
+        let database = self.glue_database(database).await?.name;
+        let is_it = |group: &&FeatureGroup| {
+            group.glue_database().eq_ignore_ascii_case(&database) && group.glue_table().eq_ignore_ascii_case(table)
+        };
+        if let Some(group) = self.groups_in_glue().await?.iter().find(is_it) {
+            return self.table_of_group(group);
         }
         let (store, name) = (self.clone(), table.to_lowercase());
         let found = tokio::task::spawn_blocking(move || store.find_uploaded(&database, &name)).await;
@@ -110,7 +118,7 @@ impl FeatureStore {
         let columns = schema.fields().iter().filter(|field| field.name() != EVENT_TIME);
         let columns = columns.map(|field| ColumnDescription { name: field.name().to_lowercase(), data_type: hive_type(field.data_type()) });
         Ok(TableDescription {
-            database: GLUE_DATABASE.to_owned(),
+            database: group.glue_database().to_lowercase(),
             name: group.glue_table(),
             description: group.description.clone(),
             columns: columns.collect(),
