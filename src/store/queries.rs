@@ -87,8 +87,11 @@ impl GroupSource for Groups {
 
     async fn glue_tables(&self) -> Result<Vec<GlueTable>> {
         let groups = self.0.list_groups().await?;
-        let table =
-            |group: FeatureGroup| GlueTable { database: group.glue_database().to_owned(), table: group.glue_table(), group: group.name.into() };
+        let table = |group: FeatureGroup| GlueTable {
+            database: group.glue_database().to_owned(),
+            table: group.glue_table(),
+            group: group.name.into(),
+        };
         Ok(groups.into_iter().filter(|group| group.offline.is_some()).map(table).collect())
     }
 

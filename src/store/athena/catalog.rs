@@ -97,9 +97,8 @@ impl FeatureStore {
     /// `NotFound`.
     pub async fn glue_table(&self, database: &str, table: &str) -> Result<TableDescription> {
         let database = self.glue_database(database).await?.name;
-        let is_it = |group: &&FeatureGroup| {
-            group.glue_database().eq_ignore_ascii_case(&database) && group.glue_table().eq_ignore_ascii_case(table)
-        };
+        let is_it =
+            |group: &&FeatureGroup| group.glue_database().eq_ignore_ascii_case(&database) && group.glue_table().eq_ignore_ascii_case(table);
         if let Some(group) = self.groups_in_glue().await?.iter().find(is_it) {
             return self.table_of_group(group);
         }
