@@ -2,7 +2,7 @@
 //!
 //! # The flow, on one page
 //!
-//! **Write.** A face (`cli`, `tui`) hands name-value pairs to [`store::FeatureStore::put`]. They are checked
+//! **Write.** A face (`cli`, `tui`, [`server`]) hands name-value pairs to [`store::FeatureStore::put`]. They are checked
 //! against the group's [`model::Schema`] and queued; one writer thread ([`ingest`]) puts a whole queue into one
 //! LMDB transaction ([`backend::online`]) that holds the online row, if it is newer, and an outbox entry, and
 //! answers after the fsync. A drain turns outbox entries into Parquet and commits files and high-water mark in
@@ -29,7 +29,7 @@
 //!
 //! # Layers
 //!
-//! `model <- catalog, backend, statistics <- lineage, ingest, dataset <- store <- tui, cli <- main`. Edges point one way; a test
+//! `model <- catalog, backend, statistics <- lineage, ingest, dataset <- store <- server, tui, cli <- main`. Edges point one way; a test
 //! reads the `use crate::` lines. `catalog` and `backend` do not know each other, nor do `ingest` and `dataset`.
 //! Faces hold no rule: they translate to and from [`store::FeatureStore`].
 
@@ -47,4 +47,5 @@ pub mod ingest;
 pub mod store;
 
 pub mod cli;
+pub mod server;
 pub mod tui;

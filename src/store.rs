@@ -4,6 +4,7 @@
 //! handle; what one acknowledges, the others see: records at once (LMDB and the Delta log are read fresh each
 //! time), definitions within [`DEFINITIONS_AGE`], because a handle keeps parsed definitions that long.
 
+pub mod athena;
 mod compaction;
 pub mod datasets;
 pub mod demo;
@@ -14,7 +15,9 @@ pub mod duplicates;
 mod groups;
 pub mod lineage;
 mod loads;
+pub mod objects;
 pub mod output_file;
+mod partial_writes;
 mod queries;
 mod records;
 pub mod search;
@@ -27,7 +30,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use crate::backend::faults::{self, Faults};
-pub use crate::backend::online::{OnlineEffect, Targets};
+pub use crate::backend::online::{OnlineEffect, RowView, Targets};
 pub use crate::catalog::fuzzy;
 pub use crate::catalog::search::{Facet, FacetCount, Factor, Filter, Kind, Matched, SearchAnswer, SearchHit};
 pub use crate::catalog::{FeatureUpdate, GroupUpdate};
@@ -38,8 +41,10 @@ pub use crate::ingest::writer::Clock;
 pub use compaction::{CompactionProgress, CompactionReport, CompactionStatus, OnCompactionProgress};
 pub use datasets::{ColumnOrigin, DatasetInput, DatasetPlan, InputFeature, JoinedStream, PlanOptions};
 pub use doctor::{Check, DoctorReport};
+pub use drains::Backlog;
 pub use groups::{GroupSummary, NewGroup};
 pub use loads::*;
+pub use partial_writes::{BatchEntry, FeatureChange, IdentifierPage};
 pub use records::{DeleteOptions, HistoryRow, HistorySource, OnlineRecord, PutOptions, PutReceipt};
 pub use search::SearchRequest;
 pub use settings::Settings;
@@ -92,6 +97,8 @@ struct Inner {
     upkeep: compaction::Upkeep,
     usage: lineage::usage::Usage,
     emitter: Emitter,
+    objects: Arc<objects::ObjectLocks>,
+    executions: athena::Executions,
 }
 
 /// Parsed definitions by folded name, and when they were last known to be current.
@@ -171,6 +178,8 @@ impl FeatureStore {
             upkeep: compaction::Upkeep::default(),
             usage: lineage::usage::Usage::new(writes.then_some(folder.as_path()), clock.clone()),
             emitter: lineage::emitter(&settings)?,
+            objects: objects::ObjectLocks::new(),
+            executions: athena::Executions::default(),
             definitions: Mutex::default(),
             engine: OnceLock::new(),
             faults: options.faults,

@@ -25,6 +25,12 @@ pub struct GroupUpdate {
     pub owner: Option<Option<String>>,
     /// New ttl, for records that are put from now on.
     pub ttl: Option<Option<Ttl>>,
+    /// New tier of the online store.
+    pub storage_type: Option<String>,
+    /// New throughput.
+    pub throughput: Option<crate::model::Throughput>,
+    /// Notes that the API updated the group.
+    pub note_update: bool,
     /// Features to append.
     pub add_features: Vec<FeatureDefinition>,
     /// Tags to add or replace.
@@ -138,6 +144,13 @@ impl Catalog {
                             .remedy("give the ttl to the training dataset instead"));
                     }
                 }
+            }
+            if let (Some(tier), Some(online)) = (&update.storage_type, &mut group.online) {
+                online.declared.storage_type = Some(tier.clone());
+            }
+            if let Some(declared) = group.declared_mut() {
+                declared.throughput = update.throughput.clone().or(declared.throughput.take());
+                declared.was_updated |= update.note_update;
             }
             if !update.add_features.is_empty() {
                 if group.is_external() {
@@ -294,7 +307,8 @@ mod tests {
         let (_folder, catalog) = catalog().await;
         let (one, mut two) = (group("Clicks"), group("baskets"));
         two.online = None;
-        two.offline = Some(OfflineSettings { s3_uri: "s3://larder".into(), external: Some("/data/*.parquet".into()) });
+        two.offline =
+            Some(OfflineSettings { s3_uri: "s3://larder".into(), external: Some("/data/*.parquet".into()), ..OfflineSettings::default() });
         two.tags.clear();
         two.description = None;
         two.owner = None;
@@ -335,6 +349,9 @@ mod tests {
             add_tags: map(&[("stage", "prod"), ("tier", "1")]),
             remove_tags: BTreeSet::from(["a.b".to_owned(), "never there".to_owned()]),
             expectations: Some(GroupExpectations { unique: true, max_age: None, min_rows: Some(3) }),
+            storage_type: Some("InMemory".into()),
+            throughput: None,
+            note_update: true,
         };
         let after = catalog.update_group(&before.id, &update, later()).await.unwrap();
         assert_eq!(catalog.group("clicks").await.unwrap(), Some(after.clone()));
@@ -342,6 +359,8 @@ mod tests {
         assert_eq!(after.tags, map(&[("stage", "prod"), ("tier", "1")]));
         assert_eq!(after.schema.features()[..4], before.schema.features()[..]);
         assert_eq!(after.schema.position("late"), Some(4));
+        assert_eq!(after.online.as_ref().and_then(|online| online.declared.storage_type.as_deref()), Some("InMemory"));
+        assert!(after.declared().is_some_and(|declared| declared.was_updated) && !before.declared().unwrap().was_updated);
         assert_eq!((after.created, after.modified), (before.created, later()));
 
         let same = catalog.update_group(&before.id, &GroupUpdate::default(), later()).await.unwrap();

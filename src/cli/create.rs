@@ -67,7 +67,7 @@ impl Create {
         let inferred = store.infer_schema(std::slice::from_ref(&self.from), &self.id, &self.event_time, &self.drop).await?;
         let group = store
             .create_group(NewGroup {
-                online: (!self.offline_only && !self.external).then_some(OnlineSettings { ttl: self.ttl }),
+                online: (!self.offline_only && !self.external).then_some(OnlineSettings { ttl: self.ttl, ..OnlineSettings::default() }),
                 offline: !self.online_only && !self.external,
                 external: self.external.then(|| self.from.clone()),
                 description: self.description,

@@ -6,6 +6,7 @@
 //!                                              |                        [`functions`], text as time [`text_times`]
 //!                              "group"        [`table`]   every record: files that can matter + unflushed rows
 //!                              "group$latest" [`latest`]  the newest live record per identifier
+//!                              uploaded rows  [`frame`]   a table that AWS's client made of a data frame
 //!                              asof(…)        [`asof`]    a spine with features as of each row's time
 //!             where its columns come from [`column_lineage`]
 //! request [`request`] -> spine and snapshots -> [`point_in_time`] -> rows in the spine's order -> file [`output`], hash [`content_hash`]
@@ -20,6 +21,7 @@ pub mod column_lineage;
 pub mod content_hash;
 mod cross_join;
 mod failure;
+mod frame;
 mod functions;
 mod instant_filters;
 mod instants;
@@ -42,6 +44,7 @@ mod text_times;
 mod trino;
 mod yielding;
 
+pub use frame::{FrameBatches, FrameRows};
 pub(crate) use output::unwritable;
 pub use output::{OutputFormat, ResultWriter, result_writer, write_pieces, write_result};
 pub use scan::{GroupScan, ScanFile};

@@ -30,6 +30,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::AnalyzerRule;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{SetExpr, ShowStatementFilter, ShowStatementFilterPosition, Statement};
@@ -38,6 +39,7 @@ use futures::{Stream, StreamExt};
 use super::asof::{self, AsofTable, Call};
 use super::column_lineage::{self, StatementLineage};
 use super::failure::from_engine;
+use super::frame::FrameRows;
 use super::functions;
 use super::point_in_time::{JoinOptions, MIN_MEMORY};
 use super::scan::GroupScan;
@@ -63,6 +65,11 @@ pub trait GroupSource: Debug + Send + Sync {
     /// no group.
     async fn glue_tables(&self) -> Result<Vec<GlueTable>> {
         Ok(Vec::new())
+    }
+    /// Opens a table of uploaded rows by its folded name, in a database if one is given; asked when a statement names a
+    /// table that is no group, in whatever words.
+    async fn open_frame(&self, _database: Option<&str>, _table: &str) -> Result<Option<Arc<dyn FrameRows>>> {
+        Ok(None)
     }
 }
 
@@ -199,8 +206,10 @@ impl QueryEngine {
         let plan = plan(&state, statement).await?;
         let context = SessionContext::new_with_state(state);
         let frame = context.execute_logical_plan(plan).await.map_err(from_engine)?;
-        let stream = frame.execute_stream().await.map_err(from_engine)?;
-        Ok(QueryStream { stream, left: options.max_rows, was_cut: false, _spill: self.spill.clone() })
+        let task = Arc::new(frame.task_ctx());
+        let plan = frame.create_physical_plan().await.map_err(from_engine)?;
+        let stream = execute_stream(plan.clone(), task).map_err(from_engine)?;
+        Ok(QueryStream { stream, plan, left: options.max_rows, was_cut: false, _spill: self.spill.clone() })
     }
 
     /// Where the columns of a statement's answer come from; runs nothing.
@@ -349,6 +358,8 @@ fn with_quotes_hint(error: Error, tokens: &StatementTokens, group_names: &[Strin
 /// The rows of a result, batch by batch. Dropping it stops the query and frees what it holds.
 pub struct QueryStream {
     stream: SendableRecordBatchStream,
+    /// Counts what it reads.
+    plan: Arc<dyn ExecutionPlan>,
     left: Option<u64>,
     was_cut: bool,
     _spill: Option<Arc<SpillFolder>>,
@@ -363,6 +374,15 @@ impl QueryStream {
     /// True once rows were left out because of `max_rows`.
     pub fn was_cut(&self) -> bool {
         self.was_cut
+    }
+
+    /// Bytes of files that were read so far.
+    pub fn bytes_scanned(&self) -> u64 {
+        fn of(plan: &dyn ExecutionPlan) -> u64 {
+            let own = plan.metrics().and_then(|metrics| metrics.sum_by_name("bytes_scanned")).map_or(0, |bytes| bytes.as_usize() as u64);
+            own + plan.children().into_iter().map(|child| of(child.as_ref())).sum::<u64>()
+        }
+        of(self.plan.as_ref())
     }
 
     /// All batches that are still to come.

@@ -21,7 +21,8 @@ use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, 
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::TableType;
 
-use super::failure::into_engine;
+use super::failure::{from_engine, into_engine};
+use super::frame::{FrameRows, frame_table};
 use super::latest::LatestTable;
 use super::scan::SharedScan;
 use super::session::{GlueTable, GroupSource};
@@ -50,6 +51,8 @@ pub(super) struct Tables {
     glue_tables: Option<Vec<GlueTable>>,
     now: EventTime,
     opened: HashMap<String, SharedScan>,
+    /// Tables of uploaded rows, by database, if one was written, and name.
+    frames: HashMap<(Option<String>, String), Arc<dyn FrameRows>>,
     /// Column names in the order of opening.
     columns: Vec<String>,
     spelling: Option<Spelling>,
@@ -58,7 +61,16 @@ pub(super) struct Tables {
 impl Tables {
     /// Knows all names and has opened nothing.
     pub(super) fn new(source: Arc<dyn GroupSource>, group_names: Vec<String>, now: EventTime) -> Self {
-        Self { source, group_names, glue_tables: None, now, opened: HashMap::new(), columns: Vec::new(), spelling: None }
+        Self {
+            source,
+            group_names,
+            glue_tables: None,
+            now,
+            opened: HashMap::new(),
+            frames: HashMap::new(),
+            columns: Vec::new(),
+            spelling: None,
+        }
     }
 
     /// Opens the table a statement names by these folded parts.
@@ -69,7 +81,7 @@ impl Tables {
         if self.group_of(parts).is_none() && self.glue_tables.is_none() {
             self.glue_tables = Some(self.source.glue_tables().await?);
         }
-        let Some((group, _)) = self.group_of(parts) else { return Err(self.no_table(parts)) };
+        let Some((group, _)) = self.group_of(parts) else { return self.open_frame(parts).await };
         let (group, folded) = (group.to_owned(), fold(group));
         if !self.opened.contains_key(&folded) {
             let scan = SharedScan::new(self.source.open_group(&group).await?)?;
@@ -77,6 +89,22 @@ impl Tables {
             self.opened.insert(folded, scan);
         }
         Ok(())
+    }
+
+    /// Opens a table of uploaded rows, the last that a name can stand for.
+    async fn open_frame(&mut self, parts: &[String]) -> Result<()> {
+        let Some((database, table)) = frame_name(parts) else { return Err(self.no_table(parts)) };
+        if self.frames.contains_key(&(database.clone(), table.clone())) {
+            return Ok(());
+        }
+        let Some(rows) = self.source.open_frame(database.as_deref(), &table).await? else { return Err(self.no_table(parts)) };
+        self.columns.extend(rows.schema().fields().iter().map(|field| field.name().clone()));
+        self.frames.insert((database, table), rows);
+        Ok(())
+    }
+
+    fn frame_of(&self, parts: &[String]) -> Option<&Arc<dyn FrameRows>> {
+        self.frames.get(&frame_name(parts)?)
     }
 
     /// Names of the columns of all opened tables.
@@ -122,7 +150,8 @@ impl Tables {
     }
 
     fn is_glue_database(&self, database: &str) -> bool {
-        self.glue_tables.as_deref().unwrap_or_default().iter().any(|table| fold(&table.database) == database)
+        let of_groups = self.glue_tables.as_deref().unwrap_or_default().iter().any(|table| fold(&table.database) == database);
+        of_groups || self.frames.keys().any(|(known, _)| known.as_deref() == Some(database))
     }
 
     /// What is wrong with a name that stands for no group.
@@ -152,12 +181,14 @@ impl Tables {
     }
 
     async fn provider(&self, parts: &[String]) -> Result<Option<Arc<dyn TableProvider>>> {
-        let Some((group, is_latest)) = self.group_of(parts) else { return Ok(None) };
+        let spell = |name: &str| self.spelling.as_ref().map_or_else(|| name.to_owned(), |spelling| spelling.of(name));
+        let Some((group, is_latest)) = self.group_of(parts) else {
+            return self.frame_of(parts).map(|rows| frame_table(rows, spell).map_err(from_engine)).transpose();
+        };
         let scan = match self.opened.get(&fold(group)) {
             Some(scan) => scan.clone(),
             None => SharedScan::new(self.source.open_group(group).await?)?,
         };
-        let spell = |name: &str| self.spelling.as_ref().map_or_else(|| name.to_owned(), |spelling| spelling.of(name));
         Ok(Some(if is_latest { Arc::new(LatestTable::new(scan, self.now, spell)) } else { Arc::new(GroupTable::new(scan, spell)) }))
     }
 }
@@ -165,6 +196,16 @@ impl Tables {
 /// Whether a catalog of this folded name holds the Glue databases.
 fn is_glue_catalog(name: &str) -> bool {
     name == CATALOG || name == fold(GLUE_CATALOG)
+}
+
+/// Database and name of the table of uploaded rows that a name stands for, folded; none for what can't be one.
+fn frame_name(parts: &[String]) -> Option<(Option<String>, String)> {
+    match parts {
+        [table] => Some((None, fold(table))),
+        [database, table] => Some((Some(fold(database)), fold(table))),
+        [catalog, database, table] if is_glue_catalog(&fold(catalog)) => Some((Some(fold(database)), fold(table))),
+        _ => None,
+    }
 }
 
 /// The name as it has to be written in SQL.
@@ -254,6 +295,7 @@ impl SchemaProvider for TablesOf {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.tables.group_of(&self.parts(name)).is_some()
+        let parts = self.parts(name);
+        self.tables.group_of(&parts).is_some() || self.tables.frame_of(&parts).is_some()
     }
 }

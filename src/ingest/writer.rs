@@ -146,6 +146,7 @@ mod tests {
             row: RowWriter::new(identifier, EventTime::from_unix_seconds(seconds).unwrap(), 0, 0),
             targets: Targets::BOTH,
             hard_delete: false,
+            replaces: None,
         }
     }
 

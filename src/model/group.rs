@@ -100,22 +100,88 @@ impl FromStr for GroupStatus {
     }
 }
 
+/// What SageMaker's API lets a caller say of a store: kept and told again, since programs compare what they said with what
+/// they are told. Nothing here changes how this program stores a record.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Declared {
+    /// ARN of the role that AWS would write with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    /// Key that AWS would encrypt with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
+    /// Tier of the online store: `Standard`, `Standard_V2`, `InMemory`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage_type: Option<String>,
+    /// Format of the offline store: `Default`, `Glue`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table_format: Option<String>,
+    /// True if no table is to be made in the Glue catalog.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_glue_table: bool,
+    /// Names of the table in the Glue catalog, if the caller chose them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub glue_table: Option<GlueTable>,
+    /// Throughput that AWS would bill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<Throughput>,
+    /// True once the group was updated through the API.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_updated: bool,
+}
+
+impl Declared {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Names of a table in the Glue catalog.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GlueTable {
+    /// The catalog, [`GLUE_CATALOG`] always.
+    pub catalog: String,
+    /// The database.
+    pub database: String,
+    /// The table.
+    pub table: String,
+}
+
+/// Throughput that AWS would bill.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Throughput {
+    /// `OnDemand` or `Provisioned`.
+    pub mode: String,
+    /// Units for reading, if provisioned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_units: Option<i64>,
+    /// Units for writing, if provisioned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_units: Option<i64>,
+}
+
 /// Settings of a group's online store.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct OnlineSettings {
     /// Ttl of records that don't bring their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Ttl>,
+    /// What was said of it beside that.
+    #[serde(default, skip_serializing_if = "Declared::is_empty")]
+    pub declared: Declared,
 }
 
 /// Settings of a group's offline store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct OfflineSettings {
     /// Where its objects go: `s3://bucket/prefix`.
     pub s3_uri: String,
     /// Set for a folder, file or glob of Parquet that is read in place and never written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<String>,
+    /// What was said of it beside that.
+    #[serde(default, skip_serializing_if = "Declared::is_empty")]
+    pub declared: Declared,
 }
 
 /// A feature group.
@@ -162,6 +228,16 @@ impl FeatureGroup {
         self.online.as_ref().and_then(|online| online.ttl)
     }
 
+    /// What was said of the group as a whole: it stands with its offline store, of a group without one with its online store.
+    pub fn declared(&self) -> Option<&Declared> {
+        self.offline.as_ref().map(|offline| &offline.declared).or(self.online.as_ref().map(|online| &online.declared))
+    }
+
+    /// The same, to be changed.
+    pub fn declared_mut(&mut self) -> Option<&mut Declared> {
+        self.offline.as_mut().map(|offline| &mut offline.declared).or(self.online.as_mut().map(|online| &mut online.declared))
+    }
+
     /// True for a folder of Parquet read in place.
     pub fn is_external(&self) -> bool {
         self.offline.as_ref().is_some_and(|offline| offline.external.is_some())
@@ -172,10 +248,25 @@ impl FeatureGroup {
         self.offline.is_some() && !self.is_external()
     }
 
-    /// Name of its table in the Glue catalog, as Feature Store makes it: the name in lower case with `_` for `-`, and the
+    /// Name of its table in the Glue catalog: the one that was chosen, else as Feature Store makes it: the name in lower case with `_` for `-`, and the
     /// second of its creation, so that a group made anew has a table of its own.
     pub fn glue_table(&self) -> String {
+        if let Some(chosen) = self.offline.as_ref().and_then(|offline| offline.declared.glue_table.as_ref()) {
+            return chosen.table.clone();
+        }
         format!("{}_{}", self.name.as_str().to_lowercase().replace('-', "_"), self.created.unix_seconds())
+    }
+
+    /// The Glue database that its table is in.
+    pub fn glue_database(&self) -> &str {
+        let chosen = self.offline.as_ref().and_then(|offline| offline.declared.glue_table.as_ref());
+        chosen.map_or(GLUE_DATABASE, |chosen| chosen.database.as_str())
+    }
+
+    /// True if the Glue catalog names it: it keeps history, and was not made without a table.
+    pub fn has_glue_table(&self) -> bool {
+        let declared = self.offline.as_ref().map(|offline| &offline.declared);
+        declared.is_some_and(|declared| !declared.without_glue_table || declared.glue_table.is_some())
     }
 
     /// Checks what the types of its fields don't: lengths, tags, that at least one store keeps its records.

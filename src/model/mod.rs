@@ -20,7 +20,7 @@ pub mod value;
 pub use error::{Error, ErrorKind, Result};
 pub use expectation::{DriftLimits, Expectation, GroupExpectations, OnViolation, Rule};
 pub use feature::{Collection, FeatureDefinition, FeatureType};
-pub use group::{FeatureGroup, GroupId, GroupStatus, OfflineSettings, OnlineSettings};
+pub use group::{Declared, FeatureGroup, GlueTable, GroupId, GroupStatus, OfflineSettings, OnlineSettings, Throughput};
 pub use name::{DatasetName, FeatureName, GroupName};
 pub use record::{Record, is_newer};
 pub use schema::Schema;

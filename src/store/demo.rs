@@ -119,7 +119,7 @@ impl DemoGroup {
     /// Settings of its online store, if it has one.
     pub(crate) fn online(&self) -> Result<Option<OnlineSettings>> {
         let ttl = self.shape.ttl.map(str::parse).transpose()?;
-        Ok((self.shape.stores != Stores::OfflineOnly).then_some(OnlineSettings { ttl }))
+        Ok((self.shape.stores != Stores::OfflineOnly).then_some(OnlineSettings { ttl, ..OnlineSettings::default() }))
     }
 
     /// True if its history is kept.

@@ -31,7 +31,41 @@ pub(super) struct Drains {
     running: Mutex<HashSet<GroupId>>,
 }
 
+/// Records that are durable and not yet in Parquet, over all groups.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Feature groups of the store.
+    pub groups: u64,
+    /// Records that wait.
+    pub rows: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Age of the oldest of them.
+    pub oldest_seconds: u64,
+}
+
 impl FeatureStore {
+    /// What waits to become Parquet.
+    pub async fn backlog(&self) -> Result<Backlog> {
+        let mut backlog = Backlog { groups: self.inner.catalog.group_names().await?.len() as u64, ..Backlog::default() };
+        for (id, counts) in self.inner.online.backlog()? {
+            backlog.rows += counts.outbox_rows;
+            backlog.bytes += counts.outbox_bytes;
+            let age = self.now().seconds_since(self.oldest_in_outbox(id)?.unwrap_or(EventTime::MAX));
+            backlog.oldest_seconds = backlog.oldest_seconds.max(age.max(0.0) as u64);
+        }
+        Ok(backlog)
+    }
+
+    fn oldest_in_outbox(&self, group: GroupId) -> Result<Option<EventTime>> {
+        let mut oldest = None;
+        self.inner.online.outbox(group, Arrival(0), &mut |row| {
+            oldest = Some(row.arrival().time());
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(oldest)
+    }
+
     /// Drains the outboxes of the named groups, or of all; returns when nothing that was acknowledged before is left in them.
     pub async fn flush(&self, groups: &[String]) -> Result<Vec<(String, DrainReport)>> {
         self.check_writable()?;
@@ -128,11 +162,7 @@ impl FeatureStore {
         if counts.outbox_rows >= settings.drain_rows || counts.outbox_bytes >= settings.drain_bytes {
             return Ok(true);
         }
-        let mut oldest = EventTime::MAX;
-        self.inner.online.outbox(group, Arrival(0), &mut |row| {
-            oldest = row.arrival().time();
-            Ok(ControlFlow::Break(()))
-        })?;
+        let oldest = self.oldest_in_outbox(group)?.unwrap_or(EventTime::MAX);
         Ok(self.now().seconds_since(oldest) >= settings.drain_age as f64)
     }
 
@@ -142,6 +172,15 @@ impl FeatureStore {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         if self.inner.drains.writes.load(Ordering::Relaxed) == 0 {
+            return Ok(());
+        }
+        self.drain_due().await
+    }
+
+    /// Drains the outboxes that are large or old enough, of whichever process their records came: what a process that runs
+    /// for long does from time to time.
+    pub async fn drain_due(&self) -> Result<()> {
+        if self.inner.read_only {
             return Ok(());
         }
         for (id, _) in self.inner.online.backlog()? {

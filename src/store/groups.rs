@@ -14,7 +14,7 @@ use crate::backend::online::GroupCounts;
 use crate::catalog::{FeatureUpdate, GroupUpdate, OfflineSummary};
 use crate::model::suggest::suggest;
 use crate::model::{
-    Arrival, Error, ErrorKind, EventTime, FeatureDefinition, FeatureGroup, GroupId, GroupName, GroupStatus, OfflineSettings,
+    Arrival, Declared, Error, ErrorKind, EventTime, FeatureDefinition, FeatureGroup, GroupId, GroupName, GroupStatus, OfflineSettings,
     OnlineSettings, Result, Schema,
 };
 
@@ -34,6 +34,8 @@ pub struct NewGroup {
     pub offline: bool,
     /// Where its objects go; none is the store's own place.
     pub s3_uri: Option<String>,
+    /// What was said of the group and its offline store beside that; see [`Declared`].
+    pub declared: Declared,
     /// A folder, file or glob of Parquet that is read in place.
     pub external: Option<String>,
     /// At most 128 characters.
@@ -53,6 +55,7 @@ impl NewGroup {
             online: Some(OnlineSettings::default()),
             offline: true,
             s3_uri: None,
+            declared: Declared::default(),
             external: None,
             description: None,
             owner: None,
@@ -150,7 +153,11 @@ impl FeatureStore {
         self.check_writable()?;
         let now = EventTime::from_unix_micros(self.now().unix_micros()).unwrap_or(EventTime::MAX);
         let s3_uri = new.s3_uri.unwrap_or_else(|| self.inner.settings.s3_uri.clone());
-        let offline = (new.offline || new.external.is_some()).then_some(OfflineSettings { s3_uri, external: new.external });
+        let offline = (new.offline || new.external.is_some()).then_some(OfflineSettings {
+            s3_uri,
+            external: new.external,
+            declared: new.declared.clone(),
+        });
         let mut group = FeatureGroup {
             id: GroupId(uuid::Uuid::now_v7()),
             name: new.name,
@@ -166,6 +173,13 @@ impl FeatureStore {
             created: now,
             modified: now,
         };
+        if group.offline.is_none()
+            && let Some(declared) = group.declared_mut()
+        {
+            let online = std::mem::replace(declared, new.declared);
+            declared.kms_key = online.kms_key;
+            declared.storage_type = online.storage_type;
+        }
         group.check()?;
         // The second of creation is part of every object name; one that was dropped within it keeps its folder.
         for _ in 0..60 {
@@ -257,6 +271,12 @@ impl FeatureStore {
             return Ok(None);
         }
         Ok(Some(self.inner.offline.root().join(self.inner.offline.folder(group)?.data_key())))
+    }
+
+    /// Where the files of a group's history lie, as `s3://bucket/…/data`; none for a group without a history of its own.
+    pub fn resolved_uri(&self, group: &FeatureGroup) -> Option<String> {
+        let folder = group.keeps_history().then(|| self.inner.offline.folder(group).ok()).flatten()?;
+        Some(folder.resolved_uri())
     }
 
     /// What a group holds, as of now.

@@ -9,16 +9,22 @@ use super::FeatureStore;
 use super::lineage::usage::Operation;
 use crate::backend::offline::TableSnapshot;
 use crate::backend::offline::columns::rows_to_batch;
-use crate::dataset::{EngineOptions, GlueTable, GroupScan, GroupSource, QueryEngine, QueryOptions, QueryStream, ScanFile};
+use crate::dataset::{EngineOptions, FrameRows, GlueTable, GroupScan, GroupSource, QueryEngine, QueryOptions, QueryStream, ScanFile};
 use crate::ingest::drain::{drain_mark_name, unflushed};
 use crate::model::group::GLUE_DATABASE;
-use crate::model::{Arrival, ErrorKind, FeatureGroup, Result};
+use crate::model::{Arrival, Error, ErrorKind, FeatureGroup, Result};
 
 impl FeatureStore {
     /// Runs a statement; rows come as the stream is polled, and it stops when the stream is dropped.
     pub async fn query(&self, sql: &str, max_rows: Option<u64>) -> Result<QueryStream> {
+        self.query_in(None, sql, max_rows).await
+    }
+
+    /// The same, where uploaded tables that are named without a database are looked for in this one first.
+    pub(super) async fn query_in(&self, database: Option<&str>, sql: &str, max_rows: Option<u64>) -> Result<QueryStream> {
         let options = QueryOptions { now: self.now(), max_rows };
-        self.query_engine()?.query(sql, Arc::new(Groups { store: self.clone(), counts: true }), &options).await
+        let source = Groups { store: self.clone(), counts: true, database: database.map(str::to_owned) };
+        self.query_engine()?.query(sql, Arc::new(source), &options).await
     }
 
     /// The engine, made by the first statement.
@@ -38,7 +44,7 @@ impl FeatureStore {
 
     /// The groups as the engine finds them, for questions that read no row.
     pub(super) fn group_source(&self) -> Arc<dyn GroupSource> {
-        Arc::new(Groups { store: self.clone(), counts: false })
+        Arc::new(Groups { store: self.clone(), counts: false, database: None })
     }
 
     pub(super) async fn open_scan(&self, group: &FeatureGroup) -> Result<GroupScan> {
@@ -79,6 +85,8 @@ struct Groups {
     store: FeatureStore,
     /// Whether opening a group is a read of it.
     counts: bool,
+    /// Where uploaded tables are looked for first.
+    database: Option<String>,
 }
 
 impl std::fmt::Debug for Groups {
@@ -96,9 +104,23 @@ impl GroupSource for Groups {
 
     async fn glue_tables(&self) -> Result<Vec<GlueTable>> {
         let groups = self.store.list_groups().await?;
-        let table =
-            |group: FeatureGroup| GlueTable { database: GLUE_DATABASE.to_owned(), table: group.glue_table(), group: group.name.into() };
+        let table = |group: FeatureGroup| GlueTable {
+            database: group.glue_database().to_owned(),
+            table: group.glue_table(),
+            group: group.name.into(),
+        };
         Ok(groups.into_iter().filter(|group| group.offline.is_some()).map(table).collect())
+    }
+
+    async fn open_frame(&self, database: Option<&str>, table: &str) -> Result<Option<Arc<dyn FrameRows>>> {
+        let (store, table) = (self.store.clone(), table.to_owned());
+        let databases: Vec<String> = match (database, &self.database) {
+            (Some(database), _) => vec![database.to_owned()],
+            (None, Some(current)) => vec![current.to_lowercase(), GLUE_DATABASE.to_owned()],
+            (None, None) => vec![GLUE_DATABASE.to_owned(), "default".to_owned()],
+        };
+        let opened = tokio::task::spawn_blocking(move || store.open_uploaded(&databases, &table)).await;
+        opened.map_err(|error| Error::internal("opening an uploaded table stopped").source(error))?
     }
 
     async fn open_group(&self, name: &str) -> Result<GroupScan> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::FeatureStore;
 use super::lineage::usage::Operation;
 use crate::backend::offline::{OfflineStore, Predicate, RowReader, TableSnapshot};
-use crate::backend::online::{self, OnlineEffect, OnlineRow, RowWrite, RowWriter, Targets};
+use crate::backend::online::{self, OnlineEffect, OnlineRow, RowView, RowWrite, RowWriter, Targets};
 use crate::ingest::drain::{drain_mark_name, offline_row};
 use crate::ingest::expected::Expected;
 use crate::ingest::quarantine::Quarantine;
@@ -98,20 +98,12 @@ impl FeatureStore {
     pub async fn put_many(&self, group: &str, records: Vec<Vec<(String, RawValue)>>, options: PutOptions) -> Result<Vec<PutReceipt>> {
         self.check_writable()?;
         let group = self.group(group).await?;
-        let targets = check_targets(&group, options.targets)?;
-        if options.ttl.is_some() && group.online.is_none() {
-            return Err(Error::invalid(format!("'{}' has no online store, so a record of it can't have a ttl", group.name))
-                .remedy("leave the ttl out"));
-        }
-        let ttl = options.ttl.or(group.ttl());
         let mut writes = Vec::with_capacity(records.len());
-        let expected = Expected::of(&group.schema)?;
         for (number, pairs) in records.into_iter().enumerate() {
-            let record = Record::from_pairs(&group.schema, pairs, self.inner.settings.time_mode)
+            let write = self
+                .write_of(&group, pairs, options)
                 .map_err(|error| if number == 0 { error } else { error.within(format_args!("record {}", number + 1)) })?;
-            self.check_expected(&group, &expected, &record)?;
-            let expires_at = ttl.map(|ttl| ttl.expiry(record.event_time));
-            writes.push(RowWrite { group: group.id, row: RowWriter::of_record(&record, expires_at, false), targets, hard_delete: false });
+            writes.push(write);
         }
         let outcomes = self.inner.writer.write(writes).await?;
         self.after_writes(&group, outcomes.len() as u64);
@@ -142,6 +134,20 @@ impl FeatureStore {
         Err(error.why(format!("it was set aside in {}", quarantine.path().display())).remedy("mend the value and put it again"))
     }
 
+    /// The write of a record that is put, checked against its group.
+    pub(super) fn write_of(&self, group: &Arc<FeatureGroup>, pairs: Vec<(String, RawValue)>, options: PutOptions) -> Result<RowWrite> {
+        let targets = check_targets(group, options.targets)?;
+        if options.ttl.is_some() && group.online.is_none() {
+            return Err(Error::invalid(format!("'{}' has no online store, so a record of it can't have a ttl", group.name))
+                .remedy("leave the ttl out"));
+        }
+        let record = Record::from_pairs(&group.schema, pairs, self.inner.settings.time_mode)?;
+        self.check_expected(group, &Expected::of(&group.schema)?, &record)?;
+        let expires_at = options.ttl.or(group.ttl()).map(|ttl| ttl.expiry(record.event_time));
+        let row = RowWriter::of_record(&record, expires_at, false);
+        Ok(RowWrite { group: group.id, row, targets, hard_delete: false, replaces: None })
+    }
+
     /// Deletes a record: a tombstone, or with `hard` its removal; the history gets a delete marker either way.
     ///
     /// # Errors
@@ -153,7 +159,7 @@ impl FeatureStore {
         let record = Record::tombstone(&group.schema, identifier, event_time, self.inner.settings.time_mode)?;
         let row = RowWriter::of_record(&record, None, true);
         let hard_delete = options.hard && targets.online;
-        let outcomes = self.inner.writer.write(vec![RowWrite { group: group.id, row, targets, hard_delete }]).await?;
+        let outcomes = self.inner.writer.write(vec![RowWrite { group: group.id, row, targets, hard_delete, replaces: None }]).await?;
         let outcome = outcomes.into_iter().next().ok_or_else(|| Error::internal("a delete had no outcome"))?;
         if let OnlineEffect::Refused { standing } = outcome.online {
             return Err(Error::invalid(format!("'{}' was not deleted", identifier.escape_debug()))
@@ -190,18 +196,27 @@ impl FeatureStore {
     }
 
     fn find(&self, group: &FeatureGroup, identifier: &str, positions: Option<&[usize]>) -> Result<Option<OnlineRecord>> {
-        if group.online.is_none() {
-            let error = Error::invalid(format!("'{}' has no online store", group.name));
-            return Err(if group.is_external() {
-                error.why("its files are read in place").remedy(format!("ask SQL: `larder query 'select * from \"{}\"'`", group.name))
-            } else {
-                error.remedy(format!("ask its history: `larder history {} {}`", group.name, identifier.escape_debug()))
-            });
-        }
+        check_has_online(group, identifier)?;
         // An identifier that no record can have has none.
         let Ok(key) = identifier_key(&group.schema, identifier) else { return Ok(None) };
         let row = online::get(self.inner.online.as_ref(), group.id, &key, positions, group.schema.len(), self.now())?;
         row.map(|row| online_record(group, row)).transpose()
+    }
+
+    /// Shows the latest record of an identifier as it lies in the store, without a copy; none if there is none, or it is
+    /// deleted or expired. Positions of the row are those of the group's schema.
+    pub fn view<T>(&self, group: &FeatureGroup, identifier: &str, mut show: impl FnMut(RowView<'_>) -> T) -> Result<Option<T>> {
+        check_has_online(group, identifier)?;
+        let Ok(key) = identifier_key(&group.schema, identifier) else { return Ok(None) };
+        let now = self.now();
+        let mut shown = None;
+        self.inner.online.read(group.id, &key, &mut |row| {
+            if row.is_live(now) {
+                shown = Some(show(row));
+            }
+            Ok(())
+        })?;
+        Ok(shown)
     }
 
     /// Identifiers of a group's online records in key order, starting after one.
@@ -277,7 +292,19 @@ fn rows_in_files(offline: &OfflineStore, snapshot: &TableSnapshot, group: &Featu
     Ok(rows)
 }
 
-fn check_targets(group: &Arc<FeatureGroup>, asked: Option<Targets>) -> Result<Targets> {
+fn check_has_online(group: &FeatureGroup, identifier: &str) -> Result<()> {
+    if group.online.is_some() {
+        return Ok(());
+    }
+    let error = Error::invalid(format!("'{}' has no online store", group.name));
+    Err(if group.is_external() {
+        error.why("its files are read in place").remedy(format!("ask SQL: `larder query 'select * from \"{}\"'`", group.name))
+    } else {
+        error.remedy(format!("ask its history: `larder history {} {}`", group.name, identifier.escape_debug()))
+    })
+}
+
+pub(super) fn check_targets(group: &Arc<FeatureGroup>, asked: Option<Targets>) -> Result<Targets> {
     if group.status != GroupStatus::Created {
         return Err(Error::new(ErrorKind::Conflict, format!("'{}' takes no records", group.name)).why(format!("it is {}", group.status)));
     }

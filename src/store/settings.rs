@@ -3,7 +3,8 @@
 //! Every key is `section.name`; its variable is `LARDER_SECTION_NAME`. A key that is not known is an error with
 //! the nearest known one, never ignored: a typo in a settings file must not pass for a setting.
 
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use crate::model::suggest::suggest;
 use crate::model::{Error, Result, TimeMode};
@@ -44,6 +45,24 @@ pub struct Settings {
     pub query_memory: u64,
     /// `openlineage.…`: where lineage events go.
     pub openlineage: OpenLineageSettings,
+    /// `serve.bind`: address and port the server listens on.
+    pub serve_bind: SocketAddr,
+    /// `serve.keys`: keys that may sign requests; see [`ServeKey`].
+    pub serve_keys: Vec<ServeKey>,
+    /// `serve.max_body`: most bytes of a request that is no object.
+    pub serve_max_body: u64,
+    /// `serve.max_connections`: most connections at once.
+    pub serve_max_connections: u64,
+    /// `serve.idle_seconds`: how long a connection may idle.
+    pub serve_idle: u64,
+    /// `serve.body_seconds`: how long the body of a request may take.
+    pub serve_body_time: u64,
+    /// `serve.stop_seconds`: how long requests on their way may take once the server is to stop.
+    pub serve_stop_time: u64,
+    /// `serve.tls_certificate`: chain of certificates in PEM.
+    pub serve_certificate: Option<PathBuf>,
+    /// `serve.tls_key`: private key in PEM.
+    pub serve_private_key: Option<PathBuf>,
 }
 
 /// Where lineage events go. The variables of OpenLineage's own clients are honoured, ours come before them.
@@ -84,6 +103,62 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+/// A key that may sign requests to the server: `ID:SECRET`, `ID:SECRET:read-only` or `ID:SECRET:read-write:group-*,other`.
+///
+/// Several stand in an array of the file, or with blanks between them in a variable.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServeKey {
+    /// What the client calls access key id.
+    pub id: String,
+    /// What the client calls secret access key.
+    pub secret: String,
+    /// False if it may only read.
+    pub may_write: bool,
+    /// Patterns of the groups it is bound to, in lower case; empty for no bound.
+    pub groups: Vec<String>,
+}
+
+impl std::fmt::Debug for ServeKey {
+    /// Shows all but the secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServeKey").field("id", &self.id).field("may_write", &self.may_write).field("groups", &self.groups).finish()
+    }
+}
+
+impl ServeKey {
+    /// Reads keys. Errors name a key by its id, never its secret.
+    fn parse_all(text: &str) -> Result<Vec<Self>> {
+        let mut keys: Vec<Self> = Vec::new();
+        for entry in text.split_whitespace() {
+            let key = Self::parse(entry)?;
+            if keys.iter().any(|other| other.id == key.id) {
+                return Err(Error::usage(format!("the key '{}' is named twice in serve.keys", key.id)).remedy("name each once"));
+            }
+            keys.push(key);
+        }
+        Ok(keys)
+    }
+
+    fn parse(entry: &str) -> Result<Self> {
+        let form = "write ID:SECRET, ID:SECRET:read-only or ID:SECRET:read-write:group-*,other";
+        let mut parts = entry.splitn(4, ':');
+        let (id, secret, role, groups) = (parts.next().unwrap_or_default(), parts.next(), parts.next(), parts.next());
+        let legal = (3..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+        if !legal {
+            return Err(Error::usage("serve.keys holds a key whose id is not 3 to 128 letters, digits, '_' and '-'").remedy(form));
+        }
+        let secret = secret.filter(|secret| secret.len() >= 8);
+        let secret = secret.ok_or_else(|| Error::usage(format!("the secret of key '{id}' has less than 8 characters")).remedy(form))?;
+        let may_write = match role.unwrap_or("read-write") {
+            "read-write" => true,
+            "read-only" => false,
+            _ => return Err(Error::usage(format!("the role of key '{id}' is neither read-only nor read-write")).remedy(form)),
+        };
+        let groups = groups.unwrap_or_default().split(',').filter(|pattern| !pattern.is_empty()).map(str::to_ascii_lowercase).collect();
+        Ok(Self { id: id.into(), secret: secret.into(), may_write, groups })
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -102,12 +177,21 @@ impl Default for Settings {
             compact_grace: 3_600,
             query_memory: 1 << 30,
             openlineage: OpenLineageSettings::default(),
+            serve_bind: SocketAddr::from(([127, 0, 0, 1], 8400)),
+            serve_keys: Vec::new(),
+            serve_max_body: 32 << 20,
+            serve_max_connections: 16_384,
+            serve_idle: 75,
+            serve_body_time: 30,
+            serve_stop_time: 30,
+            serve_certificate: None,
+            serve_private_key: None,
         }
     }
 }
 
 /// Every key, for errors and for the variables.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 28] = [
     "store.account",
     "store.region",
     "store.s3_uri",
@@ -127,6 +211,15 @@ const KEYS: [&str; 19] = [
     "openlineage.api_key",
     "openlineage.namespace",
     "openlineage.disabled",
+    "serve.bind",
+    "serve.keys",
+    "serve.max_body",
+    "serve.max_connections",
+    "serve.idle_seconds",
+    "serve.body_seconds",
+    "serve.stop_seconds",
+    "serve.tls_certificate",
+    "serve.tls_key",
 ];
 
 /// Variables that all clients of OpenLineage know, and the keys they stand for.
@@ -168,11 +261,12 @@ impl Settings {
         for (section, values) in &table {
             let toml::Value::Table(values) = values else {
                 return Err(Error::usage(format!("'{section}' stands outside a section"))
-                    .remedy("write it under [store], [online], [drain], [compact], [query] or [openlineage]"));
+                    .remedy("write it under [store], [online], [drain], [compact], [query], [openlineage] or [serve]"));
             };
             for (name, value) in values {
                 let text = match value {
                     toml::Value::String(text) => text.clone(),
+                    toml::Value::Array(items) => items.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(" "),
                     other => other.to_string(),
                 };
                 self.set(&format!("{section}.{name}"), &text)?;
@@ -214,16 +308,41 @@ impl Settings {
             "openlineage.api_key" => self.openlineage.api_key = Some(Secret(text.into())),
             "openlineage.namespace" => self.openlineage.namespace = text.into(),
             "openlineage.disabled" => self.openlineage.disabled = parse_flag(key, &text.to_lowercase())?,
-            _ => {
-                let error = Error::usage(format!("there is no setting '{}'", key.escape_debug()));
-                return Err(match suggest(key, KEYS) {
-                    Some(near) => error.remedy(format!("did you mean '{near}'?")),
-                    None => error.remedy(format!("known are {}", KEYS.join(", "))),
-                });
-            }
+            _ if key.starts_with("serve.") => return self.set_serve(key, text),
+            _ => return Err(unknown(key)),
         }
         Ok(())
     }
+
+    fn set_serve(&mut self, key: &str, text: &str) -> Result<()> {
+        match key {
+            "serve.bind" => self.serve_bind = parse_address(key, text)?,
+            "serve.keys" => self.serve_keys = ServeKey::parse_all(text)?,
+            "serve.max_body" => self.serve_max_body = parse_bytes(key, text)?,
+            "serve.max_connections" => self.serve_max_connections = parse_count(key, text)?,
+            "serve.idle_seconds" => self.serve_idle = parse_count(key, text)?,
+            "serve.body_seconds" => self.serve_body_time = parse_count(key, text)?,
+            "serve.stop_seconds" => self.serve_stop_time = parse_count(key, text)?,
+            "serve.tls_certificate" => self.serve_certificate = Some(text.into()),
+            "serve.tls_key" => self.serve_private_key = Some(text.into()),
+            _ => return Err(unknown(key)),
+        }
+        Ok(())
+    }
+}
+
+fn unknown(key: &str) -> Error {
+    let error = Error::usage(format!("there is no setting '{}'", key.escape_debug()));
+    match suggest(key, KEYS) {
+        Some(near) => error.remedy(format!("did you mean '{near}'?")),
+        None => error.remedy(format!("known are {}", KEYS.join(", "))),
+    }
+}
+
+/// Reads an address with a port; `key` is named in the error.
+pub fn parse_address(key: &str, text: &str) -> Result<SocketAddr> {
+    let text = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    text.parse().map_err(|_| Error::usage(format!("'{text}' is not an address for {key}")).remedy("write it like 127.0.0.1:8400"))
 }
 
 fn parse_flag(key: &str, text: &str) -> Result<bool> {
@@ -273,10 +392,30 @@ mod tests {
         let mut settings = Settings::default();
         let message = settings.set("online.mapsize", "1").unwrap_err().to_string();
         assert!(message.contains("did you mean 'online.map_size'?"), "{message}");
-        for (key, text) in [("drain.max_rows", "0"), ("query.memory", "lots"), ("store.account", "12"), ("store.strict_time", "yes")] {
+        for (key, text) in [
+            ("drain.max_rows", "0"),
+            ("query.memory", "lots"),
+            ("store.account", "12"),
+            ("store.strict_time", "yes"),
+            ("serve.bind", "8400"),
+        ] {
             assert!(settings.set(key, text).is_err(), "{key}");
         }
         assert!(settings.apply_toml("account = 1").is_err());
         assert!(settings.apply_toml("[store").is_err());
+    }
+
+    #[test]
+    fn keys_stand_in_an_array_or_a_text_and_errors_keep_the_secret() {
+        let mut settings = Settings::default();
+        settings.apply_toml("[serve]\nkeys = [\"AKIA1:secret/one+\", \"AKIA2:secret-two:read-only:Orders,customer-*\"]").unwrap();
+        let [one, two] = &settings.serve_keys[..] else { unreachable!("two keys") };
+        assert_eq!((one.id.as_str(), one.secret.as_str(), one.may_write, one.groups.len()), ("AKIA1", "secret/one+", true, 0));
+        assert_eq!((two.may_write, two.groups.join(" ")), (false, "orders customer-*".into()));
+        assert!(!format!("{settings:?}").contains("secret"));
+        for bad in ["AKIA1", "AKIA1:short", "AKIA1:long-secret:admin", "a b:long-secret", "AKIA1:long-secret AKIA1:long-secret"] {
+            let message = settings.set("serve.keys", bad).unwrap_err().to_string();
+            assert!(!message.contains("long-secret"), "{message}");
+        }
     }
 }

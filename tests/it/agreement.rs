@@ -66,7 +66,7 @@ async fn random_story(seed: u64, kind: FeatureType, ttl: Option<&str>) {
     };
     let store = FeatureStore::open(folder.path().join("store"), options).await.unwrap();
     let mut group = NewGroup::new(GroupName::parse("G").unwrap(), schema(kind));
-    group.online = Some(OnlineSettings { ttl: ttl.map(|text| text.parse().unwrap()) });
+    group.online = Some(OnlineSettings { ttl: ttl.map(|text| text.parse().unwrap()), ..OnlineSettings::default() });
     store.create_group(group).await.unwrap();
     let mut random = StdRng::seed_from_u64(seed);
     for step in 0..120 {

@@ -36,7 +36,7 @@ fn group(name: &str) -> FeatureGroup {
         tags: BTreeMap::new(),
         schema: Schema::new(features, "id", "at").unwrap(),
         online: Some(OnlineSettings::default()),
-        offline: Some(OfflineSettings { s3_uri: "s3://larder".into(), external: None }),
+        offline: Some(OfflineSettings { s3_uri: "s3://larder".into(), external: None, ..OfflineSettings::default() }),
         status: GroupStatus::Created,
         failure_reason: None,
         expectations: larder::model::GroupExpectations::default(),

@@ -70,7 +70,10 @@ impl Bench {
         let mut all = vec![feature("id", identifier), feature("at", event_time)];
         all.extend(features.iter().map(|(name, kind)| feature(name, *kind)));
         let schema = Schema::new(all, "id", "at").unwrap();
-        let group = NewGroup { online: Some(OnlineSettings { ttl }), ..NewGroup::new(GroupName::parse(name).unwrap(), schema) };
+        let group = NewGroup {
+            online: Some(OnlineSettings { ttl, ..OnlineSettings::default() }),
+            ..NewGroup::new(GroupName::parse(name).unwrap(), schema)
+        };
         self.store.create_group(group).await.unwrap();
     }
 

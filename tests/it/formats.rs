@@ -53,25 +53,33 @@ fn run(command: &mut Command) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The interpreter of an environment that has the libraries.
-fn python() -> PathBuf {
-    let environment = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("python-readers");
+/// The interpreter of an environment under `target/` that has these packages; `check` imports them.
+pub fn environment(name: &str, packages: &[&str], check: &str) -> PathBuf {
+    // Two tests may ask for one environment at once, in processes of their own.
+    let lock = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.lock"));
+    let lock = std::fs::File::create(lock).unwrap();
+    lock.lock().unwrap();
+    let environment = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name(name);
     let folder = if cfg!(windows) { "Scripts" } else { "bin" };
     let python = environment.join(folder).join("python");
-    let ready = environment.join(format!("ready-{}", PACKAGES.len()));
+    let ready = environment.join(format!("ready-{}", packages.len()));
     if ready.exists() {
         return python;
     }
-    let advice =
-        "this test reads tables with Python libraries: install python3 with venv and allow the package index, or set LARDER_SKIP_PYTHON=1";
+    let advice = "this test runs Python libraries: install python3 with venv and allow the package index, or set LARDER_SKIP_PYTHON=1";
     let made = run(Command::new("python3").args(["-m", "venv"]).arg(&environment))
-        .and_then(|_| run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES)))
-        .and_then(|_| run(Command::new(&python).args(["-c", "import deltalake, polars, duckdb, pyarrow"])));
+        .and_then(|_| run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages)))
+        .and_then(|_| run(Command::new(&python).args(["-c", check])));
     if let Err(error) = made {
         panic!("{advice}\n{error}");
     }
     std::fs::write(ready, "").unwrap();
     python
+}
+
+/// The interpreter of an environment that has the libraries.
+fn python() -> PathBuf {
+    environment("python-readers", &PACKAGES, "import deltalake, polars, duckdb, pyarrow")
 }
 
 fn expected(outbox: &[OfflineRow]) -> Value {

@@ -121,7 +121,11 @@ fn group(schema: Schema, targets: Targets) -> Arc<FeatureGroup> {
         tags: BTreeMap::new(),
         schema,
         online: targets.online.then(OnlineSettings::default),
-        offline: targets.offline.then(|| OfflineSettings { s3_uri: "s3://larder/feature-store".into(), external: None }),
+        offline: targets.offline.then(|| OfflineSettings {
+            s3_uri: "s3://larder/feature-store".into(),
+            external: None,
+            ..OfflineSettings::default()
+        }),
         status: GroupStatus::Created,
         failure_reason: None,
         expectations: larder::model::GroupExpectations::default(),

@@ -2,6 +2,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 mod agreement;
 mod athena;
+mod aws_athena;
+mod aws_objects;
 mod catalog;
 mod cli;
 mod cli_data;
@@ -28,6 +30,7 @@ mod openlineage;
 mod point_in_time;
 mod query;
 mod search;
+mod server;
 mod sql;
 mod statistics;
 mod support;

@@ -41,7 +41,7 @@ pub fn group(name: &str) -> FeatureGroup {
         tags: BTreeMap::new(),
         schema: Schema::new(features, "id", "at").unwrap(),
         online: None,
-        offline: Some(OfflineSettings { s3_uri: "s3://larder/feature-store".into(), external: None }),
+        offline: Some(OfflineSettings { s3_uri: "s3://larder/feature-store".into(), external: None, ..OfflineSettings::default() }),
         status: GroupStatus::Created,
         failure_reason: None,
         expectations: larder::model::GroupExpectations::default(),

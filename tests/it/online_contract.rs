@@ -30,12 +30,12 @@ fn row(identifier: &str, seconds: i64, value: Option<&str>) -> RowWriter {
 }
 
 fn put(identifier: &str, seconds: i64, value: &str) -> RowWrite {
-    RowWrite { group: group(1), row: row(identifier, seconds, Some(value)), targets: Targets::BOTH, hard_delete: false }
+    RowWrite { group: group(1), row: row(identifier, seconds, Some(value)), targets: Targets::BOTH, hard_delete: false, replaces: None }
 }
 
 fn delete(identifier: &str, seconds: i64, hard_delete: bool) -> RowWrite {
     let record = larder::model::Record { identifier: identifier.into(), event_time: time(seconds), values: vec![None, None] };
-    RowWrite { group: group(1), row: RowWriter::of_record(&record, None, true), targets: Targets::BOTH, hard_delete }
+    RowWrite { group: group(1), row: RowWriter::of_record(&record, None, true), targets: Targets::BOTH, hard_delete, replaces: None }
 }
 
 fn value(store: &dyn OnlineStore, identifier: &str, now: i64) -> Option<String> {

@@ -78,7 +78,7 @@ impl Story {
             feature("note", FeatureType::String),
         ];
         let mut group = NewGroup::new(GroupName::parse("G").unwrap(), Schema::new(features, "id", "at").unwrap());
-        group.online = Some(OnlineSettings { ttl: ttl.map(|text| text.parse().unwrap()) });
+        group.online = Some(OnlineSettings { ttl: ttl.map(|text| text.parse().unwrap()), ..OnlineSettings::default() });
         store.create_group(group).await.unwrap();
         Self { folder, store, now, records: Vec::new(), identifier, event_time }
     }

@@ -95,8 +95,8 @@ impl Bench {
             owner: None,
             tags: BTreeMap::new(),
             schema,
-            online: Some(OnlineSettings { ttl }),
-            offline: Some(OfflineSettings { s3_uri: "s3://larder/feature-store".into(), external: None }),
+            online: Some(OnlineSettings { ttl, ..OnlineSettings::default() }),
+            offline: Some(OfflineSettings { s3_uri: "s3://larder/feature-store".into(), external: None, ..OfflineSettings::default() }),
             status: GroupStatus::Created,
             failure_reason: None,
             expectations: larder::model::GroupExpectations::default(),
@@ -617,7 +617,11 @@ async fn parquet_of_others_is_read_in_place_with_its_own_types() {
         [("id", FeatureType::Integral), ("at", FeatureType::String), ("score", FeatureType::Fractional), ("unknown", FeatureType::String)];
     bench.group("theirs", &features, None);
     let group = &mut bench.groups.kept.get_mut("theirs").unwrap().group;
-    group.offline = Some(OfflineSettings { s3_uri: "s3://larder/feature-store".into(), external: Some(folder.display().to_string()) });
+    group.offline = Some(OfflineSettings {
+        s3_uri: "s3://larder/feature-store".into(),
+        external: Some(folder.display().to_string()),
+        ..OfflineSettings::default()
+    });
 
     let all = bench.query("select * from theirs order by 1, 3").await;
     assert_eq!(names(&all), ["ID", "at", "Score", "unknown"], "features alone, as the files spell them");

@@ -107,7 +107,7 @@ impl DurableLocal {
     }
 
     /// Creates the folder of a file and makes its chain up to the root durable, once per process and folder.
-    fn settle(&self, folder: &FilePath) -> io::Result<()> {
+    pub(crate) fn settle(&self, folder: &FilePath) -> io::Result<()> {
         let known = |settled: &Mutex<HashSet<PathBuf>>| settled.lock().is_ok_and(|settled| settled.contains(folder));
         if known(&self.settled) && folder.is_dir() {
             return Ok(());
@@ -223,13 +223,13 @@ fn remove_staging(folder: &FilePath, latest: SystemTime) -> io::Result<usize> {
 }
 
 #[cfg(unix)]
-fn sync_folder(folder: &FilePath) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &FilePath) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
 /// Windows cannot open a folder as a file; NTFS journals its metadata in order.
 #[cfg(not(unix))]
-fn sync_folder(_folder: &FilePath) -> io::Result<()> {
+pub(crate) fn sync_folder(_folder: &FilePath) -> io::Result<()> {
     Ok(())
 }
 

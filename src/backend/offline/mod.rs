@@ -143,6 +143,11 @@ impl OfflineStore {
         Ok(self.disk()?.clone())
     }
 
+    /// The folder of objects, for what is no table.
+    pub(crate) fn local(&self) -> Result<Arc<DurableLocal>> {
+        self.disk().cloned()
+    }
+
     fn check_writable(&self) -> Result<()> {
         if self.inner.options.read_only {
             return Err(Error::new(ErrorKind::ReadOnly, "the store was opened read-only").remedy("leave --read-only out"));

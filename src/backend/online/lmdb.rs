@@ -250,11 +250,14 @@ impl LmdbStore {
 
     /// Applies one write inside a transaction.
     fn apply_one(&self, txn: &mut RwTxn<'_>, state: &mut GroupState, write: RowWrite, arrival: Arrival) -> Result<WriteOutcome> {
-        let RowWrite { group, row, targets, hard_delete } = write;
+        let RowWrite { group, row, targets, hard_delete, replaces } = write;
         let key = record_key(group, row.identifier());
         let version = (row.event_time(), arrival);
         let is_tombstone = row.is_tombstone();
         let standing = if targets.online { self.standing(txn, &key, row.identifier())? } else { None };
+        if replaces.is_some_and(|row| standing != Some((row, false))) {
+            return Ok(WriteOutcome { arrival, online: OnlineEffect::Overtaken });
+        }
         if let (true, Some((current, false))) = (hard_delete, standing)
             && !is_newer(version, current)
         {
@@ -622,7 +625,13 @@ mod tests {
         let store = LmdbStore::open(folder.path(), LmdbOptions::default()).unwrap();
         let group = GroupId(uuid::Uuid::from_u128(1));
         let at = |seconds| EventTime::from_unix_seconds(seconds).unwrap();
-        let put = |seconds| RowWrite { group, row: RowWriter::new("A", at(seconds), 0, 0), targets: Targets::BOTH, hard_delete: false };
+        let put = |seconds| RowWrite {
+            group,
+            row: RowWriter::new("A", at(seconds), 0, 0),
+            targets: Targets::BOTH,
+            hard_delete: false,
+            replaces: None,
+        };
         store.apply(at(0), vec![put(10)]).unwrap();
         let mut txn = store.shared.env.write_txn().unwrap();
         let mut bytes = store.shared.records.get(&txn, &record_key(group, "A")).unwrap().unwrap().to_vec();

@@ -71,12 +71,16 @@ impl OnlineStore for MemoryStore {
     fn apply(&self, now: EventTime, writes: Vec<RowWrite>) -> Result<Vec<WriteOutcome>> {
         let mut state = self.lock();
         let mut outcomes = Vec::with_capacity(writes.len());
-        for RowWrite { group, row, targets, hard_delete } in writes {
+        for RowWrite { group, row, targets, hard_delete, replaces } in writes {
             let arrival = state.arrival.next(now);
             state.arrival = arrival;
             let key = record_key(group, row.identifier());
             let version = (row.event_time(), arrival);
             let standing = if targets.online { state.standing(&key)? } else { None };
+            if replaces.is_some_and(|row| standing != Some((row, false))) {
+                outcomes.push(WriteOutcome { arrival, online: OnlineEffect::Overtaken });
+                continue;
+            }
             if let (true, Some((current, false))) = (hard_delete, standing)
                 && !is_newer(version, current)
             {

@@ -28,6 +28,8 @@ pub struct RowWrite {
     pub targets: Targets,
     /// True for a hard delete: the online row is removed instead of replaced, and refused if it is newer.
     pub hard_delete: bool,
+    /// Set for a write that is made of a row that was read: nothing is written unless that very row, not a tombstone, still stands.
+    pub replaces: Option<(EventTime, Arrival)>,
 }
 
 /// One row of a bulk load, stamped with the arrival of its file.
@@ -48,6 +50,8 @@ pub enum OnlineEffect {
     Late,
     /// The write was not for the online store.
     NotAsked,
+    /// The row that a write was to replace no longer stands: nothing was written anywhere.
+    Overtaken,
     /// A hard delete that is not newer than the row: nothing was written anywhere.
     Refused {
         /// Event time of the row that stands.

@@ -279,7 +279,7 @@ mod tests {
             owner: None,
             tags: BTreeMap::new(),
             schema: Schema::new(features, "id", "at").unwrap(),
-            online: Some(OnlineSettings { ttl: Some("7d".parse().unwrap()) }),
+            online: Some(OnlineSettings { ttl: Some("7d".parse().unwrap()), ..OnlineSettings::default() }),
             offline: None,
             status: GroupStatus::Created,
             failure_reason: None,

@@ -106,8 +106,8 @@ pub(super) fn group(name: &str, description: &str, owner: &str, tags: &[(&str, &
         owner: Some(owner.to_owned()).filter(|text| !text.is_empty()),
         tags: pairs(tags),
         schema: Schema::new(features, &identifier, &event_time).unwrap(),
-        online: Some(OnlineSettings { ttl: None }),
-        offline: Some(OfflineSettings { s3_uri: "s3://offline-store/demo".to_owned(), external: None }),
+        online: Some(OnlineSettings { ttl: None, ..OnlineSettings::default() }),
+        offline: Some(OfflineSettings { s3_uri: "s3://offline-store/demo".to_owned(), external: None, ..OfflineSettings::default() }),
         status: GroupStatus::Created,
         failure_reason: None,
         expectations: crate::model::GroupExpectations::default(),
@@ -144,7 +144,7 @@ fn groups() -> Vec<FeatureGroup> {
             ],
         ),
     );
-    customers.online = Some(OnlineSettings { ttl: Some("30d".parse::<Ttl>().unwrap()) });
+    customers.online = Some(OnlineSettings { ttl: Some("30d".parse::<Ttl>().unwrap()), ..OnlineSettings::default() });
     let mut schema: Vec<FeatureDefinition> = customers.schema.features().to_vec();
     schema[9].collection = Some(Collection::List);
     schema[4].parameters = pairs(&[("unit", "share"), ("range", "0..1")]);

@@ -26,7 +26,7 @@ pub(super) fn group(identifier: FeatureType) -> FeatureGroup {
         tags: BTreeMap::new(),
         schema: Schema::new(features, "id", "at").unwrap(),
         online: None,
-        offline: Some(OfflineSettings { s3_uri: "s3://larder/feature-store".into(), external: None }),
+        offline: Some(OfflineSettings { s3_uri: "s3://larder/feature-store".into(), external: None, ..OfflineSettings::default() }),
         status: GroupStatus::Created,
         failure_reason: None,
         expectations: crate::model::GroupExpectations::default(),
