@@ -466,11 +466,7 @@ mod tests {
     fn vanilla() -> Signed {
         let authorization = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, \
              Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31";
-        Signed::new(
-            "GET",
-            "/",
-            &[("host", "example.amazonaws.com"), ("x-amz-date", "20150830T123600Z"), ("authorization", authorization)],
-        )
+        Signed::new("GET", "/", &[("host", "example.amazonaws.com"), ("x-amz-date", "20150830T123600Z"), ("authorization", authorization)])
     }
 
     #[test]
@@ -540,8 +536,13 @@ mod tests {
                 ("authorization", authorization),
             ],
         );
-        let SignedPayload::SignedChunks(mut chunks) = put.verify(S3_SECRET, None, now).unwrap().payload else { panic!("pieces were declared") };
-        let (first, second) = ("ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648", "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497");
+        let SignedPayload::SignedChunks(mut chunks) = put.verify(S3_SECRET, None, now).unwrap().payload else {
+            panic!("pieces were declared")
+        };
+        let (first, second) = (
+            "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648",
+            "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497",
+        );
         assert!(!chunks.clone().accepts_chunk(&sha256_hex(&[b'a'; 1024]), second), "out of order");
         assert!(chunks.accepts_chunk(&sha256_hex(&[b'a'; 65_536]), first));
         assert!(chunks.accepts_chunk(&sha256_hex(&[b'a'; 1024]), second));
@@ -550,7 +551,12 @@ mod tests {
 
     #[test]
     fn no_header_makes_it_panic() {
-        for value in ["", "AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256 Credential=", "AWS4-HMAC-SHA256 Credential=a/b/c/d/aws4_request, SignedHeaders=, Signature=é"] {
+        for value in [
+            "",
+            "AWS4-HMAC-SHA256",
+            "AWS4-HMAC-SHA256 Credential=",
+            "AWS4-HMAC-SHA256 Credential=a/b/c/d/aws4_request, SignedHeaders=, Signature=é",
+        ] {
             let mut signed = vanilla();
             signed.headers.insert("authorization", axum::http::HeaderValue::from_bytes(value.as_bytes()).unwrap());
             assert!(signed.verify(SUITE_SECRET, Some(b""), "2015-08-30T12:36:00Z").is_err(), "{value}");

@@ -42,7 +42,8 @@ impl Serving {
     /// Sends a request on a connection of its own and returns status and body.
     fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}", body.len()).unwrap();
+        write!(stream, "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}", body.len())
+            .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
@@ -123,7 +124,8 @@ fn a_stop_answers_what_is_under_way_and_loses_nothing() {
     // A request whose body is half sent when the signal comes.
     let body = r#"{"Record":[{"FeatureName":"id","ValueAsString":"late"},{"FeatureName":"at","ValueAsString":"1"}]}"#;
     let mut stream = TcpStream::connect(&serving.address).unwrap();
-    write!(stream, "PUT /FeatureGroup/orders HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n", body.len()).unwrap();
+    write!(stream, "PUT /FeatureGroup/orders HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n", body.len())
+        .unwrap();
     let mut answers = BufReader::new(stream.try_clone().unwrap());
     let mut line = String::new();
     answers.read_line(&mut line).unwrap();
