@@ -215,9 +215,9 @@ mod tests {
     #[test]
     fn broken_constraints_are_told_as_aws_tells_them() {
         assert_eq!(
-            message("DeleteFeatureGroup", &json!({"FeatureGroupName": "bad_"})),
-            "1 validation error detected: Value 'bad_' at 'featureGroupName' failed to satisfy constraint: Member must satisfy regular \
-             expression pattern: [a-zA-Z0-9]([_-]*[a-zA-Z0-9]){0,63}"
+            message("DescribeFeatureMetadata", &json!({"FeatureGroupName": "a", "FeatureName": "bad_"})),
+            "1 validation error detected: Value 'bad_' at 'featureName' failed to satisfy constraint: Member must satisfy regular \
+             expression pattern: [a-zA-Z0-9]([-_]*[a-zA-Z0-9]){0,63}"
         );
         assert_eq!(
             message("ListFeatureGroups", &json!({"MaxResults": 101, "SortOrder": "Up"})),
