@@ -66,12 +66,6 @@ fn service(model: Model) -> Option<&'static Service> {
     })
 }
 
-/// The operations a model has.
-#[cfg(test)]
-pub(super) fn operations(model: Model) -> Vec<&'static str> {
-    service(model).map(|service| service.operations.keys().map(String::as_str).collect()).unwrap_or_default()
-}
-
 /// Checks the request of an operation.
 pub(super) fn check(model: Model, operation: &str, request: &Json) -> Result<(), Violation> {
     let Some(service) = service(model) else { return Ok(()) };
