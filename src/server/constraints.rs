@@ -66,12 +66,6 @@ fn service(model: Model) -> Option<&'static Service> {
     })
 }
 
-/// The operations a model has.
-#[cfg(test)]
-pub(super) fn operations(model: Model) -> Vec<&'static str> {
-    service(model).map(|service| service.operations.keys().map(String::as_str).collect()).unwrap_or_default()
-}
-
 /// Checks the request of an operation.
 pub(super) fn check(model: Model, operation: &str, request: &Json) -> Result<(), Violation> {
     let Some(service) = service(model) else { return Ok(()) };
@@ -215,9 +209,9 @@ mod tests {
     #[test]
     fn broken_constraints_are_told_as_aws_tells_them() {
         assert_eq!(
-            message("DeleteFeatureGroup", &json!({"FeatureGroupName": "bad_"})),
-            "1 validation error detected: Value 'bad_' at 'featureGroupName' failed to satisfy constraint: Member must satisfy regular \
-             expression pattern: [a-zA-Z0-9]([_-]*[a-zA-Z0-9]){0,63}"
+            message("DescribeFeatureMetadata", &json!({"FeatureGroupName": "a", "FeatureName": "bad_"})),
+            "1 validation error detected: Value 'bad_' at 'featureName' failed to satisfy constraint: Member must satisfy regular \
+             expression pattern: [a-zA-Z0-9]([-_]*[a-zA-Z0-9]){0,63}"
         );
         assert_eq!(
             message("ListFeatureGroups", &json!({"MaxResults": 101, "SortOrder": "Up"})),

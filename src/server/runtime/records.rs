@@ -157,7 +157,7 @@ pub(super) async fn list(state: &ServerState, request: &ServiceRequest) -> Resul
         .identifier_page(group.name.as_str(), after.as_deref(), limit, body.include_soft_deleted_records.unwrap_or(false))
         .await
         .map_err(|error| faults::of_error(NAME, &error))?;
-    let next_token = page.identifiers.last().filter(|_| page.has_more).map(|last| page_token::write(last));
+    let next_token = page.identifiers.last().filter(|_| page.has_more).map(page_token::write);
     let answer = Listed { next_token, record_identifiers: page.identifiers };
     record_json::document(NAME, &answer)
 }
