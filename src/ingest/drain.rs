@@ -62,7 +62,7 @@ pub async fn drain(
         let (reader, definition) = (online.clone(), group.clone());
         let batch = tokio::task::spawn_blocking(move || {
             let rows = read_outbox(reader.as_ref(), &definition, from)?;
-            let Some(last) = rows.last().map(|row| row.arrival) else { return Ok(None) };
+            let Some(last) = rows.last().map(|row| row.arrival) else { return Result::Ok(None) };
             let batch = rows_to_batch(&definition.schema, &rows)?;
             let profile = profile_or_none(&definition.schema, &batch);
             Ok(Some((batch, profile, last)))

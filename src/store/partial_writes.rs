@@ -102,7 +102,7 @@ impl FeatureStore {
                 Error::not_found(format!("there is no record '{}' in '{}'", change.identifier.escape_debug(), group.name))
                     .remedy("put the whole record first")
             };
-            let standing = self.standing(&group, &key)?.ok_or_else(absent)?;
+            let standing = self.standing_record(&group, &key)?.ok_or_else(absent)?;
             let row = self.merged(&group, &key, &change, &standing)?;
             let write =
                 RowWrite { group: group.id, row, targets, hard_delete: false, replaces: targets.online.then_some(standing.version) };
@@ -117,7 +117,7 @@ impl FeatureStore {
             .remedy("try again"))
     }
 
-    fn standing(&self, group: &FeatureGroup, key: &str) -> Result<Option<Standing>> {
+    fn standing_record(&self, group: &FeatureGroup, key: &str) -> Result<Option<Standing>> {
         let (now, width) = (self.now(), group.schema.len());
         let mut found = None;
         self.inner.online.read(group.id, key, &mut |row| {

@@ -47,6 +47,7 @@ pub(super) async fn update(state: &ServerState, request: &ServiceRequest) -> Ans
         description: body.description.map(|text| Some(text).filter(|text| !text.is_empty())),
         add_parameters: added,
         remove_parameters: body.parameter_removals.unwrap_or_default().into_iter().collect::<BTreeSet<_>>(),
+        ..FeatureUpdate::default()
     };
     match state.store.update_feature(group.name.as_str(), &body.feature_name, &change).await {
         Ok(_) => Ok(None),
