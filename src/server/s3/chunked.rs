@@ -156,8 +156,11 @@ impl ChunkDecoder {
     }
 }
 
+/// A line without its end, and the bytes behind it.
+type WholeLine<'a> = (Vec<u8>, &'a [u8]);
+
 /// Adds bytes to a line; once it is whole, returns it without its end, and the bytes behind it.
-fn take_line<'a>(line: &mut Vec<u8>, bytes: &'a [u8]) -> Result<Option<(Vec<u8>, &'a [u8])>, ChunkFault> {
+fn take_line<'a>(line: &mut Vec<u8>, bytes: &'a [u8]) -> Result<Option<WholeLine<'a>>, ChunkFault> {
     let end = bytes.iter().position(|byte| *byte == b'\n');
     let taken = end.map_or(bytes.len(), |end| end + 1);
     if line.len() + taken > LONGEST_LINE {
@@ -180,7 +183,9 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn decoded(body: &[u8], step: usize) -> Result<(Vec<u8>, Vec<(String, String)>), ChunkFault> {
+    type Decoded = (Vec<u8>, Vec<(String, String)>);
+
+    fn decoded(body: &[u8], step: usize) -> Result<Decoded, ChunkFault> {
         let mut decoder = ChunkDecoder::new(None);
         let mut found = Vec::new();
         for piece in body.chunks(step) {

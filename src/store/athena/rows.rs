@@ -362,8 +362,8 @@ mod tests {
     use super::*;
     use arrow::util::display::array_value_to_string;
 
-    fn column(data_type: DataType, texts: &[Option<&str>]) -> Option<Vec<String>> {
-        let mut column = Column::of(&data_type).unwrap();
+    fn column(data_type: &DataType, texts: &[Option<&str>]) -> Option<Vec<String>> {
+        let mut column = Column::of(data_type).unwrap();
         for text in texts {
             column.push(*text)?;
         }
@@ -391,11 +391,11 @@ mod tests {
             ),
         ];
         for (data_type, texts, values) in cases {
-            assert_eq!(column(data_type.clone(), &texts).unwrap(), values, "{data_type}");
+            assert_eq!(column(&data_type, &texts).unwrap(), values, "{data_type}");
         }
         for (data_type, bad) in [(DataType::Int32, "5.0"), (DataType::Int8, "128"), (DataType::Boolean, "yes"), (DataType::Date32, "soon")]
         {
-            assert_eq!(column(data_type, &[Some(bad)]), None, "{bad}");
+            assert_eq!(column(&data_type, &[Some(bad)]), None, "{bad}");
         }
     }
 }
