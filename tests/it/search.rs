@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use larder::catalog::{Catalog, CatalogOptions};
 use larder::model::{EventTime, FeatureDefinition, FeatureName, FeatureType, GroupName, RawValue, Schema, TimeMode};
+use larder::store::lineage::Declaration;
 use larder::store::demo::DemoOptions;
 use larder::store::{FeatureStore, FeatureUpdate, GroupUpdate, Kind, Matched, NewGroup, OpenOptions, PutOptions, SearchRequest};
 use sqlx::{Connection, SqliteConnection};
@@ -199,11 +200,6 @@ async fn filters_that_nothing_is_known_for_match_nothing_and_say_so() {
     let dead: Vec<(&str, &[&str])> = report.dead.iter().map(|dead| (dead.feature.as_str(), &dead.reasons[..])).collect();
     assert_eq!(dead, [("dwell", &["all null"][..]), ("flat", &["constant"])]);
 
-    // Reads come with the lineage; the table as it makes it.
-    sqlx::query("CREATE TABLE usage_days (day INTEGER, group_id BLOB, feature TEXT, principal TEXT, operation TEXT, reads INTEGER)")
-        .execute(&mut connection)
-        .await
-        .unwrap();
     let today = now().unix_seconds() / 86_400;
     for (day, name) in [(today - 100, "flat"), (today - 2, "dwell")] {
         sqlx::query("INSERT INTO usage_days VALUES (?1, ?2, ?3, 'ann', 'get', 7)")
@@ -227,17 +223,10 @@ async fn models_of_the_lineage_are_found_once_there_is_lineage() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path()).await;
     store.create_group(group("clicks", &[("churn_risk", "")])).await.unwrap();
-    let mut connection = SqliteConnection::connect(&format!("sqlite://{}", folder.path().join("catalog.db").display())).await.unwrap();
-    sqlx::query("CREATE TABLE lineage_nodes (id INTEGER PRIMARY KEY, kind TEXT, namespace TEXT, name TEXT, field TEXT)")
-        .execute(&mut connection)
-        .await
-        .unwrap();
-    sqlx::query(
-        "INSERT INTO lineage_nodes VALUES (1, 'model', 'mlflow', 'churn-model', NULL), (2, 'dataset', 'larder', 'churn-set', NULL)",
-    )
-    .execute(&mut connection)
-    .await
-    .unwrap();
+    for to in ["model:churn-model", "job:churn-job"] {
+        let declaration = Declaration { from: "clicks".into(), to: to.into(), kind: None, since: None, owner: None };
+        store.declare_lineage(&declaration).await.unwrap();
+    }
     let answer = store.search("churn", &SearchRequest { facets: true, ..SearchRequest::default() }).await.unwrap();
     let mut kinds: Vec<Kind> = answer.hits.iter().map(|hit| hit.kind).collect();
     kinds.sort_unstable();

@@ -86,8 +86,7 @@ impl Catalog {
     }
 }
 
-/// The one place that knows the table of reads, which a store has once reads are recorded: none without it, or while it is
-/// empty.
+/// Who read each feature since a day; none while no read is recorded.
 pub(super) async fn readers_since(connection: &mut SqliteConnection, day: i64) -> SqlResult<Option<HashMap<FeatureKey, Readers>>> {
     if first_recorded_day(connection).await?.is_none() {
         return Ok(None);
@@ -115,28 +114,17 @@ pub(super) async fn readers_since(connection: &mut SqliteConnection, day: i64) -
 
 /// The first day (since 1970) of which reads are recorded; none if they are not.
 pub(super) async fn first_recorded_day(connection: &mut SqliteConnection) -> SqlResult<Option<i64>> {
-    if !has_columns(connection, "usage_days", &["day", "group_id", "feature", "principal", "reads"]).await? {
-        return Ok(None);
-    }
     sqlx::query_scalar("SELECT min(day) FROM usage_days").fetch_one(connection).await
 }
 
-/// The names of models that the lineage knows, with what stands before them; none if there is no lineage.
+/// The names of models that the lineage knows, with what stands before them.
 pub(super) async fn models(connection: &mut SqliteConnection) -> SqlResult<Vec<(String, String)>> {
     /// More are not looked at.
     const MOST_MODELS: i64 = 20_000;
-    if !has_columns(connection, "lineage_nodes", &["kind", "namespace", "name"]).await? {
-        return Ok(Vec::new());
-    }
-    sqlx::query_as("SELECT DISTINCT namespace, name FROM lineage_nodes WHERE lower(kind) = 'model' ORDER BY name LIMIT ?1")
+    sqlx::query_as("SELECT DISTINCT namespace, name FROM lineage_nodes WHERE kind = 'model' AND state = 'active' ORDER BY name LIMIT ?1")
         .bind(MOST_MODELS)
         .fetch_all(connection)
         .await
-}
-
-async fn has_columns(connection: &mut SqliteConnection, table: &str, columns: &[&str]) -> SqlResult<bool> {
-    let found: Vec<String> = sqlx::query_scalar("SELECT name FROM pragma_table_info(?1)").bind(table).fetch_all(connection).await?;
-    Ok(columns.iter().all(|column| found.iter().any(|name| name == column)))
 }
 
 fn group_id(bytes: &[u8]) -> Option<GroupId> {
