@@ -21,8 +21,8 @@
 //! group's definition lies beside its data, each dataset's manifest in the store's folder, and a lost catalog is rebuilt
 //! from there.
 //!
-//! [`statistics`] holds what the values of a feature look like: a profile of each column that merges with those of other
-//! files, and from two of them how far a feature drifted.
+//! **Judge.** [`statistics`] says what the values of a feature look like: a profile of each column that merges with those of other
+//! files, and from two of them how far a feature drifted. Drains and loads profile what they write; the catalog keeps the sums.
 //!
 //! **Follow.** [`lineage`] answers where a feature comes from and whom a change of it reaches. Loads and builds note edges as they
 //! happen, reads are counted, people and other systems (OpenLineage) say the rest.
