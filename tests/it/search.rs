@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use larder::catalog::{Catalog, CatalogOptions};
 use larder::model::{EventTime, FeatureDefinition, FeatureName, FeatureType, GroupName, RawValue, Schema, TimeMode};
-use larder::store::lineage::Declaration;
 use larder::store::demo::DemoOptions;
+use larder::store::lineage::Declaration;
 use larder::store::{FeatureStore, FeatureUpdate, GroupUpdate, Kind, Matched, NewGroup, OpenOptions, PutOptions, SearchRequest};
 use sqlx::{Connection, SqliteConnection};
 
