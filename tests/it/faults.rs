@@ -111,12 +111,15 @@ async fn a_lost_catalog_is_rebuilt_from_what_lies_beside_the_data() {
     assert!(larder(&store, &["ingest", "things", file.to_str().unwrap()]).status.success());
     assert!(larder(&store, &["update", "things", "--description", "Kept beside the data", "--owner", "team:a"]).status.success());
     assert!(larder(&store, &["tag", "things", "pii=no"]).status.success());
-    let before = FeatureStore::open(&store, OpenOptions::default()).await.unwrap().group("things").await.unwrap();
+    // Asked by a process of its own: a handle of this one may still be closing its files while others are made in their place.
+    let described = || larder(&store, &["describe", "things", "--json"]).stdout;
+    let before = described();
     for name in ["catalog.db", "catalog.db-wal", "catalog.db-shm"] {
         let _ = std::fs::remove_file(store.join(name));
     }
     let reopened = FeatureStore::open(&store, OpenOptions { create: true, ..OpenOptions::default() }).await.unwrap();
-    assert_eq!(*reopened.group("things").await.unwrap(), *before);
+    assert!(reopened.group("things").await.is_ok());
+    assert_eq!(String::from_utf8(described()).unwrap(), String::from_utf8(before).unwrap());
     assert!(reopened.get("things", "C2", None).await.unwrap().is_some());
     let report = reopened.doctor().await.unwrap();
     assert!(report.is_healthy(), "{report:#?}");
