@@ -28,9 +28,6 @@ CREATE TABLE profiles (
     deleted_count     INTEGER NOT NULL DEFAULT 0,
     oldest_event_time INTEGER,
     newest_event_time INTEGER,
-    newest_write_time INTEGER,
-    -- read: from the values. footer: from what files say about themselves.
-    method            TEXT    NOT NULL CHECK (method IN ('read', 'footer')),
     taken             INTEGER NOT NULL,
     UNIQUE (group_id, population, grain, day, label)
 ) STRICT;

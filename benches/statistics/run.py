@@ -25,6 +25,8 @@ SUMMARIZE = """
 import duckdb, json, sys
 connection = duckdb.connect()
 connection.execute(f"SET threads = {sys.argv[1]}")
+# It would be drawn between the lines of the answer.
+connection.execute("SET enable_progress_bar = false")
 rows = connection.execute("SUMMARIZE SELECT * FROM read_parquet(?)", [sys.argv[2:]]).fetchall()
 names = [column[0] for column in connection.description]
 print(json.dumps([dict(zip(names, map(str, row))) for row in rows]))

@@ -23,6 +23,7 @@ mod lineage;
 mod lineage_reads;
 mod lineage_usage;
 mod process;
+mod profile_rows;
 mod profiles;
 mod runs;
 pub mod search;
@@ -43,7 +44,7 @@ pub use lineage::{EdgeKind, EdgeMethod, LineageNote, NewEdge, NodeKey, NodeKind,
 pub use lineage_reads::{EdgeRow, EdgesWanted, Link, LinkSide, MethodSince, NodeRow};
 pub use lineage_usage::{UsageDay, UsageLine, UsageRow};
 pub use process::Process;
-pub use profiles::{DayLine, Population, ProfileMethod, ProfiledFiles, StoredColumn, StoredProfile, Window};
+pub use profiles::{DayLine, Population, ProfiledFiles, StoredColumn, StoredProfile, Window};
 pub use runs::{NewRun, Run, RunCounts, RunId, RunKind, RunState};
 pub use settings::STORE_ID;
 pub use summaries::OfflineSummary;

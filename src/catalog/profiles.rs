@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::Row;
 
+use super::profile_rows::{day_line, forget, select, upsert};
 use super::{Catalog, from_sql, to_sql};
 use crate::model::{Error, EventTime, GroupId, Result};
 
@@ -45,7 +45,7 @@ pub enum Window {
 }
 
 impl Window {
-    fn parts(&self) -> (&'static str, i64, &str) {
+    pub(super) fn parts(&self) -> (&'static str, i64, &str) {
         match self {
             Self::Whole => ("whole", 0, ""),
             Self::Day(day) => ("day", i64::from(*day), ""),
@@ -53,15 +53,6 @@ impl Window {
             Self::Dataset(name) => ("dataset", 0, name),
         }
     }
-}
-
-/// How the numbers of a profile were found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ProfileMethod {
-    /// From the values.
-    Read,
-    /// From what files say about themselves.
-    Footer,
 }
 
 /// A profile.
@@ -79,11 +70,7 @@ pub struct StoredProfile {
     pub oldest_event_time: Option<EventTime>,
     /// Latest event time.
     pub newest_event_time: Option<EventTime>,
-    /// Latest write time.
-    pub newest_write_time: Option<EventTime>,
-    /// How its numbers were found.
-    pub method: ProfileMethod,
-    /// When they were.
+    /// When its numbers were found.
     pub taken: EventTime,
     /// Its columns.
     pub columns: Vec<StoredColumn>,
@@ -160,7 +147,7 @@ impl Catalog {
         }
         let mut found = Vec::new();
         for window in windows {
-            if let Some((_, profile)) = select(&mut transaction, group, Population::Events, window, true).await.map_err(self.fault(what))? {
+            if let Some(profile) = select(&mut transaction, group, Population::Events, window, true).await.map_err(self.fault(what))? {
                 found.push(profile);
             }
         }
@@ -257,8 +244,7 @@ impl Catalog {
         with_state: bool,
     ) -> Result<Option<StoredProfile>> {
         let mut reader = self.reader.lock().await;
-        let found = select(&mut reader, group, population, window, with_state).await.map_err(self.fault("read statistics"))?;
-        Ok(found.map(|(_, profile)| profile))
+        select(&mut reader, group, population, window, with_state).await.map_err(self.fault("read statistics"))
     }
 
     /// The days of a group's events that have a profile, in order, with their rows; and of one feature the numbers that
@@ -305,149 +291,6 @@ impl Catalog {
     }
 }
 
-fn day_line(row: &SqliteRow) -> std::result::Result<DayLine, sqlx::Error> {
-    let feature = match row.try_get::<Option<i64>, _>(2)? {
-        Some(rows) => Some((from_sql(rows), from_sql(row.try_get(3)?), row.try_get(4)?)),
-        None => None,
-    };
-    Ok(DayLine { day: row.try_get(0)?, rows: from_sql(row.try_get(1)?), feature })
-}
-
-async fn forget(transaction: &mut Transaction<'_, Sqlite>, group: &GroupId) -> std::result::Result<(), sqlx::Error> {
-    for statement in [
-        "DELETE FROM profiled_files WHERE group_id = ?1",
-        "DELETE FROM profiles WHERE group_id = ?1 AND population = 'events' AND grain IN ('whole', 'day')",
-    ] {
-        sqlx::query(statement).bind(group.bytes().as_slice()).execute(&mut **transaction).await?;
-    }
-    Ok(())
-}
-
-/// Writes a profile in place of the one of its population and window. Nothing happens for a group that is gone.
-async fn upsert(
-    transaction: &mut Transaction<'_, Sqlite>,
-    group: &GroupId,
-    profile: &StoredProfile,
-) -> std::result::Result<(), sqlx::Error> {
-    let (grain, day, label) = profile.window.parts();
-    sqlx::query("DELETE FROM profiles WHERE group_id = ?1 AND population = ?2 AND grain = ?3 AND day = ?4 AND label = ?5")
-        .bind(group.bytes().as_slice())
-        .bind(profile.population.as_str())
-        .bind(grain)
-        .bind(day)
-        .bind(label)
-        .execute(&mut **transaction)
-        .await?;
-    let id: Option<i64> = sqlx::query_scalar(
-        "INSERT INTO profiles (group_id, population, grain, day, label, row_count, deleted_count, oldest_event_time,
-                               newest_event_time, newest_write_time, method, taken)
-         SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 FROM feature_groups WHERE id = ?1 RETURNING id",
-    )
-    .bind(group.bytes().as_slice())
-    .bind(profile.population.as_str())
-    .bind(grain)
-    .bind(day)
-    .bind(label)
-    .bind(to_sql(profile.rows))
-    .bind(to_sql(profile.deleted))
-    .bind(profile.oldest_event_time.map(EventTime::unix_micros))
-    .bind(profile.newest_event_time.map(EventTime::unix_micros))
-    .bind(profile.newest_write_time.map(EventTime::unix_micros))
-    .bind(match profile.method {
-        ProfileMethod::Read => "read",
-        ProfileMethod::Footer => "footer",
-    })
-    .bind(profile.taken.unix_micros())
-    .fetch_optional(&mut **transaction)
-    .await?;
-    let Some(id) = id else { return Ok(()) };
-    for column in &profile.columns {
-        sqlx::query(
-            "INSERT INTO profile_columns (profile_id, feature, n, n_null, mean, distinct_lo, distinct_hi, figures)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )
-        .bind(id)
-        .bind(&column.feature)
-        .bind(to_sql(column.rows))
-        .bind(to_sql(column.nulls))
-        .bind(column.mean)
-        .bind(column.distinct.map(|(low, _)| low))
-        .bind(column.distinct.map(|(_, high)| high))
-        .bind(&column.figures)
-        .execute(&mut **transaction)
-        .await?;
-        if let Some(state) = &column.state {
-            sqlx::query("INSERT INTO profile_sketches (profile_id, feature, bytes) VALUES (?1, ?2, ?3)")
-                .bind(id)
-                .bind(&column.feature)
-                .bind(state)
-                .execute(&mut **transaction)
-                .await?;
-        }
-    }
-    Ok(())
-}
-
-async fn select(
-    connection: &mut SqliteConnection,
-    group: &GroupId,
-    population: Population,
-    window: &Window,
-    with_state: bool,
-) -> std::result::Result<Option<(i64, StoredProfile)>, sqlx::Error> {
-    let (grain, day, label) = window.parts();
-    let row = sqlx::query(
-        "SELECT id, row_count, deleted_count, oldest_event_time, newest_event_time, newest_write_time, method, taken FROM profiles
-         WHERE group_id = ?1 AND population = ?2 AND grain = ?3 AND day = ?4 AND label = ?5",
-    )
-    .bind(group.bytes().as_slice())
-    .bind(population.as_str())
-    .bind(grain)
-    .bind(day)
-    .bind(label)
-    .fetch_optional(&mut *connection)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let instant = |at: usize| row.try_get::<Option<i64>, _>(at).map(|micros| micros.and_then(EventTime::from_unix_micros));
-    let id: i64 = row.try_get(0)?;
-    // The text in front keeps a statement apart whose last column is never wanted: blobs lie on pages of their own.
-    let columns = if with_state {
-        "SELECT c.feature, c.n, c.n_null, c.mean, c.distinct_lo, c.distinct_hi, c.figures, s.bytes FROM profile_columns c
-         LEFT JOIN profile_sketches s ON s.profile_id = c.profile_id AND s.feature = c.feature WHERE c.profile_id = ?1"
-    } else {
-        "SELECT feature, n, n_null, mean, distinct_lo, distinct_hi, figures, NULL FROM profile_columns WHERE profile_id = ?1"
-    };
-    let columns = sqlx::query(columns).bind(id).fetch_all(&mut *connection).await?;
-    let profile = StoredProfile {
-        population,
-        window: window.clone(),
-        rows: from_sql(row.try_get(1)?),
-        deleted: from_sql(row.try_get(2)?),
-        oldest_event_time: instant(3)?,
-        newest_event_time: instant(4)?,
-        newest_write_time: instant(5)?,
-        method: match row.try_get::<&str, _>(6)? {
-            "footer" => ProfileMethod::Footer,
-            _ => ProfileMethod::Read,
-        },
-        taken: super::group_rows::instant(row.try_get(7)?)?,
-        columns: columns.iter().map(column).collect::<std::result::Result<_, _>>()?,
-    };
-    Ok(Some((id, profile)))
-}
-
-fn column(row: &SqliteRow) -> std::result::Result<StoredColumn, sqlx::Error> {
-    Ok(StoredColumn {
-        feature: row.try_get(0)?,
-        rows: from_sql(row.try_get(1)?),
-        nulls: from_sql(row.try_get(2)?),
-        mean: row.try_get(3)?,
-        distinct: row.try_get::<Option<f64>, _>(4)?.zip(row.try_get(5)?),
-        figures: row.try_get(6)?,
-        state: row.try_get(7)?,
-    })
-}
-
 impl std::str::FromStr for Population {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self> {
@@ -482,8 +325,6 @@ mod tests {
             deleted: 0,
             oldest_event_time: EventTime::from_unix_micros(5),
             newest_event_time: EventTime::from_unix_micros(9),
-            newest_write_time: None,
-            method: ProfileMethod::Read,
             taken: EventTime::from_unix_seconds(5).unwrap(),
             columns: vec![column],
         }

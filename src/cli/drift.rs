@@ -10,7 +10,7 @@ use super::place::Place;
 use super::stats::watched;
 use super::table::{Side, Table};
 use super::text::{counted, short_age, visible};
-use crate::model::{Error, ErrorKind, EventTime, Ttl};
+use crate::model::{Error, EventTime, Ttl};
 use crate::store::FeatureStore;
 use crate::store::statistics::{
     BaselineChoice, DriftOptions, DriftReport, DriftWindow, FeatureDrift, Level, Measure, Metric, StatisticsWatch,
@@ -175,31 +175,8 @@ impl Drift {
     }
 
     async fn compare(&self, store: &FeatureStore, console: &mut Console, options: &DriftOptions) -> Result<Vec<DriftReport>, Failure> {
-        if let Some(group) = &self.group {
-            return Ok(vec![watched(console, &options.watch, store.drift(group, options)).await?]);
-        }
-        let mut reports = Vec::new();
-        for group in store.list_groups().await? {
-            if group.offline.is_none() {
-                continue;
-            }
-            match watched(console, &options.watch, store.drift(group.name.as_str(), options)).await {
-                Ok(report) => reports.push(report),
-                // Not every group has a baseline of that name, or was part of that dataset.
-                Err(Failure::Error(error)) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Invalid) && self.is_named() => {}
-                Err(failure) => return Err(failure),
-            }
-        }
-        if reports.is_empty() && self.is_named() {
-            return Err(Error::not_found(format!("no group has a baseline '{}'", self.baseline.label()))
-                .remedy("pin one with `larder drift GROUP --pin NAME`")
-                .into());
-        }
-        Ok(reports)
-    }
-
-    fn is_named(&self) -> bool {
-        matches!(self.baseline, BaselineChoice::Pinned(_) | BaselineChoice::Dataset(_))
+        let Some(group) = &self.group else { return watched(console, &options.watch, store.drift_of_all(options)).await };
+        Ok(vec![watched(console, &options.watch, store.drift(group, options)).await?])
     }
 }
 

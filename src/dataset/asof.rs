@@ -18,7 +18,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
-use datafusion::catalog::{Session, TableFunctionArgs as CallArguments, TableFunctionImpl, TableProvider};
+use datafusion::catalog::{TableFunctionArgs as CallArguments, TableFunctionImpl, TableProvider};
 use datafusion::common::{ScalarValue, plan_err, project_schema};
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::SessionState;
@@ -32,7 +32,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::failure::into_engine;
-use super::planning::{Planning, planned};
+use super::planning::{Asked, Planning, planned_by, scan_by_planning};
 use super::point_in_time::operator::PointInTimeExec;
 use super::point_in_time::{JoinFeature, JoinGroup, JoinOptions, PointInTimeJoin};
 use super::request::{ColumnNames, DatasetRequest, FeatureSelection, SpineSource, TtlOverride, selected_features, ttls_in_force};
@@ -242,6 +242,24 @@ impl AsofTable {
         let positions = wanted.iter().map(|old| kept.iter().position(|kept| kept == old).unwrap_or_default()).collect();
         Ok((join, positions))
     }
+
+    /// The plan of the spine, and over it the join and the columns as they are spelled.
+    fn planning(&self, asked: Asked<'_>) -> EngineResult<Planning<'static>> {
+        let wanted = asked.projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
+        let (join, positions) = self.join(&wanted).map_err(into_engine)?;
+        let names = project_schema(&self.spelled, asked.projection)?;
+        let spine = planned_by(asked.session, self.spine.clone())?;
+        Ok(Box::pin(async move {
+            let join = Arc::new(join);
+            let joined = Arc::new(PointInTimeExec::new(spine.await?, join.clone(), false));
+            let columns = positions.iter().zip(names.fields()).map(|(position, field)| {
+                let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(join.schema().field(*position).name(), *position));
+                (column, field.name().clone())
+            });
+            let plan: Arc<dyn ExecutionPlan> = Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), joined)?);
+            Ok(plan)
+        }))
+    }
 }
 
 impl TableProvider for AsofTable {
@@ -253,38 +271,7 @@ impl TableProvider for AsofTable {
         TableType::View
     }
 
-    fn scan<'a, 'b, 'c, 'd, 'scan>(
-        &'a self,
-        session: &'b dyn Session,
-        projection: Option<&'c Vec<usize>>,
-        _filters: &'d [Expr],
-        _limit: Option<usize>,
-    ) -> Planning<'scan>
-    where
-        'a: 'scan,
-        'b: 'scan,
-        'c: 'scan,
-        'd: 'scan,
-        Self: 'scan,
-    {
-        let wanted = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
-        let joined = self.join(&wanted).map_err(into_engine).and_then(|join| Ok((join, project_schema(&self.spelled, projection)?)));
-        let ((join, positions), names) = match joined {
-            Ok(joined) => joined,
-            Err(error) => return planned(Err(error)),
-        };
-        let spine = session.create_physical_plan(&self.spine);
-        Box::pin(async move {
-            let join = Arc::new(join);
-            let joined = Arc::new(PointInTimeExec::new(spine.await?, join.clone(), false));
-            let columns = positions.iter().zip(names.fields()).map(|(position, field)| {
-                let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(join.schema().field(*position).name(), *position));
-                (column, field.name().clone())
-            });
-            let plan: Arc<dyn ExecutionPlan> = Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), joined)?);
-            Ok(plan)
-        })
-    }
+    scan_by_planning!();
 }
 
 /// Makes the calls of a statement known to the engine, spelled as the statement is.

@@ -196,14 +196,7 @@ impl QueryEngine {
 
     /// Plans a statement and starts it; rows come as the stream is polled.
     pub async fn query(&self, sql: &str, source: Arc<dyn GroupSource>, options: &QueryOptions) -> Result<QueryStream> {
-        let tokens = StatementTokens::read(sql)?;
-        let mut tables = opened(&tokens, source.clone(), options).await?;
-        let joined = self.asof_tables(&tokens, &source, options).await?;
-        tables.know_columns(joined.iter().flat_map(AsofTable::column_names));
-        let (statement, spelling) = statement(&tokens, &mut tables)?;
-        let mut state = self.state_over(tables, options)?;
-        asof::register(&mut state, joined, &spelling);
-        let plan = plan(&state, statement).await?;
+        let (state, plan) = self.planned(sql, source, options).await?;
         let context = SessionContext::new_with_state(state);
         let frame = context.execute_logical_plan(plan).await.map_err(from_engine)?;
         let task = Arc::new(frame.task_ctx());
@@ -217,6 +210,13 @@ impl QueryEngine {
     /// # Errors
     /// As [`Self::query`], as far as the plan goes.
     pub async fn lineage(&self, sql: &str, source: Arc<dyn GroupSource>, options: &QueryOptions) -> Result<StatementLineage> {
+        let (state, plan) = self.planned(sql, source, options).await?;
+        let analysed = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {}).map_err(from_engine)?;
+        Ok(column_lineage::of_plan(&analysed))
+    }
+
+    /// The plan of a statement as it is written, and a session that knows its tables.
+    async fn planned(&self, sql: &str, source: Arc<dyn GroupSource>, options: &QueryOptions) -> Result<(SessionState, LogicalPlan)> {
         let tokens = StatementTokens::read(sql)?;
         let mut tables = opened(&tokens, source.clone(), options).await?;
         let joined = self.asof_tables(&tokens, &source, options).await?;
@@ -225,8 +225,7 @@ impl QueryEngine {
         let mut state = self.state_over(tables, options)?;
         asof::register(&mut state, joined, &spelling);
         let plan = plan(&state, statement).await?;
-        let analysed = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {}).map_err(from_engine)?;
-        Ok(column_lineage::of_plan(&analysed))
+        Ok((state, plan))
     }
 
     /// Gets the calls of `asof` in a statement ready: their spines are planned, their groups opened.

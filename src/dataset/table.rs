@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::catalog::{Session, TableProvider};
+use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, project_schema};
 use datafusion::datasource::memory::MemorySourceConfig;
@@ -26,7 +26,7 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::union::UnionExec;
 
 use super::instant_filters::on_instants;
-use super::planning::{Planning, planned};
+use super::planning::{Asked, Planning, planned, scan_by_planning};
 use super::scan::{FilesRead, SharedScan, balanced};
 
 /// The names under which a statement knows columns, and the way back to the real ones.
@@ -108,13 +108,8 @@ impl GroupTable {
         self.columns.real_names()
     }
 
-    fn plan(
-        &self,
-        session: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
-        limit: Option<usize>,
-    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
+    fn planning(&self, asked: Asked<'_>) -> EngineResult<Planning<'static>> {
+        let Asked { session, projection, filters, limit } = asked;
         let scan = &self.scan;
         let positions = projection.cloned().unwrap_or_else(|| (0..scan.visible().fields().len()).collect());
         let filters = on_instants(scan, self.columns.real_filters(filters)?)?;
@@ -147,7 +142,7 @@ impl GroupTable {
             1 => inputs.remove(0),
             _ => UnionExec::try_new(inputs)?,
         };
-        self.columns.spell_plan(plan, projection)
+        Ok(planned(self.columns.spell_plan(plan, projection)))
     }
 }
 
@@ -164,20 +159,5 @@ impl TableProvider for GroupTable {
         Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
     }
 
-    fn scan<'a, 'b, 'c, 'd, 'scan>(
-        &'a self,
-        session: &'b dyn Session,
-        projection: Option<&'c Vec<usize>>,
-        filters: &'d [Expr],
-        limit: Option<usize>,
-    ) -> Planning<'scan>
-    where
-        'a: 'scan,
-        'b: 'scan,
-        'c: 'scan,
-        'd: 'scan,
-        Self: 'scan,
-    {
-        planned(self.plan(session, projection, filters, limit))
-    }
+    scan_by_planning!();
 }

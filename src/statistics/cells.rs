@@ -1,6 +1,6 @@
 //! Cells: the canonical hash of each row's value, and its number where it has one.
 //!
-//! For what looks at rows one by one: elements of collections, and samples of records. Columns as a whole are read in
+//! For what looks at rows one by one: elements of collections. Columns as a whole are read in
 //! bulk ([`super::columns`]).
 
 use arrow::array::{Array, ArrayRef, AsArray};

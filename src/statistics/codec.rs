@@ -1,4 +1,4 @@
-//! Bytes of profiles and samples: little-endian numbers, blocks with their length in front, and a checksum.
+//! Bytes of profiles: little-endian numbers, blocks with their length in front, and a checksum.
 //!
 //! ```text
 //! magic 4 bytes · version 1 byte · body · xxh3 of all before, 8 bytes

@@ -13,7 +13,6 @@ pub mod figures;
 pub mod histogram;
 pub mod kind;
 pub mod profile;
-pub mod sample;
 pub mod windows;
 
 mod canonical;
@@ -34,7 +33,6 @@ pub use figures::{Distinct, Figures, LengthFigures, NormFigures, ParsesAs, QUANT
 pub use histogram::{Histogram, HistogramBins};
 pub use kind::ColumnKind;
 pub use profile::ColumnProfile;
-pub use sample::{Agreement, CoordinatedSample, agreement};
 
 use arrow::array::RecordBatch;
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::records::check_targets;
 use super::{FeatureStore, OnlineEffect, PutOptions, PutReceipt, Targets};
 use crate::backend::online::{self, RowWrite, RowWriter};
+use crate::ingest::expected::Expected;
 use crate::model::record::identifier_key;
 use crate::model::{Arrival, Error, ErrorKind, EventTime, FeatureGroup, FeatureValue, RawValue, Record, Result, Ttl};
 
@@ -64,7 +65,9 @@ impl FeatureStore {
         let mut written: Vec<(usize, Arc<FeatureGroup>)> = Vec::with_capacity(entries.len());
         for (place, entry) in entries.into_iter().enumerate() {
             let prepared = match self.group(&entry.group).await {
-                Ok(group) => self.write_of(&group, entry.pairs, entry.options).map(|write| (group, write)),
+                Ok(group) => Expected::of(&group.schema)
+                    .and_then(|expected| self.write_of(&group, &expected, entry.pairs, entry.options))
+                    .map(|write| (group, write)),
                 Err(error) => Err(error),
             };
             match prepared {
@@ -162,6 +165,7 @@ impl FeatureStore {
                 .why(format!("the record's is {}", standing.version.0))
                 .remedy("give one that is not earlier, or leave it out"));
         }
+        self.check_expected(group, &Expected::of(&group.schema)?, &record)?;
         let expires_at = change.ttl.map_or(standing.expires_at, |ttl| Some(ttl.expiry(record.event_time)));
         Ok(RowWriter::of_record(&record, expires_at, false))
     }

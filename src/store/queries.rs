@@ -80,6 +80,11 @@ impl FeatureStore {
     }
 }
 
+/// A name as it stands in SQL.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 #[derive(Clone)]
 struct Groups {
     store: FeatureStore,

@@ -1,7 +1,6 @@
 //! Records: put, delete, look up, history.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use super::FeatureStore;
 use super::lineage::usage::Operation;
@@ -99,9 +98,10 @@ impl FeatureStore {
         self.check_writable()?;
         let group = self.group(group).await?;
         let mut writes = Vec::with_capacity(records.len());
+        let expected = Expected::of(&group.schema)?;
         for (number, pairs) in records.into_iter().enumerate() {
             let write = self
-                .write_of(&group, pairs, options)
+                .write_of(&group, &expected, pairs, options)
                 .map_err(|error| if number == 0 { error } else { error.within(format_args!("record {}", number + 1)) })?;
             writes.push(write);
         }
@@ -111,7 +111,7 @@ impl FeatureStore {
     }
 
     /// Refuses a record that is not what is expected of its group's values.
-    fn check_expected(&self, group: &FeatureGroup, expected: &Expected, record: &Record) -> Result<()> {
+    pub(super) fn check_expected(&self, group: &FeatureGroup, expected: &Expected, record: &Record) -> Result<()> {
         let violations = expected.violations_of(&record.values);
         let Some(worst) = violations.iter().find(|violation| violation.then != OnViolation::Warn) else {
             for violation in violations {
@@ -135,14 +135,20 @@ impl FeatureStore {
     }
 
     /// The write of a record that is put, checked against its group.
-    pub(super) fn write_of(&self, group: &Arc<FeatureGroup>, pairs: Vec<(String, RawValue)>, options: PutOptions) -> Result<RowWrite> {
+    pub(super) fn write_of(
+        &self,
+        group: &FeatureGroup,
+        expected: &Expected,
+        pairs: Vec<(String, RawValue)>,
+        options: PutOptions,
+    ) -> Result<RowWrite> {
         let targets = check_targets(group, options.targets)?;
         if options.ttl.is_some() && group.online.is_none() {
             return Err(Error::invalid(format!("'{}' has no online store, so a record of it can't have a ttl", group.name))
                 .remedy("leave the ttl out"));
         }
         let record = Record::from_pairs(&group.schema, pairs, self.inner.settings.time_mode)?;
-        self.check_expected(group, &Expected::of(&group.schema)?, &record)?;
+        self.check_expected(group, expected, &record)?;
         let expires_at = options.ttl.or(group.ttl()).map(|ttl| ttl.expiry(record.event_time));
         let row = RowWriter::of_record(&record, expires_at, false);
         Ok(RowWrite { group: group.id, row, targets, hard_delete: false, replaces: None })
@@ -205,8 +211,16 @@ impl FeatureStore {
 
     /// Shows the latest record of an identifier as it lies in the store, without a copy; none if there is none, or it is
     /// deleted or expired. Positions of the row are those of the group's schema.
-    pub fn view<T>(&self, group: &FeatureGroup, identifier: &str, mut show: impl FnMut(RowView<'_>) -> T) -> Result<Option<T>> {
+    /// Counts as one read of the features asked for, which `show` picks, or of all.
+    pub fn view<T>(
+        &self,
+        group: &FeatureGroup,
+        identifier: &str,
+        positions: Option<&[usize]>,
+        mut show: impl FnMut(RowView<'_>) -> T,
+    ) -> Result<Option<T>> {
         check_has_online(group, identifier)?;
+        self.inner.usage.count(group, positions, Operation::Get);
         let Ok(key) = identifier_key(&group.schema, identifier) else { return Ok(None) };
         let now = self.now();
         let mut shown = None;
@@ -304,7 +318,7 @@ fn check_has_online(group: &FeatureGroup, identifier: &str) -> Result<()> {
     })
 }
 
-pub(super) fn check_targets(group: &Arc<FeatureGroup>, asked: Option<Targets>) -> Result<Targets> {
+pub(super) fn check_targets(group: &FeatureGroup, asked: Option<Targets>) -> Result<Targets> {
     if group.status != GroupStatus::Created {
         return Err(Error::new(ErrorKind::Conflict, format!("'{}' takes no records", group.name)).why(format!("it is {}", group.status)));
     }

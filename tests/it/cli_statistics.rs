@@ -3,7 +3,11 @@
 
 use std::fmt::Write;
 
+use larder::model::{ErrorKind, RawValue};
+use larder::store::statistics::{BaselineChoice, DriftOptions, Population, Standing, StatisticsOptions, StatisticsWatch};
+use larder::store::{FeatureChange, FeatureStore, OpenOptions};
 use serde_json::{Value as Json, json};
+use sqlx::Connection;
 
 use crate::cli::Larder;
 
@@ -278,4 +282,77 @@ fn a_group_as_a_whole_is_checked() {
     larder.run_words(&["update", "things", "--feature", "id", "--expect", "matches ("]).ended(2).says(&["no regular expression"]);
     larder.run("update things --expect-unique no --expect-max-age none --expect-rows 0").ok();
     assert_eq!(larder.run("check things --json").ended(4).json()["rules"].as_array().unwrap().len(), 2);
+}
+
+/// A store opened by this process, as a server opens it.
+async fn opened(larder: &Larder, read_only: bool) -> FeatureStore {
+    FeatureStore::open(larder.store(), OpenOptions { read_only, ..OpenOptions::default() }).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_may_not_be_written_counts_every_row_once() {
+    let larder = with_group(&two_weeks(40.0, "red"));
+    larder.run("ingest things rows.csv").ok();
+    larder.run("put things id=b at=2026-01-14T12:00:00Z value=3 colour=red").ok();
+    let drift = DriftOptions {
+        baseline: BaselineChoice::Previous,
+        days: None,
+        features: Vec::new(),
+        max_age: None,
+        watch: StatisticsWatch::default(),
+    };
+    let store = opened(&larder, true).await;
+    for refresh in [false, true] {
+        let options = StatisticsOptions { refresh, ..StatisticsOptions::of(Population::Events) };
+        let statistics = store.statistics("things", &options).await.unwrap();
+        assert_eq!((statistics.rows, statistics.features[2].figures.n), (1_401, 1_401), "refresh {refresh}");
+    }
+    assert_eq!(store.drift("things", &drift).await.unwrap().current.unwrap().rows, 701);
+    store.close().await.unwrap();
+
+    // Profiles that spoke of another file are of no use: all is read, and nothing is kept.
+    let catalog = format!("sqlite://{}", larder.store().join("catalog.db").display());
+    let mut connection = sqlx::SqliteConnection::connect(&catalog).await.unwrap();
+    sqlx::query("UPDATE profiled_files SET path = 'gone.parquet'").execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    let store = opened(&larder, true).await;
+    let statistics = store.statistics("things", &StatisticsOptions::of(Population::Events)).await.unwrap();
+    assert_eq!((statistics.rows, statistics.standing), (1_401, Standing::Fresh));
+    let report = store.drift("things", &drift).await.unwrap();
+    assert_eq!((report.current.unwrap().rows, report.reference.unwrap().rows), (701, 700));
+    store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_one_feature_is_held_to_what_is_expected() {
+    let larder = with_group(&two_weeks(0.0, "red"));
+    larder.run_words(&["update", "things", "--feature", "value", "--expect", "between 0 100"]).ok();
+    larder.run("ingest things rows.csv").ok();
+    let store = opened(&larder, false).await;
+    let change = |value: &str| FeatureChange {
+        identifier: "a".to_owned(),
+        pairs: vec![("value".to_owned(), RawValue::Text(value.to_owned()))],
+        targets: None,
+        ttl: None,
+    };
+    let error = store.update_record("things", change("101")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.to_string().contains("101 is not between 0 100"), "{error}");
+    store.update_record("things", change("50")).await.unwrap();
+    store.close().await.unwrap();
+    assert_eq!(larder.run("get things a --json").ok().json()["features"]["value"], 50);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_are_shown_without_a_copy_are_read_too() {
+    let larder = with_group(&two_weeks(0.0, "red"));
+    larder.run("ingest things rows.csv").ok();
+    let store = opened(&larder, false).await;
+    let group = store.group("things").await.unwrap();
+    assert_eq!(store.view(&group, "a", Some(&[2]), |_| ()).unwrap(), Some(()));
+    store.view(&group, "a", None, |_| ()).unwrap();
+    store.close().await.unwrap();
+    let lineage = larder.run("lineage things.value --json").ok().json();
+    let reads: u64 = lineage["readers"].as_array().unwrap().iter().map(|reader| reader["reads"].as_u64().unwrap()).sum();
+    assert_eq!(reads, 2, "{lineage}");
 }

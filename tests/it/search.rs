@@ -171,8 +171,11 @@ async fn filters_that_nothing_is_known_for_match_nothing_and_say_so() {
     assert_eq!(found(&store, "type:frac documented:no").await, ["clicks:flat"]);
 
     let mut connection = SqliteConnection::connect(&format!("sqlite://{}", folder.path().join("catalog.db").display())).await.unwrap();
-    sqlx::query("INSERT INTO profiles (id, group_id, population, grain, row_count, method, taken) VALUES (1, ?1, 'events', 'whole', 100, 'read', 0)")
-        .bind(made.id.bytes().as_slice()).execute(&mut connection).await.unwrap();
+    sqlx::query("INSERT INTO profiles (id, group_id, population, grain, row_count, taken) VALUES (1, ?1, 'events', 'whole', 100, 0)")
+        .bind(made.id.bytes().as_slice())
+        .execute(&mut connection)
+        .await
+        .unwrap();
     for (name, nulls, distinct) in [("Dwell", 100, 0.0), ("flat", 0, 1.0)] {
         sqlx::query("INSERT INTO profile_columns VALUES (1, ?1, 100, ?2, NULL, ?3, ?3, '{}')")
             .bind(name)

@@ -32,7 +32,7 @@ use parquet::arrow::RowNumber;
 
 use crate::backend::offline::columns::{API_INVOCATION_TIME, IS_DELETED, WRITE_TIME};
 use crate::dataset::instants::instants;
-use crate::dataset::planning::{Planning, planned, planned_by};
+use crate::dataset::planning::{Asked, Planning, planned, planned_by, scan_by_planning};
 use crate::dataset::scan::{FilesRead, SharedScan, balanced};
 
 /// Columns added to those of the files: which file, and which row of it. No feature can bear such a name.
@@ -134,13 +134,8 @@ impl KeyedRows {
         Ok(RecordBatch::try_new(self.columns.table_schema().clone(), arrays)?)
     }
 
-    fn plan(
-        &self,
-        session: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
-        limit: Option<usize>,
-    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
+    fn planning(&self, asked: Asked<'_>) -> EngineResult<Planning<'static>> {
+        let Asked { session, projection, filters, limit } = asked;
         let predicate = self.scan.predicate(session, filters)?;
         let files = self.scan.files_for(predicate.as_ref());
         let mut inputs: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
@@ -163,11 +158,12 @@ impl KeyedRows {
             let rows = self.unflushed()?;
             inputs.push(MemorySourceConfig::try_new_exec(&[vec![rows]], self.schema(), projection.cloned())?);
         }
-        Ok(match inputs.len() {
+        let plan: Arc<dyn ExecutionPlan> = match inputs.len() {
             0 => Arc::new(EmptyExec::new(datafusion::common::project_schema(&self.schema(), projection)?)),
             1 => inputs.remove(0),
             _ => UnionExec::try_new(inputs)?,
-        })
+        };
+        Ok(planned(Ok(plan)))
     }
 }
 
@@ -184,22 +180,7 @@ impl TableProvider for KeyedRows {
         Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
     }
 
-    fn scan<'a, 'b, 'c, 'd, 'scan>(
-        &'a self,
-        session: &'b dyn Session,
-        projection: Option<&'c Vec<usize>>,
-        filters: &'d [Expr],
-        limit: Option<usize>,
-    ) -> Planning<'scan>
-    where
-        'a: 'scan,
-        'b: 'scan,
-        'c: 'scan,
-        'd: 'scan,
-        Self: 'scan,
-    {
-        planned(self.plan(session, projection, filters, limit))
-    }
+    scan_by_planning!();
 }
 
 /// The function that builds keys from columns.

@@ -23,13 +23,12 @@ use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions, UInt64Array};
 use arrow::datatypes::{Fields, Schema, SchemaRef};
-use datafusion::catalog::{Session, TableProvider};
+use datafusion::catalog::TableProvider;
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
-use datafusion::physical_plan::ExecutionPlan;
 
 use self::operator::LatestExec;
-use super::planning::{Planning, planned};
+use super::planning::{Asked, Planning, scan_by_planning};
 use super::scan::SharedScan;
 use super::table::SpelledColumns;
 use crate::backend::offline::columns::{API_INVOCATION_TIME, IS_DELETED, WRITE_TIME};
@@ -74,13 +73,9 @@ impl LatestTable {
         self.columns.real_names()
     }
 
-    /// The plan that chooses, and what reads the chosen rows.
-    fn plan(
-        &self,
-        session: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
-    ) -> EngineResult<(Planning<'static>, OverChoice)> {
+    /// The plan that chooses, and over it what reads the chosen rows.
+    fn planning(&self, asked: Asked<'_>) -> EngineResult<Planning<'static>> {
+        let Asked { session, projection, filters, .. } = asked;
         let filters = self.columns.real_filters(filters)?;
         // Only a filter on the identifier may come before the choice of the newest: any other would choose among
         // the rows it lets through.
@@ -101,16 +96,12 @@ impl LatestTable {
         let predicate = self.scan.predicate(session, &filters)?;
         let partitions = session.config().target_partitions();
         let (scan, oldest, columns, projection) = (self.scan.clone(), self.oldest, self.columns.clone(), projection.cloned());
-        let over = move |choice| {
-            let plan = LatestExec::new(scan, choice, wanted, predicate, oldest, partitions)?;
+        Ok(Box::pin(async move {
+            let plan = LatestExec::new(scan, choice.await?, wanted, predicate, oldest, partitions)?;
             columns.spell_plan(Arc::new(plan), projection.as_ref())
-        };
-        Ok((choice, Box::new(over)))
+        }))
     }
 }
-
-/// Puts what reads the chosen rows over the plan that chooses them.
-type OverChoice = Box<dyn FnOnce(Arc<dyn ExecutionPlan>) -> EngineResult<Arc<dyn ExecutionPlan>> + Send>;
 
 impl TableProvider for LatestTable {
     fn schema(&self) -> SchemaRef {
@@ -125,25 +116,7 @@ impl TableProvider for LatestTable {
         Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
     }
 
-    fn scan<'a, 'b, 'c, 'd, 'scan>(
-        &'a self,
-        session: &'b dyn Session,
-        projection: Option<&'c Vec<usize>>,
-        filters: &'d [Expr],
-        _limit: Option<usize>,
-    ) -> Planning<'scan>
-    where
-        'a: 'scan,
-        'b: 'scan,
-        'c: 'scan,
-        'd: 'scan,
-        Self: 'scan,
-    {
-        match self.plan(session, projection, filters) {
-            Ok((choice, over)) => Box::pin(async move { over(choice.await?) }),
-            Err(error) => planned(Err(error)),
-        }
-    }
+    scan_by_planning!();
 }
 
 /// Rows of a batch by their numbers, of some columns.

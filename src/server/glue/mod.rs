@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::access;
 use super::service::{ServerState, ServiceRequest, ServiceResponse};
 use super::wire::{self, Fault, Protocol};
 use crate::model::{Error, ErrorKind, EventTime};
@@ -126,20 +127,7 @@ fn paged(name: &str, mut all: Vec<Value>, asked: &Asked) -> Answer {
 
 /// Whether a name matches Glue's expressions, as far as clients write them: texts, `*` or `.*` for any, `|` for or.
 fn matches(expression: &str, name: &str) -> bool {
-    expression.split('|').any(|pattern| {
-        let pattern = pattern.replace(".*", "*");
-        let mut parts = pattern.split('*');
-        let Some(mut rest) = name.strip_prefix(parts.next().unwrap_or_default()) else { return false };
-        let parts: Vec<&str> = parts.collect();
-        let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
-        for part in middle {
-            match rest.find(part) {
-                Some(at) => rest = &rest[at + part.len()..],
-                None => return false,
-            }
-        }
-        rest.ends_with(last)
-    })
+    expression.split('|').any(|pattern| access::matches(&pattern.replace(".*", "*"), name))
 }
 
 fn seconds(time: EventTime) -> f64 {

@@ -119,7 +119,7 @@ fn look_up(
     with_expiry: bool,
     out: &mut Vec<u8>,
 ) -> Result<(), Fault> {
-    let shown = state.store.view(group, identifier, |row| {
+    let shown = state.store.view(group, identifier, positions, |row| {
         out.extend_from_slice(if out.is_empty() { b"{\"FeatureGroupName\":" } else { b",{\"FeatureGroupName\":" });
         write_text(out, &wanted.feature_group_name);
         out.extend_from_slice(b",\"RecordIdentifierValueAsString\":");

@@ -28,7 +28,7 @@ pub(super) async fn get(state: &ServerState, request: &ServiceRequest) -> Result
     let mut body = Vec::with_capacity(64 * group.schema.len());
     state
         .store
-        .view(&group, &identifier, |row| {
+        .view(&group, &identifier, wanted.as_deref(), |row| {
             body.extend_from_slice(b"{\"Record\":");
             write_record(&mut body, &group, row, wanted.as_deref());
             if let Some(expires_at) = row.expires_at().filter(|_| with_expiry) {

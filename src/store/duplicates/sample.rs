@@ -17,6 +17,7 @@ use super::agreement::SampledValue;
 use crate::model::value::format_fractional;
 use crate::model::{Error, FeatureGroup, FeatureType, Result};
 use crate::store::FeatureStore;
+use crate::store::queries::quoted;
 
 /// Records of a group that are kept.
 const SAMPLE: usize = 1_024;
@@ -62,7 +63,6 @@ impl FeatureStore {
         if group.offline.is_none() {
             return self.online_sample(group, positions).await;
         }
-        let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
         let identifier = group.schema.identifier();
         let mut columns = vec![quoted(identifier.name.as_str())];
         columns.extend(positions.iter().map(|position| quoted(group.schema.features()[*position].name.as_str())));

@@ -8,6 +8,7 @@ use futures::StreamExt;
 
 use crate::model::{Error, FeatureDefinition, FeatureGroup, FeatureType, Result, Rule};
 use crate::store::FeatureStore;
+use crate::store::queries::quoted;
 
 /// Names of columns of the question; no feature is called so.
 const ROWS: &str = "__rows";
@@ -222,8 +223,4 @@ fn literals(feature: &FeatureDefinition, values: &std::collections::BTreeSet<Str
 
 fn text_literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

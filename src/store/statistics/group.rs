@@ -1,26 +1,21 @@
 //! The statistics of one group, brought up to date where that is cheap, and honest about it where it is not.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use tokio::runtime::Handle;
 
 use super::StatisticsWatch;
+use super::known::ROWS_READ_UNASKED;
 use super::stored::{alone, states};
 use crate::backend::offline::bounds::Bound;
-use crate::catalog::{Population, ProfiledFiles, StoredProfile, Window};
+use crate::catalog::{Population, StoredProfile, Window};
 use crate::dataset::GroupScan;
-use crate::dataset::profiling::{ProfiledColumns, profile_files};
-use crate::ingest::captured::Captured;
+use crate::dataset::profiling::ProfiledColumns;
 use crate::model::{Error, EventTime, FeatureGroup, Result};
-use crate::statistics::windows::RowsProfile;
 use crate::statistics::{ColumnKind, ColumnProfile, Distinct, Figures, Value};
 use crate::store::FeatureStore;
-
-/// Rows that are read without being asked to, so that statistics are not behind: about a second.
-const ROWS_READ_UNASKED: u64 = 2_000_000;
+use crate::store::queries::quoted;
 
 /// Which statistics of a group are wanted.
 #[derive(Debug, Clone)]
@@ -92,17 +87,6 @@ pub struct GroupStatistics {
     pub features: Vec<FeatureStatistics>,
 }
 
-/// A group's profile as far as it is known, with what it lacks.
-pub(super) struct Known {
-    pub(super) scan: GroupScan,
-    pub(super) columns: ProfiledColumns,
-    pub(super) standing: Standing,
-    /// Rows that are in no file yet.
-    pub(super) unflushed: RowsProfile,
-    /// What was read but could not be kept, since the store is read-only.
-    loose: Option<RowsProfile>,
-}
-
 impl FeatureStore {
     /// Statistics of a group's features.
     ///
@@ -129,20 +113,22 @@ impl FeatureStore {
 
     async fn statistics_of_events(&self, group: &Arc<FeatureGroup>, options: &StatisticsOptions) -> Result<GroupStatistics> {
         let known = self.known_profile(group, options).await?;
-        let stored = self.inner.catalog.profile(&group.id, Population::Events, &Window::Whole, true).await?;
+        let stored = match known.is_replaced {
+            true => None,
+            false => self.inner.catalog.profile(&group.id, Population::Events, &Window::Whole, true).await?,
+        };
         if known.standing != Standing::Fresh && stored.is_none() {
             return Ok(self.footer_statistics(group, &known.scan));
         }
         let mut kept = stored.as_ref().map(states).transpose()?.unwrap_or_default();
         let (mut rows, mut deleted) = stored.as_ref().map_or((0, 0), |stored| (stored.rows, stored.deleted));
-        let mut times: Vec<EventTime> =
-            stored.iter().flat_map(|stored| [stored.oldest_event_time, stored.newest_event_time]).flatten().collect();
-        for more in std::iter::once(&known.unflushed).chain(&known.loose) {
+        for more in &known.loose {
             rows += more.rows();
             deleted += more.deleted();
-            times.extend(more.event_times().into_iter().flat_map(|(a, b)| [a, b]).filter_map(EventTime::from_unix_micros));
             add_to(&mut kept, group, &more.whole()?)?;
         }
+        let times = stored.iter().flat_map(|stored| [stored.oldest_event_time, stored.newest_event_time]).flatten();
+        let times: Vec<EventTime> = times.chain(known.event_times()).collect();
         Ok(GroupStatistics {
             group: group.clone(),
             population: Population::Events,
@@ -154,50 +140,6 @@ impl FeatureStore {
             taken: stored.map_or_else(|| self.now(), |stored| stored.taken),
             features: features_of(group, kept, known.columns.kinds()),
         })
-    }
-
-    /// Finds what the catalog's profile lacks, and reads it where that is little or was asked for.
-    pub(super) async fn known_profile(&self, group: &Arc<FeatureGroup>, options: &StatisticsOptions) -> Result<Known> {
-        let scan = self.open_scan(group).await?;
-        let columns = ProfiledColumns::of(&scan)?;
-        let mut unflushed = columns.empty();
-        columns.add(&mut unflushed, &scan.unflushed)?;
-        let live: BTreeMap<String, (usize, u64)> =
-            scan.files.iter().enumerate().map(|(number, file)| (file.identity(), (number, rows_of(file)))).collect();
-        let mut profiled = self.inner.catalog.profiled_files(&group.id).await?;
-        // A file that is gone took its rows with it, or somebody compacted without telling: the sum is of no use any more.
-        let is_spoilt = options.refresh || profiled.keys().any(|file| !live.contains_key(file));
-        let all_rows: u64 = live.values().map(|(_, rows)| rows).sum();
-        if is_spoilt && (options.refresh || all_rows <= ROWS_READ_UNASKED) {
-            if !self.inner.read_only {
-                self.inner.catalog.forget_profiles(&group.id).await?;
-            }
-            profiled = ProfiledFiles::new();
-        }
-        let missing: Vec<(&String, usize, u64)> =
-            live.iter().filter(|(file, _)| !profiled.contains_key(*file)).map(|(file, (number, rows))| (file, *number, *rows)).collect();
-        let rows: u64 = missing.iter().map(|(_, _, rows)| rows).sum();
-        let mut known = Known { scan: scan.clone(), columns: columns.clone(), standing: Standing::Fresh, unflushed, loose: None };
-        if missing.is_empty() && !(is_spoilt && profiled.keys().any(|file| !live.contains_key(file))) {
-            return Ok(known);
-        }
-        if rows > ROWS_READ_UNASKED && !options.refresh || is_spoilt && !profiled.is_empty() {
-            known.standing = Standing::Stale { files: missing.len() as u64, rows };
-            return Ok(known);
-        }
-        let files = missing.iter().map(|(file, _, rows)| ((*file).clone(), *rows)).collect();
-        let numbers: Vec<usize> = missing.iter().map(|(_, number, _)| *number).collect();
-        let (runtime, watch) = (Handle::current(), options.watch.clone());
-        let threads = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
-        let read = tokio::task::spawn_blocking(move || profile_files(&scan, &columns, &numbers, threads, runtime, &watch));
-        let profile = read.await.map_err(|error| Error::internal("reading for statistics stopped").source(error))??;
-        if self.inner.read_only {
-            known.loose = Some(profile);
-        } else {
-            // Not merged means that another process was faster with the same files.
-            self.merge_captured(group, Captured { files, profile }).await?;
-        }
-        Ok(known)
     }
 
     async fn statistics_of_latest(&self, group: &Arc<FeatureGroup>, options: &StatisticsOptions) -> Result<GroupStatistics> {
@@ -215,8 +157,7 @@ impl FeatureStore {
             return stored_statistics(group, &stored, standing, &columns);
         }
         let mut profile = columns.empty();
-        let quoted = group.name.as_str().replace('"', "\"\"");
-        let mut stream = self.query(&format!("SELECT * FROM \"{quoted}$latest\""), None).await?;
+        let mut stream = self.query(&format!("SELECT * FROM {}", quoted(&format!("{}$latest", group.name))), None).await?;
         options.watch.rows_to_read.store(rows, std::sync::atomic::Ordering::Relaxed);
         while let Some(batch) = stream.next().await {
             if options.watch.cancel.load(std::sync::atomic::Ordering::Relaxed) {
@@ -268,7 +209,7 @@ impl FeatureStore {
     }
 }
 
-fn rows_of(file: &crate::dataset::ScanFile) -> u64 {
+pub(super) fn rows_of(file: &crate::dataset::ScanFile) -> u64 {
     file.statistics().map_or(0, |statistics| statistics.rows)
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! drain, load --profile beside the file--> [`capture`] --one transaction--> catalog: whole history, days
 //! compaction  --names of files, no rows--> [`capture`]
-//! stats       --what is in no profile yet: read it ([`group`])--> figures, quantiles, histograms
+//! stats       --what is in no profile yet: read it ([`known`])--> figures, quantiles, histograms
 //! drift       --days, a baseline or a dataset against days ([`drift`])--> distances and levels
 //! ```
 //! Profiles of files are merged once each, by name; so statistics can be behind the data, never beside it, and say how far.
@@ -12,6 +12,7 @@ mod capture;
 mod check;
 mod drift;
 mod group;
+mod known;
 mod stored;
 
 pub use check::{CheckReport, CheckedRule};

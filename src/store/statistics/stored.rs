@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::catalog::{Population, ProfileMethod, StoredColumn, StoredProfile, Window};
+use crate::catalog::{Population, StoredColumn, StoredProfile, Window};
 use crate::model::{Error, EventTime, Result};
 use crate::statistics::windows::{ColumnNumbers, DayNumbers, DayProfile, RowsProfile, nulls};
 use crate::statistics::{ColumnProfile, Figures};
@@ -90,8 +90,6 @@ fn joined(names: &[String], window: Window, known: Option<StoredProfile>, part: 
         deleted: 0,
         oldest_event_time: None,
         newest_event_time: None,
-        newest_write_time: None,
-        method: ProfileMethod::Read,
         taken: now,
         columns: Vec::new(),
     });
@@ -100,7 +98,6 @@ fn joined(names: &[String], window: Window, known: Option<StoredProfile>, part: 
     profile.rows += part.rows;
     profile.deleted += part.deleted;
     profile.taken = now;
-    profile.newest_write_time = Some(now);
     if let Some((oldest, newest)) = part.times {
         let (oldest, newest) = (EventTime::from_unix_micros(oldest), EventTime::from_unix_micros(newest));
         profile.oldest_event_time = profile.oldest_event_time.into_iter().chain(oldest).min();
