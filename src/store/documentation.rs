@@ -109,6 +109,7 @@ impl FeatureStore {
             Some(name) => vec![FeatureGroup::clone(&*self.group(name).await?)],
             None => self.list_groups().await?,
         };
+        self.fold_usage_or_go_on().await;
         let catalog = &self.inner.catalog;
         let today = self.now().unix_seconds().div_euclid(DAY_SECONDS);
         let recorded = catalog.reads_recorded_since().await?;

@@ -220,6 +220,9 @@ impl FeatureStore {
     pub async fn update_group(&self, name: &str, update: &GroupUpdate) -> Result<Arc<FeatureGroup>> {
         self.check_writable()?;
         let group = self.group(name).await?;
+        if let (Some(tier), Some(online)) = (&update.storage_type, &group.online) {
+            check_tier_change(online.declared.storage_type.as_deref(), tier)?;
+        }
         let changed = self.inner.catalog.update_group(&group.id, update, self.now()).await?;
         self.after_change(changed).await
     }
@@ -385,4 +388,13 @@ impl FeatureStore {
         }
         Ok(summary)
     }
+}
+
+/// Feature Store's rule: a tier stays, but for Standard, which may become Standard_V2.
+fn check_tier_change(before: Option<&str>, after: &str) -> Result<()> {
+    let before = before.unwrap_or("Standard");
+    if before == after || (before, after) == ("Standard", "Standard_V2") {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("StorageType can't change from {before} to {after}")).remedy("create another group"))
 }

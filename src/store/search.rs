@@ -42,6 +42,7 @@ impl FeatureStore {
             None => None,
         };
         let options = SearchOptions { limit: request.limit, now: self.now(), synonyms: self.synonyms()?, near, facets: request.facets };
+        self.fold_usage_or_go_on().await;
         self.inner.catalog.search(&query, &options).await
     }
 

@@ -72,18 +72,12 @@ pub(super) async fn update(state: &ServerState, request: &ServiceRequest) -> Ans
         change.add_features = additions.into_iter().map(WireDefinition::into_definition).collect::<Result<_, _>>()?;
     }
     if let Some(online) = body.online_store_config {
-        let Some(standing) = &group.online else {
+        if group.online.is_none() {
             return Err(faults::validation(
                 "Validation Error: the FeatureGroup has no online store, so OnlineStoreConfig can't be updated.",
             ));
-        };
-        if let Some(tier) = online.storage_type {
-            let before = standing.declared.storage_type.as_deref().unwrap_or("Standard");
-            if before != tier && (before, tier.as_str()) != ("Standard", "Standard_V2") {
-                return Err(faults::validation(format!("Validation Error: StorageType can't change from {before} to {tier}.")));
-            }
-            change.storage_type = Some(tier);
         }
+        change.storage_type = online.storage_type;
         match online.ttl_duration {
             Some(ttl) => change.ttl = Some(ttl.into_ttl()?),
             // A structure with nothing but a tier leaves the ttl alone; one with nothing at all takes it away.

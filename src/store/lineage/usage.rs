@@ -260,6 +260,13 @@ impl FeatureStore {
         Ok(folded)
     }
 
+    /// The same for those to whom reads are one thing among others: an answer without the last of them is better than none.
+    pub(in crate::store) async fn fold_usage_or_go_on(&self) {
+        if let Err(error) = self.fold_usage().await {
+            tracing::warn!(%error, "the last reads were not added up");
+        }
+    }
+
     /// At the end of a process that has written anyway: folds a spool that has grown.
     pub(in crate::store) async fn fold_large_usage(&self) {
         self.inner.usage.append();
