@@ -29,8 +29,8 @@
 //!
 //! # Layers
 //!
-//! `model <- catalog, backend, statistics <- lineage, ingest, dataset <- store <- server, tui, cli <- main`. Edges point one way; a test
-//! reads the `use crate::` lines. `catalog` and `backend` do not know each other, nor do `ingest` and `dataset`.
+//! `model <- catalog, backend, statistics <- lineage, ingest, dataset <- store <- sync <- server, tui, cli <- main`. Edges point one way; a
+//! test reads the `use crate::` lines. `catalog` and `backend` do not know each other, nor do `ingest` and `dataset`.
 //! Faces hold no rule: they translate to and from [`store::FeatureStore`].
 
 pub mod model;
@@ -45,6 +45,8 @@ pub mod dataset;
 pub mod ingest;
 
 pub mod store;
+
+pub mod sync;
 
 pub mod cli;
 pub mod server;

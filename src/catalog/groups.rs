@@ -279,7 +279,7 @@ fn gone(id: &GroupId) -> Error {
         .remedy("`larder list` shows what there is")
 }
 
-fn name_is_taken(holder: &FeatureGroup) -> Error {
+pub(super) fn name_is_taken(holder: &FeatureGroup) -> Error {
     let error = Error::new(ErrorKind::AlreadyExists, format!("there is a feature group '{}' already", holder.name));
     match holder.status {
         GroupStatus::Created => error.remedy("choose another name; names that differ only in case are the same"),

@@ -118,6 +118,9 @@ pub struct MethodSince {
 #[derive(Deserialize)]
 struct EdgeCells(i64, i64, i64, String, String, u8, u8, String, Option<i64>, Option<String>, i64, Option<i64>, u64);
 
+/// Source and target of an edge, each as kind, namespace, name, field.
+type EdgeEnds = (String, String, String, String, String, String, String, String);
+
 macro_rules! select_nodes {
     ($rest:literal) => {
         concat!(
@@ -226,6 +229,34 @@ impl Catalog {
             serde_json::from_str(&text).map_err(|error| Error::internal("lineage edges can't be decoded").source(error))?;
         // A kind of a newer version is left out rather than guessed.
         Ok(cells.into_iter().filter_map(edge_row).collect())
+    }
+
+    /// Ends of the edges that people declared, and that hold, between a group or its features and anything else; in a fixed order.
+    pub async fn declared_edges(&self, group: &NodeKey) -> Result<Vec<(NodeKey, NodeKey)>> {
+        let what = "read declared lineage";
+        let mut reader = self.reader.lock().await;
+        let rows: Vec<EdgeEnds> = sqlx::query_as(
+            "WITH own (id) AS MATERIALIZED (
+                 SELECT id FROM lineage_nodes WHERE kind IN ('group', 'feature') AND namespace = ?1 AND name = ?2)
+             SELECT s.kind, s.namespace, s.name, s.field, t.kind, t.namespace, t.name, t.field
+             FROM (SELECT e.id FROM own JOIN lineage_edges e ON e.source = own.id
+                   UNION SELECT e.id FROM own JOIN lineage_edges e ON e.target = own.id) near
+             JOIN lineage_edges e ON e.id = near.id
+             JOIN lineage_nodes s ON s.id = e.source JOIN lineage_nodes t ON t.id = e.target
+             WHERE e.method = 'declared' AND e.valid_to IS NULL
+             ORDER BY s.kind, s.namespace, s.name, s.field, t.kind, t.namespace, t.name, t.field",
+        )
+        .bind(&group.namespace)
+        .bind(&group.name)
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(self.fault(what))?;
+        let node = |kind: &str, namespace: String, name: String, field: String| {
+            Some(NodeKey { field, ..NodeKey::new(NodeKind::parse(kind)?, namespace, name) })
+        };
+        // A kind of a newer version is left out rather than guessed.
+        let ends = |row: EdgeEnds| Some((node(&row.0, row.1, row.2, row.3)?, node(&row.4, row.5, row.6, row.7)?));
+        Ok(rows.into_iter().filter_map(ends).collect())
     }
 
     /// Since when edges are known, by kind and method.

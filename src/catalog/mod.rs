@@ -17,6 +17,7 @@ mod datasets;
 mod drift;
 mod fault;
 pub mod fuzzy;
+mod group_changes;
 mod group_rows;
 mod groups;
 mod lineage;

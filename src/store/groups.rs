@@ -14,8 +14,8 @@ use crate::backend::online::GroupCounts;
 use crate::catalog::{FeatureUpdate, GroupUpdate, OfflineSummary};
 use crate::model::suggest::suggest;
 use crate::model::{
-    Arrival, Declared, Error, ErrorKind, EventTime, FeatureDefinition, FeatureGroup, GroupId, GroupName, GroupStatus, OfflineSettings,
-    OnlineSettings, Result, Schema,
+    Arrival, Declared, Error, ErrorKind, EventTime, FeatureDefinition, FeatureGroup, GroupExpectations, GroupId, GroupName, GroupStatus,
+    OfflineSettings, OnlineSettings, Result, Schema,
 };
 
 /// Outbox entries and online rows of which a summary reads the event times; beyond it the newest stays unknown.
@@ -44,6 +44,8 @@ pub struct NewGroup {
     pub owner: Option<String>,
     /// Up to 50 keys with values.
     pub tags: BTreeMap<String, String>,
+    /// What is expected of it as a whole.
+    pub expectations: GroupExpectations,
 }
 
 impl NewGroup {
@@ -60,6 +62,7 @@ impl NewGroup {
             description: None,
             owner: None,
             tags: BTreeMap::new(),
+            expectations: GroupExpectations::default(),
         }
     }
 }
@@ -151,6 +154,16 @@ impl FeatureStore {
     /// `AlreadyExists` if the name is taken ignoring case; `Invalid` where a rule is broken. Nothing is left then.
     pub async fn create_group(&self, new: NewGroup) -> Result<Arc<FeatureGroup>> {
         self.check_writable()?;
+        let group = self.group_to_make(new).await?;
+        self.inner.catalog.insert_group(&group).await?;
+        self.forget_definitions();
+        let created = self.finish_creation(&group).await?;
+        self.forget_definitions();
+        Ok(Arc::new(created))
+    }
+
+    /// The group that is to be made, as `Creating` and with a folder that is free; nothing is written yet.
+    pub(super) async fn group_to_make(&self, new: NewGroup) -> Result<FeatureGroup> {
         let now = EventTime::from_unix_micros(self.now().unix_micros()).unwrap_or(EventTime::MAX);
         let s3_uri = new.s3_uri.unwrap_or_else(|| self.inner.settings.s3_uri.clone());
         let offline = (new.offline || new.external.is_some()).then_some(OfflineSettings {
@@ -169,7 +182,7 @@ impl FeatureStore {
             offline,
             status: GroupStatus::Creating,
             failure_reason: None,
-            expectations: crate::model::GroupExpectations::default(),
+            expectations: new.expectations,
             created: now,
             modified: now,
         };
@@ -191,15 +204,11 @@ impl FeatureStore {
                 }
             }
         }
-        self.inner.catalog.insert_group(&group).await?;
-        self.forget_definitions();
-        let created = self.finish_creation(&group).await?;
-        self.forget_definitions();
-        Ok(Arc::new(created))
+        Ok(group)
     }
 
     /// The steps of making a group after its catalog row; repeating them changes nothing.
-    async fn finish_creation(&self, group: &FeatureGroup) -> Result<FeatureGroup> {
+    pub(super) async fn finish_creation(&self, group: &FeatureGroup) -> Result<FeatureGroup> {
         let mut created = group.clone();
         created.status = GroupStatus::Created;
         if group.keeps_history() {
@@ -236,7 +245,7 @@ impl FeatureStore {
         self.after_change(changed).await
     }
 
-    async fn after_change(&self, changed: FeatureGroup) -> Result<Arc<FeatureGroup>> {
+    pub(super) async fn after_change(&self, changed: FeatureGroup) -> Result<Arc<FeatureGroup>> {
         self.forget_definitions();
         if changed.keeps_history() {
             self.inner.offline.ensure_table(&changed).await?;
@@ -391,7 +400,7 @@ impl FeatureStore {
 }
 
 /// Feature Store's rule: a tier stays, but for Standard, which may become Standard_V2.
-fn check_tier_change(before: Option<&str>, after: &str) -> Result<()> {
+pub(super) fn check_tier_change(before: Option<&str>, after: &str) -> Result<()> {
     let before = before.unwrap_or("Standard");
     if before == after || (before, after) == ("Standard", "Standard_V2") {
         return Ok(());

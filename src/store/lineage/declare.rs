@@ -72,6 +72,13 @@ impl FeatureStore {
         Ok(ended > 0)
     }
 
+    /// What was declared of a group and its features: pairs of where data comes from and where it goes, as people type them.
+    pub async fn declared_of_group(&self, group: &crate::model::FeatureGroup) -> Result<Vec<(String, String)>> {
+        let names = self.lineage_names();
+        let edges = self.inner.catalog.declared_edges(&names.group(group.name.as_str())).await?;
+        Ok(edges.iter().map(|(from, to)| (names.reference(from), names.reference(to))).collect())
+    }
+
     pub(super) async fn note_declared(
         &self,
         source: NodeKey,

@@ -16,7 +16,7 @@ mod known;
 mod stored;
 
 pub use check::{CheckReport, CheckedRule};
-pub(in crate::store) use drift::check_drift_limits;
+pub use drift::check_drift_limits;
 pub use drift::{BaselineChoice, DriftOptions, DriftReport, FeatureDrift, Freshness, Window as DriftWindow};
 pub use group::{FeatureStatistics, GroupStatistics, Standing, StatisticsOptions};
 

@@ -27,7 +27,7 @@ pub(super) fn thresholds_of(limits: &DriftLimits) -> Result<Thresholds> {
 }
 
 /// Checks that limits name distances there are, and that the alert is not below the watch.
-pub(in crate::store) fn check_drift_limits(limits: &DriftLimits) -> Result<()> {
+pub fn check_drift_limits(limits: &DriftLimits) -> Result<()> {
     let known = LIMITED.map(Metric::as_str);
     for (metric, (watch, alert)) in limits {
         if !known.contains(&metric.as_str()) {

@@ -10,7 +10,7 @@ mod limits;
 
 pub use baseline::BaselineChoice;
 pub use days::Window;
-pub(in crate::store) use limits::check_drift_limits;
+pub use limits::check_drift_limits;
 
 use self::days::{Days, Sample, windows_before};
 use self::limits::thresholds_of;

@@ -1,0 +1,3 @@
+//! Sync: what others say of feature groups, brought into the catalog.
+
+pub mod definitions;
