@@ -27,9 +27,11 @@
 //! **Follow.** [`lineage`] answers where a feature comes from and whom a change of it reaches. Loads and builds note edges as they
 //! happen, reads are counted, people and other systems (OpenLineage) say the rest.
 //!
+//! **Gather.** [`sync`] pulls what other places know of feature groups into the catalog, beside the groups of the store.
+//!
 //! # Layers
 //!
-//! `model <- catalog, backend, statistics <- lineage, ingest, dataset <- store <- server, tui, cli <- main`. Edges point one way; a test
+//! `model <- catalog, backend, statistics <- lineage, ingest, dataset <- store <- sync <- server, tui, cli <- main`. Edges point one way; a test
 //! reads the `use crate::` lines. `catalog` and `backend` do not know each other, nor do `ingest` and `dataset`.
 //! Faces hold no rule: they translate to and from [`store::FeatureStore`].
 
@@ -45,6 +47,8 @@ pub mod dataset;
 pub mod ingest;
 
 pub mod store;
+
+pub mod sync;
 
 pub mod cli;
 pub mod server;
