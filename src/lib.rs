@@ -27,6 +27,8 @@
 //! **Follow.** [`lineage`] answers where a feature comes from and whom a change of it reaches. Loads and builds note edges as they
 //! happen, reads are counted, people and other systems (OpenLineage) say the rest.
 //!
+//! **Gather.** [`sync`] pulls what other places know of feature groups into the catalog, beside the groups of the store.
+//!
 //! # Layers
 //!
 //! `model <- catalog, backend, statistics <- lineage, ingest, dataset <- store <- sync <- server, tui, cli <- main`. Edges point one way; a

@@ -244,7 +244,12 @@ impl FeatureStore {
         Ok((self.inner.catalog.data_version().await?, self.inner.online.generation()?))
     }
 
-    fn check_writable(&self) -> Result<()> {
+    /// The catalog, for what is built upon the store.
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.inner.catalog
+    }
+
+    pub(crate) fn check_writable(&self) -> Result<()> {
         if self.inner.read_only {
             return Err(Error::new(ErrorKind::ReadOnly, format!("the store {} can't be changed", self.inner.folder.display()))
                 .why("it was opened for reading only, or its files are not writable")

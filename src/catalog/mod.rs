@@ -30,6 +30,7 @@ mod runs;
 pub mod search;
 mod settings;
 mod summaries;
+mod sync;
 
 use std::path::{Path, PathBuf};
 
@@ -49,6 +50,7 @@ pub use profiles::{DayLine, Population, ProfiledFiles, StoredColumn, StoredProfi
 pub use runs::{NewRun, Run, RunCounts, RunId, RunKind, RunState};
 pub use settings::STORE_ID;
 pub use summaries::OfflineSummary;
+pub use sync::{SyncChangeRow, SyncGroupRow, SyncOutcome, SyncSourceRow};
 
 use crate::model::Result;
 

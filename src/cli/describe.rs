@@ -6,6 +6,8 @@ use super::console::Console;
 use super::exit::{Exit, Verdict};
 use super::group_view;
 use super::place::{Place, now};
+use crate::model::ErrorKind;
+use crate::sync::synced_groups;
 
 /// Show a group: its stores, figures and features
 #[derive(Args, Debug)]
@@ -21,7 +23,18 @@ pub(crate) struct Describe {
 impl Describe {
     pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
         let store = place.open().await?;
-        let group = store.group(&self.group).await?;
+        let group = match store.group(&self.group).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let Some(synced) = synced_groups(&store, Some(&self.group)).await?.into_iter().next() else { return Err(error.into()) };
+                if console.json() {
+                    console.document(&group_view::synced(&synced, true))?;
+                } else {
+                    group_view::write_synced_page(console, &synced, now())?;
+                }
+                return Ok(Exit::Done);
+            }
+            group => group?,
+        };
         let summary = store.group_summary(&group).await?;
         let location = group_view::location(&store, &group)?;
         if console.json() {

@@ -6,7 +6,7 @@
 //!   0  done                       4  a check says no (record not found)
 //!   1  failed                     6  another process holds the store
 //!   2  wrong usage or settings    130, 143  interrupted, terminated
-//!   3  partly done
+//!   3  partly done                5  deletions withheld
 //! ```
 //!
 //! An unknown group is a failure (1), not a check that says no (4): a script that asks "is this record there?" must not take
@@ -27,6 +27,8 @@ pub(crate) enum Exit {
     Partly,
     /// The question was answered, and the answer is no.
     CheckSaysNo,
+    /// All was done but deletions, which looked like too many.
+    Withheld,
     /// Another process holds what is needed.
     Locked,
     /// A signal ended the work; the number is the signal's.
@@ -42,6 +44,7 @@ impl Exit {
             Exit::Usage => 2,
             Exit::Partly => 3,
             Exit::CheckSaysNo => 4,
+            Exit::Withheld => 5,
             Exit::Locked => 6,
             Exit::Signal(number) => 128 + number,
         }
@@ -128,6 +131,7 @@ mod tests {
         assert_eq!(Exit::Done.code(), 0);
         assert_eq!(Exit::Partly.code(), 3);
         assert_eq!(Exit::CheckSaysNo.code(), 4);
+        assert_eq!(Exit::Withheld.code(), 5);
         assert_eq!(Exit::Signal(15).code(), 143);
     }
 }

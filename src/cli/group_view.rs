@@ -12,6 +12,7 @@ use super::table::{Facts, Side, Table};
 use super::text::{UNKNOWN, counted, full_count, relative_time, short_bytes, short_count, to_the_second, visible};
 use crate::model::{Collection, EventTime, FeatureDefinition, FeatureGroup, GroupStatus, Result};
 use crate::store::{FeatureStore, GroupSummary};
+use crate::sync::SyncedGroup;
 
 /// What list and page have in common.
 #[derive(Serialize)]
@@ -40,6 +41,8 @@ pub(crate) struct GroupEntry<'a> {
     #[serde(flatten)]
     head: GroupHead<'a>,
     features: usize,
+    source: Option<&'a str>,
+    seen: Option<String>,
 }
 
 /// The document of `describe --json`.
@@ -93,7 +96,7 @@ impl<'a> GroupHead<'a> {
 
 /// Returns a group as an entry of `list --json`.
 pub(crate) fn entry<'a>(group: &'a FeatureGroup, summary: &GroupSummary) -> GroupEntry<'a> {
-    GroupEntry { head: GroupHead::new(group, summary), features: group.schema.len() }
+    GroupEntry { head: GroupHead::new(group, summary), features: group.schema.len(), source: None, seen: None }
 }
 
 /// Returns a group as the document of `describe --json`.
@@ -124,6 +127,81 @@ fn feature_entry(feature: &FeatureDefinition) -> FeatureEntry<'_> {
         description: feature.description.as_deref(),
         parameters: &feature.parameters,
     }
+}
+
+/// Returns a group that a source told of as an entry of `list --json` or, with its features, the document of `describe --json`.
+///
+/// What the source did not tell is null; records are kept there, so none are counted here.
+pub(crate) fn synced(synced: &SyncedGroup, with_features: bool) -> serde_json::Value {
+    let group = &synced.group;
+    serde_json::json!({
+        "name": group.name,
+        "status": group.status,
+        "online": group.online,
+        "offline": group.offline,
+        "external": false,
+        "record_identifier": group.record_identifier,
+        "event_time": group.event_time,
+        "ttl": group.ttl,
+        "records": null,
+        "created": group.created,
+        "modified": group.modified,
+        "owner": group.owner,
+        "description": group.description,
+        "tags": group.tags.clone().unwrap_or_default(),
+        "features": if with_features { serde_json::json!(group.features) } else { group.features.len().into() },
+        "source": synced.source,
+        "seen": synced.seen.map(EventTime::to_iso8601),
+        "fault": synced.fault,
+    })
+}
+
+/// Writes groups that sources told of as a table, one a line.
+pub(crate) fn write_synced(console: &mut Console, groups: &[SyncedGroup], now: i64) -> std::result::Result<(), Failure> {
+    let columns = ["NAME", "SOURCE", "SEEN", "FEATURES", "OWNER", "DESCRIPTION"];
+    let mut table = Table::new(&columns.map(|name| (name, if name == "FEATURES" { Side::Right } else { Side::Left })));
+    for synced in groups {
+        let seen = synced.seen.map_or_else(|| UNKNOWN.to_owned(), |seen| relative_time(seen.unix_micros(), now));
+        table.row([
+            synced.group.name.as_str(),
+            &synced.source,
+            &seen,
+            &synced.group.features.len().to_string(),
+            synced.group.owner.as_deref().unwrap_or_default(),
+            synced.group.description.as_deref().unwrap_or_default(),
+        ]);
+    }
+    console.table(&table)
+}
+
+/// Writes what a source told of a group.
+pub(crate) fn write_synced_page(console: &mut Console, synced: &SyncedGroup, now: i64) -> std::result::Result<(), Failure> {
+    let style = console.style();
+    let group = &synced.group;
+    console.line(style.strong(&visible(&group.name)))?;
+    if let Some(description) = &group.description {
+        console.line(visible(description))?;
+    }
+    console.line("")?;
+    let mut facts = Facts::default();
+    facts.fact("source", &synced.source);
+    facts.maybe("seen", synced.seen.map(|seen| relative_time(seen.unix_micros(), now)).as_deref());
+    facts.maybe("fault", synced.fault.as_deref());
+    facts.maybe("status", group.status.as_deref());
+    facts.maybe("owner", group.owner.as_deref());
+    facts.maybe("identifier", group.record_identifier.as_deref());
+    facts.maybe("event time", group.event_time.as_deref());
+    facts.maybe("ttl", group.ttl.as_deref());
+    for line in facts.lines(style) {
+        console.line(line)?;
+    }
+    console.line("")?;
+    let mut table = Table::new(&[("FEATURE", Side::Left), ("TYPE", Side::Left), ("DESCRIPTION", Side::Left)]);
+    for feature in &group.features {
+        let kind = feature.feature_type.as_deref().or(feature.native_type.as_deref()).unwrap_or(UNKNOWN);
+        table.row([feature.name.as_str(), kind, feature.description.as_deref().unwrap_or_default()]);
+    }
+    console.table(&table)
 }
 
 /// Returns where other programs find a group's history: the folder of its Delta table, or its external files.

@@ -51,7 +51,9 @@ mod put;
 mod query;
 mod search;
 mod serve;
+mod source;
 mod stats;
+mod sync;
 mod tag;
 mod tui;
 mod update;
@@ -117,7 +119,7 @@ Examples:
   larder dataset build --spine labels.csv --spine-id trip_id --spine-time at --features trips -o train.parquet
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 partly done, 4 a check says no
-(record not found, dataset not what it was), 6 locked by another process, 130 interrupted, 143 terminated";
+(record not found, dataset not what it was, changes pending), 5 deletions withheld, 6 locked by another process, 130 interrupted, 143 terminated";
 
 /// Stock, find and serve machine-learning features
 #[derive(Parser, Debug)]
@@ -168,6 +170,8 @@ enum Verb {
     Dataset(dataset::Dataset),
     Flush(flush::Flush),
     Compact(compact::Compact),
+    Source(source::Source),
+    Sync(sync::Sync),
     Stats(stats::Stats),
     Drift(drift::Drift),
     Check(check::Check),
@@ -227,6 +231,8 @@ fn act(verb: Verb, place: &Place, console: &mut Console) -> Verdict {
         Verb::Impact(impact) => on_all_cores(impact.run(place, console)),
         Verb::Flush(flush) => on_all_cores(flush.run(place, console)),
         Verb::Compact(compact) => on_all_cores(compact.run(place, console)),
+        Verb::Source(source) => on_one_core(source.run(place, console)),
+        Verb::Sync(sync) => on_all_cores(sync.run(place, console)),
         Verb::Stats(stats) => on_all_cores(stats.run(place, console)),
         Verb::Drift(drift) => on_all_cores(drift.run(place, console)),
         Verb::Check(check) => on_all_cores(interrupt::until_signal(check.run(place, console))),
@@ -313,6 +319,6 @@ mod tests {
 
     #[test]
     fn verbs_of_later_parts_are_unknown_not_pretended() {
-        assert!(parse("sync").is_err());
+        assert!(parse("apply").is_err());
     }
 }

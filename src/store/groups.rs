@@ -117,6 +117,11 @@ impl FeatureStore {
 
     async fn no_such_group(&self, name: &str) -> Error {
         let error = Error::not_found(format!("there is no feature group '{}'", name.escape_debug()));
+        if let Some(synced) = self.inner.catalog.sync_groups(Some(name)).await.unwrap_or_default().first() {
+            return error
+                .why(format!("source '{}' tells of one, whose records are kept there", synced.source))
+                .remedy("`larder describe` shows it; read and write its records where they are kept");
+        }
         let names = self.inner.catalog.group_names().await.unwrap_or_default();
         match suggest(name, names.iter().map(String::as_str)) {
             Some(near) => error.remedy(format!("did you mean '{near}'?")),

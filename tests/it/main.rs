@@ -34,4 +34,5 @@ mod server;
 mod sql;
 mod statistics;
 mod support;
+mod sync;
 mod tui;

@@ -1,0 +1,155 @@
+//! `larder source`: the places that `larder sync` reads.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::console::Console;
+use super::exit::{Exit, Verdict};
+use super::pairs::parse_pair;
+use super::place::{Place, now};
+use super::table::{Side, Table};
+use super::text::{relative_time, visible};
+use crate::model::EventTime;
+use crate::sync::{NewSource, SourceView, add_source, remove_source, sources};
+
+/// Add, list or remove the places to sync from
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  larder source add team larder /srv/team-store
+  larder source list
+  larder source remove team")]
+pub(crate) struct Source {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand, Debug)]
+enum Action {
+    Add(Add),
+    List(List),
+    Remove(Remove),
+    Forget(Forget),
+}
+
+/// Add a source; the next sync reads it
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  larder source add team larder /srv/team-store
+  larder source add prod larder ../prod --priority 10")]
+struct Add {
+    /// Name of the source
+    name: String,
+    /// Kind of the source: larder
+    kind: String,
+    /// Where it is: the folder of a store
+    location: String,
+    /// Say more about the source, repeatable
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
+    option: Vec<(String, String)>,
+    /// Show its groups before those of sources with a lower number
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    priority: i64,
+}
+
+/// List the sources
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  larder source list
+  larder source list --json")]
+struct List {}
+
+/// Remove a source and keep what it told
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  larder source remove team")]
+struct Remove {
+    /// Name of the source
+    name: String,
+}
+
+/// Remove a source and all it told
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  larder source forget team")]
+struct Forget {
+    /// Name of the source
+    name: String,
+}
+
+impl Source {
+    pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
+        match self.action {
+            Action::Add(add) => add.run(place, console).await,
+            Action::List(_) => list(place, console).await,
+            Action::Remove(remove) => take_away(&remove.name, false, place, console).await,
+            Action::Forget(forget) => take_away(&forget.name, true, place, console).await,
+        }
+    }
+}
+
+impl Add {
+    async fn run(self, place: &Place, console: &mut Console) -> Verdict {
+        let store = place.open_or_make().await?;
+        let new = NewSource {
+            name: self.name,
+            kind: self.kind,
+            location: self.location,
+            options: self.option.into_iter().collect(),
+            priority: self.priority,
+        };
+        let added = add_source(&store, new).await?;
+        console.confirm(format!("added source {}", added.name), &document(&added))?;
+        store.close().await?;
+        Ok(Exit::Done)
+    }
+}
+
+async fn list(place: &Place, console: &mut Console) -> Verdict {
+    let store = place.open().await?;
+    let found = sources(&store).await?;
+    if console.json() {
+        console.document(&found.iter().map(document).collect::<Vec<_>>())?;
+    } else if found.is_empty() {
+        console.hint("there is no source: `larder source add NAME KIND LOCATION` adds one");
+    } else {
+        let mut table = Table::new(&[
+            ("NAME", Side::Left),
+            ("KIND", Side::Left),
+            ("LOCATION", Side::Left),
+            ("PRIORITY", Side::Right),
+            ("SEEN", Side::Left),
+        ]);
+        for source in &found {
+            let seen = source.seen.map_or_else(|| "never".to_owned(), |seen| relative_time(seen.unix_micros(), now()));
+            table.row([&source.name, &source.kind, &source.location, &source.priority.to_string(), &seen]);
+        }
+        console.table(&table)?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn take_away(name: &str, forget: bool, place: &Place, console: &mut Console) -> Verdict {
+    let store = place.open().await?;
+    remove_source(&store, name, forget).await?;
+    let what = if forget { "forgot" } else { "removed" };
+    console.confirm(format!("{what} source {}", visible(name)), &json!({"name": name, "forgotten": forget}))?;
+    store.close().await?;
+    Ok(Exit::Done)
+}
+
+fn document(source: &SourceView) -> Value {
+    json!({
+        "name": source.name,
+        "kind": source.kind,
+        "location": source.location,
+        "options": source.options,
+        "priority": source.priority,
+        "added": source.added.to_iso8601(),
+        "seen": source.seen.map(EventTime::to_iso8601),
+    })
+}

@@ -1,0 +1,284 @@
+//! `larder sync`: what other places know, pulled into the catalog.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use super::console::Console;
+use super::exit::{Exit, Verdict};
+use super::interrupt::{Begun, Stopped, stopping_on_signal};
+use super::place::Place;
+use super::text::visible;
+use crate::model::{Error, EventTime, TimeMode, Ttl};
+use crate::sync::{Change, FieldChange, MaxDelete, Prune, SourceReport, SourceStatus, SyncOptions, SyncReport, changes_since, sync};
+
+/// Version of the document of `sync --json`.
+const DOCUMENT_VERSION: u32 = 1;
+
+/// Pull what the sources know of feature groups into the catalog
+#[derive(Args, Debug)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  larder sync
+  larder sync team --dry-run
+  larder sync --check --json
+  larder sync history --since 7d
+
+Exit codes: 0 done, 1 no source could be read, 3 some could not, 4 changes are pending (--check),
+5 deletions were withheld, 6 another sync runs"
+)]
+pub(crate) struct Sync {
+    #[command(subcommand)]
+    question: Option<Question>,
+    /// Sources to read, all by default
+    sources: Vec<String>,
+    /// Only groups whose names match
+    #[arg(long, value_name = "GLOB")]
+    groups: Option<String>,
+    /// Read every group, changed or not
+    #[arg(long)]
+    full: bool,
+    /// Show what would change and write nothing
+    #[arg(long, short = 'n')]
+    dry_run: bool,
+    /// As --dry-run, and exit with 4 if anything would change
+    #[arg(long)]
+    check: bool,
+    /// Whether groups that are gone are marked as deleted
+    #[arg(long, value_enum, default_value_t = PruneWord::Auto)]
+    prune: PruneWord,
+    /// Most groups to mark as deleted, a number or a part [default: 25%, or 10]
+    #[arg(long, value_name = "N|N%")]
+    max_delete: Option<String>,
+    /// Wait this long for another sync
+    #[arg(long, value_name = "TIME", default_value = "0")]
+    lock_timeout: String,
+}
+
+#[derive(Subcommand, Debug)]
+enum Question {
+    History(History),
+}
+
+/// Show what syncs changed
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  larder sync history --since 7d
+  larder sync history --since 2026-01-05 --json")]
+struct History {
+    /// How long ago or since when
+    #[arg(long, value_name = "TIME", default_value = "7d")]
+    since: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum PruneWord {
+    /// Within the limit
+    Auto,
+    /// Not at all
+    Never,
+    /// Beyond the limit too
+    Force,
+}
+
+impl Sync {
+    pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
+        if let Some(Question::History(history)) = self.question {
+            return history.run(place, console).await;
+        }
+        let check = self.check;
+        let options = self.options()?;
+        let store = place.open().await?;
+        let started = store.now();
+        let stop = AtomicBool::new(false);
+        let stopping = stopping_on_signal(sync(&store, &options, &stop), || {
+            stop.store(true, Ordering::Relaxed);
+            Begun::Yes
+        });
+        let (report, signal) = match stopping.await {
+            Stopped::No(report) => (report?, None),
+            Stopped::Amid(report, number) => (report?, Some(number)),
+            Stopped::Before(number) => return Ok(Exit::Signal(number)),
+        };
+        let exit = match signal {
+            Some(number) if report.interrupted => Exit::Signal(number),
+            _ => exit_of(&report, check),
+        };
+        complain(console, &report, exit);
+        if console.json() {
+            console.document(&document(&report, exit, started, store.now()))?;
+        } else {
+            write(console, &report, options.dry_run)?;
+        }
+        store.close().await?;
+        Ok(exit)
+    }
+
+    fn options(self) -> crate::model::Result<SyncOptions> {
+        let pattern = |text: String| {
+            glob::Pattern::new(&text).map_err(|error| Error::usage(format!("'{}' is no pattern", text.escape_debug())).source(error))
+        };
+        let lock_timeout = match self.lock_timeout.as_str() {
+            "0" => Duration::ZERO,
+            text => Duration::from_secs(seconds(text)?),
+        };
+        Ok(SyncOptions {
+            sources: self.sources,
+            groups: self.groups.map(pattern).transpose()?,
+            full: self.full,
+            dry_run: self.dry_run || self.check,
+            prune: match self.prune {
+                PruneWord::Auto => Prune::Auto,
+                PruneWord::Never => Prune::Never,
+                PruneWord::Force => Prune::Force,
+            },
+            max_delete: self.max_delete.map_or(Ok(MaxDelete::Usual), |text| text.parse())?,
+            lock_timeout,
+        })
+    }
+}
+
+fn seconds(text: &str) -> crate::model::Result<u64> {
+    let ttl: Ttl = text
+        .parse()
+        .map_err(|_| Error::usage(format!("'{}' is no length of time", text.escape_debug())).remedy("write it as 30s, 5m, 12h or 7d"))?;
+    Ok(ttl.seconds())
+}
+
+impl History {
+    async fn run(self, place: &Place, console: &mut Console) -> Verdict {
+        let store = place.open().await?;
+        let since = match EventTime::parse_text(&self.since, TimeMode::Lenient) {
+            Ok(instant) if self.since.contains('-') => instant,
+            _ => {
+                let back = i64::try_from(seconds(&self.since)?).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+                EventTime::from_unix_micros(store.now().unix_micros().saturating_sub(back)).unwrap_or(EventTime::MIN)
+            }
+        };
+        let rows = changes_since(&store, since).await?;
+        let mut entries = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let fields: Vec<FieldChange> =
+                serde_json::from_str(&row.fields).map_err(|error| Error::corrupt("a change in the catalog can't be read").source(error))?;
+            entries.push((row, fields));
+        }
+        if console.json() {
+            let documents: Vec<Value> = entries
+                .iter()
+                .map(|(row, fields)| {
+                    json!({"run_id": row.run.map(|run| run.to_string()), "at": row.at.to_iso8601(), "source": row.source,
+                           "op": row.operation, "kind": "group", "id": row.name, "fields": fields})
+                })
+                .collect();
+            console.document(&documents)?;
+            return Ok(Exit::Done);
+        }
+        if entries.is_empty() {
+            console.hint("no sync changed anything since then");
+        }
+        for (row, fields) in &entries {
+            console.line(format!("{} {} {} {}", row.at.to_iso8601(), sign(&row.operation), visible(&row.name), visible(&row.source)))?;
+            write_fields(console, fields)?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// The first of failed, partly, withheld, pending that holds.
+fn exit_of(report: &SyncReport, check: bool) -> Exit {
+    let failed = |source: &SourceReport| source.status == SourceStatus::Failed;
+    if report.sources.iter().all(failed) {
+        return Exit::Failed;
+    }
+    if report.sources.iter().any(|source| failed(source) || source.status == SourceStatus::Degraded) {
+        return Exit::Partly;
+    }
+    // That nothing be deleted was the wish then.
+    if report.sources.iter().any(|source| source.withheld > 0 && source.withheld_because != Some("--prune never")) {
+        return Exit::Withheld;
+    }
+    if check && !report.changes.is_empty() { Exit::CheckSaysNo } else { Exit::Done }
+}
+
+fn document(report: &SyncReport, exit: Exit, started: EventTime, finished: EventTime) -> Value {
+    let status = match exit {
+        Exit::Done => "done",
+        Exit::Partly => "partial",
+        Exit::Withheld => "withheld",
+        Exit::CheckSaysNo => "pending",
+        Exit::Signal(_) => "interrupted",
+        _ => "failed",
+    };
+    json!({
+        "version": DOCUMENT_VERSION,
+        "run_id": report.run_id,
+        "started": started.to_iso8601(),
+        "finished": finished.to_iso8601(),
+        "status": status,
+        "exit_code": exit.code(),
+        "sources": report.sources,
+        "changes": report.changes,
+    })
+}
+
+/// Says on standard error why the exit code is not 0.
+fn complain(console: &mut Console, report: &SyncReport, exit: Exit) {
+    for source in &report.sources {
+        for error in &source.errors {
+            let place = error.object.as_ref().map_or_else(|| source.name.clone(), |object| format!("{}: {object}", source.name));
+            console.complain(visible(&format!("{place}: {}", error.message)));
+        }
+        if let Some(why) = source.withheld_because {
+            console.complain(visible(&format!(
+                "{}: {} deletions withheld ({why}); see --prune and --max-delete",
+                source.name, source.withheld
+            )));
+        }
+    }
+    if exit == Exit::CheckSaysNo {
+        console.complain(format!("{} changes are pending; `larder sync` makes them", report.changes.len()));
+    }
+}
+
+fn write(console: &mut Console, report: &SyncReport, dry: bool) -> Result<(), super::exit::Failure> {
+    if console.quiet() {
+        return Ok(());
+    }
+    for Change { op, source, id, fields, .. } in &report.changes {
+        console.line(format!("{} {} ({})", sign(op), visible(id), visible(source)))?;
+        write_fields(console, fields)?;
+    }
+    for source in &report.sources {
+        let dry = if dry { ", nothing written" } else { "" };
+        console.line(format!(
+            "{}: {} created, {} updated, {} deleted, {} unchanged{dry}",
+            visible(&source.name),
+            source.created,
+            source.updated,
+            source.deleted,
+            source.unchanged
+        ))?;
+    }
+    Ok(())
+}
+
+fn write_fields(console: &mut Console, fields: &[FieldChange]) -> Result<(), super::exit::Failure> {
+    let text = |value: &Option<Value>| value.as_ref().map_or_else(|| "none".to_owned(), Value::to_string);
+    for field in fields {
+        console.line(visible(&format!("    {}: {} -> {}", field.path, text(&field.old), text(&field.new))))?;
+    }
+    Ok(())
+}
+
+fn sign(operation: &str) -> char {
+    match operation {
+        "update" => '~',
+        "delete" => '-',
+        _ => '+',
+    }
+}

@@ -1,0 +1,108 @@
+//! Sources as they are configured, and what they have told so far.
+
+use std::collections::BTreeMap;
+
+use super::kinds;
+use super::observed::ObservedGroup;
+use crate::catalog::{SyncChangeRow, SyncSourceRow};
+use crate::model::{Error, EventTime, Result};
+use crate::store::FeatureStore;
+
+/// Most characters of a source's name.
+const MAX_NAME: usize = 64;
+
+/// A source that is to be added.
+#[derive(Debug, Clone, Default)]
+pub struct NewSource {
+    /// Its name: letters, digits, `-` and `_`.
+    pub name: String,
+    /// One of [`kinds::KINDS`].
+    pub kind: String,
+    /// Where it is.
+    pub location: String,
+    /// What else there is to say of it.
+    pub options: BTreeMap<String, String>,
+    /// Of two sources that know the same group the higher one is shown.
+    pub priority: i64,
+}
+
+/// A source and when it was last read.
+pub type SourceView = SyncSourceRow;
+
+/// A group that a source told of.
+#[derive(Debug, Clone)]
+pub struct SyncedGroup {
+    /// The source.
+    pub source: String,
+    /// When the source was last read.
+    pub seen: Option<EventTime>,
+    /// Why it could not be read lately; what is told is older then.
+    pub fault: Option<String>,
+    /// What it told.
+    pub group: ObservedGroup,
+}
+
+/// Adds a source; it is read by the next sync.
+///
+/// # Errors
+/// `Usage` for a name, kind, place or option that makes no sense; `AlreadyExists`.
+pub async fn add_source(store: &FeatureStore, new: NewSource) -> Result<SourceView> {
+    store.check_writable()?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if new.name.is_empty() || new.name.len() > MAX_NAME || !new.name.chars().all(allowed) || new.name.starts_with('-') {
+        return Err(Error::usage(format!("'{}' is no name for a source", new.name.escape_debug()))
+            .remedy(format!("use up to {MAX_NAME} letters, digits, '-' and '_'")));
+    }
+    let location = kinds::settled_location(&new.kind, &new.location)?;
+    kinds::source(&new.kind, &location, &new.options, store.folder())?;
+    let row = SyncSourceRow {
+        name: new.name,
+        kind: new.kind,
+        location,
+        options: new.options,
+        priority: new.priority,
+        added: store.now(),
+        cursor: None,
+        seen: None,
+    };
+    store.catalog().add_sync_source(&row).await?;
+    Ok(row)
+}
+
+/// Removes a source; what it told stays, unless it is to be forgotten.
+///
+/// # Errors
+/// `NotFound` if there is neither the source nor anything it told.
+pub async fn remove_source(store: &FeatureStore, name: &str, forget: bool) -> Result<()> {
+    store.check_writable()?;
+    match store.catalog().remove_sync_source(name, forget).await? {
+        true => Ok(()),
+        false => Err(no_source(name)),
+    }
+}
+
+/// All sources by name.
+pub async fn sources(store: &FeatureStore) -> Result<Vec<SourceView>> {
+    store.catalog().sync_sources().await
+}
+
+/// The groups that sources told of, one of each name: that of the source with the highest priority. Of one name if asked.
+pub async fn synced_groups(store: &FeatureStore, name: Option<&str>) -> Result<Vec<SyncedGroup>> {
+    let mut rows = store.catalog().sync_groups(name).await?;
+    rows.dedup_by(|later, first| later.name.to_lowercase() == first.name.to_lowercase());
+    rows.into_iter()
+        .map(|row| {
+            let group = ObservedGroup::from_stored(&row.content).map_err(|error| error.within(&row.name))?;
+            Ok(SyncedGroup { source: row.source, seen: row.seen, fault: row.fault, group })
+        })
+        .collect()
+}
+
+/// What runs changed since an instant, oldest first.
+pub async fn changes_since(store: &FeatureStore, since: EventTime) -> Result<Vec<SyncChangeRow>> {
+    store.catalog().sync_changes(since).await
+}
+
+pub(super) fn no_source(name: &str) -> Error {
+    Error::not_found(format!("there is no source '{}'", name.escape_debug())).remedy("`larder source list` shows those there are")
+}
