@@ -9,6 +9,7 @@ use crate::model::FeatureGroup;
 use crate::tui::model::data::{DemoProgress, Found, Summary};
 use crate::tui::model::key::Key;
 use crate::tui::model::remote::ErrorText;
+use crate::tui::model::{datasets, jobs, lineage, online, rows, sql, statistics};
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -36,11 +37,23 @@ pub(crate) enum Slot {
     Identifiers,
     Record,
     Demo,
+    Lineage,
+    Online,
+    Sql,
+    Datasets,
+    Jobs,
+    Statistics,
+    Rows,
 }
 
 impl Slot {
     /// How many there are.
-    pub(crate) const COUNT: usize = 5;
+    pub(crate) const COUNT: usize = 12;
+
+    /// True if its jobs write: asking again doesn't stop one, and it ends at its next safe place when it is told to stop.
+    pub(crate) fn writes(self) -> bool {
+        matches!(self, Self::Demo | Self::Online | Self::Jobs)
+    }
 }
 
 /// Numbers of the group of that name, or why there are none.
@@ -61,10 +74,24 @@ pub(crate) enum News {
     DemoProgress(DemoProgress),
     /// The demo is complete, or failed.
     DemoDone(Result<(), ErrorText>),
+    /// Of the graph around a node.
+    Lineage(lineage::Answer),
+    /// Of records of any group.
+    Online(online::Answer),
+    /// Of statements and their results.
+    Sql(sql::Answer),
+    /// Of training datasets.
+    Datasets(datasets::Answer),
+    /// Of what runs and what ran.
+    Jobs(jobs::Answer),
+    /// Of what values look like and how far they drifted.
+    Statistics(statistics::Answer),
+    /// Of the rows and files of a group.
+    Rows(rows::Answer),
 }
 
 /// A question to the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Request {
     /// All groups.
     Groups,
@@ -86,10 +113,24 @@ pub(crate) enum Request {
     },
     /// Fill the store with the demo.
     FillDemo,
+    /// About the graph around a node.
+    Lineage(lineage::Question),
+    /// About records of any group.
+    Online(online::Question),
+    /// About statements and their results.
+    Sql(sql::Question),
+    /// About training datasets.
+    Datasets(datasets::Question),
+    /// About what runs and what ran.
+    Jobs(jobs::Question),
+    /// About what values look like and how far they drifted.
+    Statistics(statistics::Question),
+    /// About the rows and files of a group.
+    Rows(rows::Question),
 }
 
 /// Something to do outside of the model.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Effect {
     /// Ask the store; replaces what the slot was asked before.
     Ask(Slot, u64, Request),

@@ -35,6 +35,7 @@ macro_rules! catalogue {
 }
 
 catalogue! {
+    // Catalog and groups.
     Open, "open", "open", "Open what is under the cursor", [Open: ["enter", "l", "right"]];
     Filter, "filter", "filter", "Filter: words, tag:pii, owner:growth, type:frac, !without", [Filter: ["/"]];
     Sort, "sort", "sort", "Sort by the next column", [Sort: ["s"]];
@@ -48,6 +49,13 @@ catalogue! {
     Newest, "newest", "now", "To the newest version", [Record: ["end"]];
     EditIdentifier, "edit-identifier", "look up", "Type a record identifier to look up", [Record: ["/", "i", "enter"]];
 
+    // Statistics, drift, rows, files.
+
+    // Lineage.
+
+    // Online, SQL, training datasets, jobs.
+
+    // Everywhere.
     NextTab, "next-tab", "next tab", "Next tab", [Tabs: ["tab", "]"], TabArrows: ["right", "l"]];
     PreviousTab, "previous-tab", "tab", "Previous tab", [Tabs: ["backtab", "["], TabArrows: ["left", "h"]];
 
@@ -76,9 +84,13 @@ catalogue! {
     CaretEnd, "caret-end", "end", "Caret to the end", [Edit: ["end", "C-e"]];
 
     Copy, "copy", "copy", "Copy: the name, the record as JSON, the code shown", [Global: ["y"]];
-    ScreenGroups, "screen-groups", "groups", "All feature groups", [Global: ["1"]];
-    ScreenFeatures, "screen-features", "features", "All features of all groups", [Global: ["2"]];
-    ScreenOnline, "screen-online", "online", "Look up a record of the group under the cursor", [Global: ["3"]];
+    ScreenCatalog, "screen-catalog", "catalog", "All features of all groups", [Global: ["1"]];
+    ScreenGroups, "screen-groups", "groups", "All feature groups", [Global: ["2"]];
+    ScreenLineage, "screen-lineage", "lineage", "The graph around what is under the cursor", [Global: ["3"]];
+    ScreenOnline, "screen-online", "online", "Look up a record of the group under the cursor", [Global: ["4"]];
+    ScreenSql, "screen-sql", "SQL", "Statements and their results", [Global: ["5"]];
+    ScreenDatasets, "screen-datasets", "datasets", "Training datasets", [Global: ["6"]];
+    ScreenJobs, "screen-jobs", "jobs", "What runs and what ran", [Global: ["7"]];
     Refresh, "refresh", "refresh", "Read everything again", [Global: ["r"]];
     Help, "help", "help", "Keys of this screen; type to search them", [Global: ["?"], Always: ["F1"]];
     Back, "back", "back", "One layer back: filter, then the screen before", [Global: ["esc"]];

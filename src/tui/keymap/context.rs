@@ -28,6 +28,24 @@ pub(crate) enum Context {
     Record,
     /// The page of an empty store.
     FirstRun,
+    /// Statistics of values.
+    Stats,
+    /// Drift.
+    Drift,
+    /// Rows of a group.
+    Data,
+    /// Files of a group.
+    Files,
+    /// The graph.
+    Lineage,
+    /// The chooser of records.
+    Online,
+    /// Statements.
+    Sql,
+    /// Training datasets.
+    Datasets,
+    /// Runs.
+    Jobs,
     /// Typing a filter.
     FilterInput,
     /// Typing a record identifier.
@@ -49,6 +67,15 @@ impl Context {
             Self::Tabs | Self::TabArrows => "Tabs",
             Self::Record => "Record",
             Self::FirstRun => "Empty store",
+            Self::Stats => "Statistics",
+            Self::Drift => "Drift",
+            Self::Data => "Rows",
+            Self::Files => "Files",
+            Self::Lineage => "Lineage",
+            Self::Online => "Online",
+            Self::Sql => "SQL",
+            Self::Datasets => "Training datasets",
+            Self::Jobs => "Jobs",
             Self::FilterInput => "Filter",
             Self::IdentifierInput => "Record identifier",
             Self::HelpInput => "Help",
@@ -64,11 +91,21 @@ pub(crate) enum Focus {
     Waiting,
     FirstRun,
     Groups,
-    Features,
+    Catalog,
     Overview,
     Schema,
     Record,
     Use,
+    Stats,
+    Drift,
+    Data,
+    Files,
+    DatasetsTab,
+    Lineage,
+    Online,
+    Sql,
+    Datasets,
+    Jobs,
     FilterInput,
     IdentifierInput,
     Help,
@@ -77,15 +114,25 @@ pub(crate) enum Focus {
 impl Focus {
     /// Every focus, for the tests and the help.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Waiting,
         Self::FirstRun,
         Self::Groups,
-        Self::Features,
+        Self::Catalog,
         Self::Overview,
         Self::Schema,
         Self::Record,
         Self::Use,
+        Self::Stats,
+        Self::Drift,
+        Self::Data,
+        Self::Files,
+        Self::DatasetsTab,
+        Self::Lineage,
+        Self::Online,
+        Self::Sql,
+        Self::Datasets,
+        Self::Jobs,
         Self::FilterInput,
         Self::IdentifierInput,
         Self::Help,
@@ -97,10 +144,20 @@ impl Focus {
         match self {
             Self::Waiting => &[C::Global, C::Always],
             Self::FirstRun => &[C::FirstRun, C::Global, C::Always],
-            Self::Groups | Self::Features => &[C::Open, C::Filter, C::Sort, C::Move, C::Ends, C::Global, C::Always],
+            Self::Groups | Self::Catalog => &[C::Open, C::Filter, C::Sort, C::Move, C::Ends, C::Global, C::Always],
             Self::Overview | Self::Use => &[C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
             Self::Schema => &[C::Filter, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
             Self::Record => &[C::Record, C::Tabs, C::Move, C::Global, C::Always],
+            Self::Stats => &[C::Stats, C::Tabs, C::Move, C::Ends, C::Global, C::Always],
+            Self::Drift => &[C::Drift, C::Tabs, C::Move, C::Ends, C::Global, C::Always],
+            Self::Data => &[C::Data, C::Tabs, C::Move, C::Ends, C::Global, C::Always],
+            Self::Files => &[C::Files, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
+            Self::DatasetsTab => &[C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
+            Self::Lineage => &[C::Lineage, C::Move, C::Ends, C::Global, C::Always],
+            Self::Online => &[C::Online, C::Move, C::Ends, C::Global, C::Always],
+            Self::Sql => &[C::Sql, C::Move, C::Ends, C::Global, C::Always],
+            Self::Datasets => &[C::Datasets, C::Move, C::Ends, C::Global, C::Always],
+            Self::Jobs => &[C::Jobs, C::Move, C::Ends, C::Global, C::Always],
             Self::FilterInput => &[C::FilterInput, C::Edit, C::Always],
             Self::IdentifierInput => &[C::IdentifierInput, C::Edit, C::Always],
             Self::Help => &[C::HelpInput, C::Edit, C::Always],

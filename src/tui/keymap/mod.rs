@@ -37,12 +37,16 @@ pub(crate) fn hinted(focus: Focus) -> &'static [Action] {
     match focus {
         Focus::Waiting => &[A::Refresh, A::Close, A::Help],
         Focus::FirstRun => &[A::FillDemo, A::Cancel, A::Refresh, A::Close, A::Help],
-        Focus::Groups => &[A::Open, A::Filter, A::ScreenFeatures, A::ScreenOnline, A::Sort, A::Close, A::Help],
-        Focus::Features => &[A::Open, A::Filter, A::ScreenGroups, A::Sort, A::Copy, A::Close, A::Help],
+        Focus::Groups => &[A::Open, A::Filter, A::ScreenCatalog, A::ScreenOnline, A::Sort, A::Close, A::Help],
+        Focus::Catalog => &[A::Open, A::Filter, A::ScreenGroups, A::Sort, A::Copy, A::Close, A::Help],
         Focus::Overview => &[A::NextTab, A::ScreenOnline, A::Copy, A::Refresh, A::Back, A::Help],
         Focus::Schema => &[A::Filter, A::NextTab, A::Copy, A::ScreenOnline, A::Back, A::Help],
         Focus::Record => &[A::Older, A::Newer, A::Oldest, A::Newest, A::EditIdentifier, A::Copy, A::Help],
         Focus::Use => &[A::Copy, A::MoveDown, A::MoveUp, A::NextTab, A::Back, A::Help],
+        Focus::Stats | Focus::Drift | Focus::Data | Focus::Files | Focus::DatasetsTab => {
+            &[A::NextTab, A::Copy, A::Refresh, A::Back, A::Help]
+        }
+        Focus::Lineage | Focus::Online | Focus::Sql | Focus::Datasets | Focus::Jobs => &[A::Copy, A::Refresh, A::Back, A::Help],
         Focus::FilterInput => &[A::Accept, A::OtherList, A::MoveDown, A::MoveUp, A::DeleteToStart, A::Leave],
         Focus::IdentifierInput => &[A::LookUp, A::Complete, A::MoveDown, A::MoveUp, A::Leave],
         Focus::Help => &[A::Leave, A::MoveDown, A::MoveUp],

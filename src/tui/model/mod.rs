@@ -4,12 +4,19 @@
 //! here or in `update` (a test reads the imports), so every behaviour can be tested with plain values.
 
 pub(crate) mod data;
+pub(crate) mod datasets;
 pub(crate) mod filtered;
+pub(crate) mod jobs;
 pub(crate) mod key;
 pub(crate) mod line;
+pub(crate) mod lineage;
 pub(crate) mod list;
+pub(crate) mod online;
 pub(crate) mod remote;
+pub(crate) mod rows;
 pub(crate) mod screens;
+pub(crate) mod sql;
+pub(crate) mod statistics;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +27,7 @@ use crate::tui::msg::{Effect, Request, Slot};
 use crate::tui::units::{Micros, SECOND};
 use data::{DemoProgress, Summary};
 use remote::Remote;
-use screens::{FeaturesScreen, GroupScreen, GroupsScreen, HelpScreen, Screen, Tab, Toast};
+use screens::{CatalogScreen, GroupScreen, GroupsScreen, HelpScreen, Screen, Tab, Toast};
 
 /// How long waiting stays invisible: most answers are here before anybody could read a word.
 pub(crate) const PATIENCE: Micros = SECOND * 12 / 100;
@@ -49,9 +56,23 @@ pub(crate) struct Model {
     /// State of the list of groups.
     pub(crate) groups_screen: GroupsScreen,
     /// State of the list of features.
-    pub(crate) features_screen: FeaturesScreen,
+    pub(crate) catalog_screen: CatalogScreen,
     /// State of the group that is or was open.
     pub(crate) group_screen: GroupScreen,
+    /// The graph around a node.
+    pub(crate) lineage: lineage::LineageScreen,
+    /// Records of any group.
+    pub(crate) online: online::OnlineScreen,
+    /// Statements and their results.
+    pub(crate) sql: sql::SqlScreen,
+    /// Training datasets.
+    pub(crate) datasets: datasets::DatasetsScreen,
+    /// What runs and what ran.
+    pub(crate) jobs: jobs::JobsScreen,
+    /// The tabs Stats and Drift.
+    pub(crate) statistics: statistics::StatisticsPage,
+    /// The tabs Data and Files.
+    pub(crate) rows: rows::RowsPage,
     /// Identifiers looked up in each group, latest first.
     pub(crate) recent: BTreeMap<String, Vec<String>>,
     /// The help, while it is open.
@@ -89,7 +110,7 @@ impl Model {
 
     /// Group and place of the feature under the cursor of the list of features.
     pub(crate) fn feature_under_cursor(&self) -> Option<(&Arc<FeatureGroup>, usize)> {
-        let (group, feature) = *self.features_screen.all.get(self.features_screen.filtered.selected()?)?;
+        let (group, feature) = *self.catalog_screen.all.get(self.catalog_screen.filtered.selected()?)?;
         Some((self.groups.value()?.get(group)?, feature))
     }
 
@@ -117,13 +138,24 @@ impl Model {
             return Focus::Waiting;
         }
         match self.screen {
-            Screen::Groups | Screen::Features if self.is_empty_store() => Focus::FirstRun,
+            Screen::Groups | Screen::Catalog if self.is_empty_store() => Focus::FirstRun,
             Screen::Groups if self.groups_screen.filtered.typing => Focus::FilterInput,
             Screen::Groups => Focus::Groups,
-            Screen::Features if self.features_screen.filtered.typing => Focus::FilterInput,
-            Screen::Features => Focus::Features,
+            Screen::Catalog if self.catalog_screen.filtered.typing => Focus::FilterInput,
+            Screen::Catalog => Focus::Catalog,
+            Screen::Lineage => Focus::Lineage,
+            Screen::Online => Focus::Online,
+            Screen::Sql => Focus::Sql,
+            Screen::Datasets => Focus::Datasets,
+            Screen::Jobs => Focus::Jobs,
             Screen::Group => match self.group_screen.tab {
                 Tab::Overview => Focus::Overview,
+                Tab::Stats => Focus::Stats,
+                Tab::Drift => Focus::Drift,
+                Tab::Lineage => Focus::Lineage,
+                Tab::Data => Focus::Data,
+                Tab::Files => Focus::Files,
+                Tab::Datasets => Focus::DatasetsTab,
                 Tab::Schema if self.group_screen.schema.typing => Focus::FilterInput,
                 Tab::Schema => Focus::Schema,
                 Tab::Online if self.group_screen.record.typing => Focus::IdentifierInput,

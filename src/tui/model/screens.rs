@@ -10,30 +10,56 @@ use crate::tui::units::Micros;
 /// Which screen is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Screen {
-    /// All groups.
+    /// All features of all groups, with facets and details.
     #[default]
+    Catalog,
+    /// All groups.
     Groups,
-    /// All features of all groups.
-    Features,
-    /// One group with its tabs.
+    /// One group, or one feature of it, with its tabs.
     Group,
+    /// The graph around a node.
+    Lineage,
+    /// Records of any group.
+    Online,
+    /// Statements and their results.
+    Sql,
+    /// Training datasets.
+    Datasets,
+    /// What runs and what ran.
+    Jobs,
 }
 
-/// A tab of a group.
+/// A tab of a group or a feature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(missing_docs)]
 pub(crate) enum Tab {
     #[default]
     Overview,
     Schema,
+    Stats,
+    Drift,
+    Lineage,
+    Data,
     Online,
+    Files,
+    Datasets,
     Use,
 }
 
 impl Tab {
     /// The tabs in their order, with their titles.
-    pub(crate) const ALL: [(Self, &'static str); 4] =
-        [(Self::Overview, "Overview"), (Self::Schema, "Schema"), (Self::Online, "Online"), (Self::Use, "Use")];
+    pub(crate) const ALL: [(Self, &'static str); 10] = [
+        (Self::Overview, "Overview"),
+        (Self::Schema, "Schema"),
+        (Self::Stats, "Stats"),
+        (Self::Drift, "Drift"),
+        (Self::Lineage, "Lineage"),
+        (Self::Data, "Data"),
+        (Self::Online, "Online"),
+        (Self::Files, "Files"),
+        (Self::Datasets, "Datasets"),
+        (Self::Use, "Use"),
+    ];
 
     /// The tab that many places further, around the end.
     pub(crate) fn step(self, by: isize) -> Self {
@@ -79,9 +105,9 @@ pub(crate) struct GroupsScreen {
     pub(crate) reversed: bool,
 }
 
-/// The list of all features.
+/// The catalog: all features.
 #[derive(Debug, Default)]
-pub(crate) struct FeaturesScreen {
+pub(crate) struct CatalogScreen {
     /// Filter and cursor; rows are places in `all`.
     pub(crate) filtered: Filtered,
     /// Place of the group, place of the feature in its schema.
@@ -97,6 +123,8 @@ pub(crate) struct FeaturesScreen {
 pub(crate) struct GroupScreen {
     /// Its name; the group itself is looked up among those of the store, which may change.
     pub(crate) name: String,
+    /// The feature whose page this is; none on the page of the group itself.
+    pub(crate) feature: Option<String>,
     /// The tab shown.
     pub(crate) tab: Tab,
     /// Lines scrolled in the overview.

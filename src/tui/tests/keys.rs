@@ -43,7 +43,7 @@ fn a_search_can_be_taken_to_the_features_and_back() {
     stage.keys("/loyalty");
     assert!(stage.model.groups_screen.filtered.rows.len() <= 1);
     stage.keys("<tab>");
-    assert_eq!((stage.model.screen, stage.model.features_screen.filtered.rows.len()), (Screen::Features, 3));
+    assert_eq!((stage.model.screen, stage.model.catalog_screen.filtered.rows.len()), (Screen::Catalog, 3));
     stage.keys("_sc<tab>");
     assert_eq!(stage.model.groups_screen.filtered.line.text(), "loyalty_sc");
     assert!(stage.text().contains("1 feature matches"), "says where there is something");
@@ -122,7 +122,7 @@ fn an_answer_that_comes_too_late_is_dropped() {
         stage.send(Msg::News(slot, 0, News::Groups(Ok(Vec::new()))));
     }
     assert_eq!(stage.model.groups.value().map(Vec::len), Some(8));
-    stage.keys("2");
+    stage.keys("1");
     stage.send(Msg::News(Slot::Record, 99, News::Groups(Ok(Vec::new()))));
     assert_eq!(stage.model.groups.value().map(Vec::len), Some(8));
 }
@@ -130,23 +130,23 @@ fn an_answer_that_comes_too_late_is_dropped() {
 #[test]
 fn numbers_switch_screens_and_back_returns() {
     let mut stage = shop();
-    stage.keys("2");
-    assert_eq!(stage.model.screen, Screen::Features);
+    stage.keys("1");
+    assert_eq!(stage.model.screen, Screen::Catalog);
     stage.keys("/loyalty_sc<enter><enter>");
     assert_eq!((stage.model.screen, stage.model.group_screen.tab), (Screen::Group, Tab::Schema));
     let group = stage.model.open_group().unwrap().clone();
     let at = stage.model.group_screen.schema.selected().unwrap();
     assert_eq!(group.schema.features()[at].name.as_str(), "loyalty_score", "opened at the feature");
     stage.keys("<esc>");
-    assert_eq!(stage.model.screen, Screen::Features);
-    stage.keys("1");
+    assert_eq!(stage.model.screen, Screen::Catalog);
+    stage.keys("2");
     assert_eq!(stage.model.screen, Screen::Groups);
 }
 
 #[test]
 fn a_record_is_looked_up_and_walked_through() {
     let mut stage = shop();
-    stage.keys("/cust<enter>3C0042<enter>");
+    stage.keys("/cust<enter>4C0042<enter>");
     let record = |stage: &Stage| (stage.model.group_screen.record.version, stage.model.group_screen.record.typing);
     assert_eq!(record(&stage), (11, false));
     stage.keys("<left>h");
@@ -164,7 +164,7 @@ fn a_record_is_looked_up_and_walked_through() {
 #[test]
 fn identifiers_are_offered_chosen_and_remembered() {
     let mut stage = shop();
-    stage.keys("j3C00<down><down><enter>");
+    stage.keys("j4C00<down><down><enter>");
     assert_eq!(stage.model.group_screen.record.line.text(), "C0002");
     stage.keys("/<C-u>C01<tab>");
     assert_eq!(stage.model.group_screen.record.line.text(), "C0100");
@@ -175,7 +175,7 @@ fn identifiers_are_offered_chosen_and_remembered() {
 #[test]
 fn leaving_the_look_up_without_a_record_leaves_the_tab() {
     let mut stage = shop();
-    stage.keys("3abc<esc>");
+    stage.keys("4abc<esc>");
     assert!(stage.model.group_screen.record.line.is_empty());
     stage.keys("<esc>");
     assert_eq!((stage.model.screen, stage.model.group_screen.tab), (Screen::Group, Tab::Overview));
@@ -198,7 +198,7 @@ fn copying_says_so_and_copies_what_is_shown() {
     stage.keys("jy");
     assert_eq!(stage.done, [Effect::Copy("customer-features".to_owned())]);
     assert_eq!(stage.model.toasts[0].text, "customer-features sent to the terminal's clipboard");
-    stage.keys("3C0042<enter><left>y");
+    stage.keys("4C0042<enter><left>y");
     let Some(Effect::Copy(json)) = stage.done.last() else { panic!("nothing copied") };
     let json: serde_json::Value = serde_json::from_str(json).unwrap();
     assert_eq!(json["record_identifier"], "C0042");
@@ -286,7 +286,7 @@ fn pasted_text_goes_into_the_input_and_nowhere_else() {
     let mut stage = shop();
     stage.send(Msg::Paste("q\nq".to_owned()));
     assert!(!stage.model.quit);
-    stage.keys("3");
+    stage.keys("4");
     stage.send(Msg::Paste("C0042\n".to_owned()));
     assert_eq!(stage.model.group_screen.record.line.text(), "C0042");
 }

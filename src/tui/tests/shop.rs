@@ -65,6 +65,7 @@ impl Shop {
                 self.groups = groups().into_iter().map(Arc::new).collect();
                 vec![News::DemoDone(Ok(()))]
             }
+            _ => Vec::new(),
         }
     }
 
@@ -284,4 +285,17 @@ fn crowded(group: &FeatureGroup, identifier: &str) -> Found {
 }
 
 /// Slots are part of the questions; kept here so that a new one is thought of in the tests.
-pub(super) const SLOTS: [Slot; Slot::COUNT] = [Slot::Groups, Slot::Summaries, Slot::Identifiers, Slot::Record, Slot::Demo];
+pub(super) const SLOTS: [Slot; Slot::COUNT] = [
+    Slot::Groups,
+    Slot::Summaries,
+    Slot::Identifiers,
+    Slot::Record,
+    Slot::Demo,
+    Slot::Lineage,
+    Slot::Online,
+    Slot::Sql,
+    Slot::Datasets,
+    Slot::Jobs,
+    Slot::Statistics,
+    Slot::Rows,
+];

@@ -39,6 +39,8 @@ impl Stage {
     /// Opens the browser; nothing is answered yet.
     pub(super) fn opening(shop: Shop, size: (u16, u16)) -> Self {
         let mut model = Model::new("demo".to_owned(), false, size, NOW);
+        // Most scripts are about groups; those about the catalog go there with a key.
+        model.screen = crate::tui::model::screens::Screen::Groups;
         let effects = start(&mut model);
         let terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
         let mut stage = Self { model, shop, done: Vec::new(), hold: true, held: Vec::new(), terminal, look: Look::default() };

@@ -1,11 +1,18 @@
 //! What each message does to the model. Pure: the same model and message always give the same model and effects.
 
-pub(crate) mod features;
+pub(crate) mod catalog;
+mod datasets;
 mod group;
 pub(crate) mod groups;
 mod help;
+mod jobs;
+mod lineage;
 mod news;
+mod online;
 mod record;
+mod rows;
+mod sql;
+mod statistics;
 
 pub(crate) use help::{HelpRow, rows as help_rows};
 pub(crate) use record::{offers, shown_identifier};
@@ -82,14 +89,15 @@ fn act(model: &mut Model, focus: Focus, action: Action) -> Vec<Effect> {
         Action::Refresh => refresh(model),
         Action::Copy => copy(model, focus),
         Action::ScreenGroups => go_to(model, Screen::Groups),
-        Action::ScreenFeatures => go_to(model, Screen::Features),
+        Action::ScreenCatalog => go_to(model, Screen::Catalog),
+        Action::ScreenLineage => show_screen(model, Screen::Lineage),
         Action::ScreenOnline => go_online(model),
+        Action::ScreenSql => show_screen(model, Screen::Sql),
+        Action::ScreenDatasets => show_screen(model, Screen::Datasets),
+        Action::ScreenJobs => show_screen(model, Screen::Jobs),
         Action::FillDemo => fill_demo(model),
         Action::Open => open(model),
-        Action::Sort | Action::SortReverse => {
-            sort(model, action == Action::SortReverse);
-            Vec::new()
-        }
+        Action::Sort | Action::SortReverse => sort(model, action == Action::SortReverse),
         Action::NextTab => group::show_tab(model, model.group_screen.tab.step(1)),
         Action::PreviousTab => group::show_tab(model, model.group_screen.tab.step(-1)),
         Action::Older => record::step(model, |at, _| at.saturating_sub(1)),
@@ -128,7 +136,47 @@ fn refresh(model: &mut Model) -> Vec<Effect> {
     model.groups.ask(now);
     let mut effects = vec![model.ask(Slot::Groups, Request::Groups)];
     effects.extend(record::again(model));
+    effects.extend(match (model.screen, model.group_screen.tab) {
+        (Screen::Catalog | Screen::Groups, _) => Vec::new(),
+        (Screen::Lineage, _) | (Screen::Group, Tab::Lineage) => lineage::refresh(model),
+        (Screen::Online, _) => online::refresh(model),
+        (Screen::Sql, _) => sql::refresh(model),
+        (Screen::Datasets, _) | (Screen::Group, Tab::Datasets) => datasets::refresh(model),
+        (Screen::Jobs, _) => jobs::refresh(model),
+        (Screen::Group, Tab::Stats | Tab::Drift) => statistics::refresh(model),
+        (Screen::Group, Tab::Data | Tab::Files) => rows::refresh(model),
+        (Screen::Group, _) => Vec::new(),
+    });
     effects
+}
+
+/// Goes to a screen of its own and asks for what it shows.
+fn show_screen(model: &mut Model, screen: Screen) -> Vec<Effect> {
+    go_to(model, screen);
+    match screen {
+        Screen::Catalog | Screen::Groups | Screen::Group => Vec::new(),
+        Screen::Lineage => lineage::enter(model),
+        Screen::Online => online::enter(model),
+        Screen::Sql => sql::enter(model),
+        Screen::Datasets => datasets::enter(model),
+        Screen::Jobs => jobs::enter(model),
+    }
+}
+
+/// An action of one screen or tab alone.
+fn act_there(model: &mut Model, action: Action) -> Vec<Effect> {
+    match (model.screen, model.group_screen.tab) {
+        (Screen::Catalog, _) => catalog::act(model, action),
+        (Screen::Groups, _) => groups::act(model, action),
+        (Screen::Lineage, _) | (Screen::Group, Tab::Lineage) => lineage::act(model, action),
+        (Screen::Online, _) | (Screen::Group, Tab::Online) => online::act(model, action),
+        (Screen::Sql, _) => sql::act(model, action),
+        (Screen::Datasets, _) | (Screen::Group, Tab::Datasets) => datasets::act(model, action),
+        (Screen::Jobs, _) => jobs::act(model, action),
+        (Screen::Group, Tab::Stats | Tab::Drift) => statistics::act(model, action),
+        (Screen::Group, Tab::Data | Tab::Files) => rows::act(model, action),
+        (Screen::Group, Tab::Overview | Tab::Schema | Tab::Use) => group::act(model, action),
+    }
 }
 
 fn go_to(model: &mut Model, screen: Screen) -> Vec<Effect> {
@@ -143,29 +191,31 @@ fn go_to(model: &mut Model, screen: Screen) -> Vec<Effect> {
 fn go_online(model: &mut Model) -> Vec<Effect> {
     let name = match model.screen {
         Screen::Groups => model.group_under_cursor().map(|group| group.name.as_str().to_owned()),
-        Screen::Features => model.feature_under_cursor().map(|(group, _)| group.name.as_str().to_owned()),
+        Screen::Catalog => model.feature_under_cursor().map(|(group, _)| group.name.as_str().to_owned()),
         Screen::Group => Some(model.group_screen.name.clone()),
+        _ => None,
     };
     match name {
         Some(name) => group::open(model, &name, Tab::Online, None),
-        None => Vec::new(),
+        None => show_screen(model, Screen::Online),
     }
 }
 
 fn open(model: &mut Model) -> Vec<Effect> {
     match model.screen {
         Screen::Groups => groups::open(model),
-        Screen::Features => features::open(model),
-        Screen::Group => Vec::new(),
+        Screen::Catalog => catalog::open(model),
+        _ => act_there(model, Action::Open),
     }
 }
 
-fn sort(model: &mut Model, reverse: bool) {
+fn sort(model: &mut Model, reverse: bool) -> Vec<Effect> {
     match model.screen {
         Screen::Groups => groups::sort(model, reverse),
-        Screen::Features => features::sort(model, reverse),
-        Screen::Group => {}
+        Screen::Catalog => catalog::sort(model, reverse),
+        _ => return act_there(model, if reverse { Action::SortReverse } else { Action::Sort }),
     }
+    Vec::new()
 }
 
 /// One layer back: a filter that narrows the list, then the screen before.
@@ -176,6 +226,9 @@ fn back(model: &mut Model) -> Vec<Effect> {
         filtered.line = Line::default();
         show_again(model, false);
         return Vec::new();
+    }
+    if model.screen == Screen::Group && model.group_screen.feature.take().is_some() {
+        return group::show_tab(model, model.group_screen.tab);
     }
     if let Some(screen) = model.back.pop() {
         model.screen = screen;
@@ -233,9 +286,9 @@ fn set_typing(model: &mut Model, typing: bool) -> Vec<Effect> {
 /// Takes the filter that is being typed to the other list.
 fn search_other_list(model: &mut Model) -> Vec<Effect> {
     let (from, to, other) = match model.screen {
-        Screen::Groups => (&mut model.groups_screen.filtered, &mut model.features_screen.filtered, Screen::Features),
-        Screen::Features => (&mut model.features_screen.filtered, &mut model.groups_screen.filtered, Screen::Groups),
-        Screen::Group => return Vec::new(),
+        Screen::Groups => (&mut model.groups_screen.filtered, &mut model.catalog_screen.filtered, Screen::Catalog),
+        Screen::Catalog => (&mut model.catalog_screen.filtered, &mut model.groups_screen.filtered, Screen::Groups),
+        _ => return Vec::new(),
     };
     to.line = std::mem::take(&mut from.line);
     to.typing = true;
@@ -250,9 +303,9 @@ fn search_other_list(model: &mut Model) -> Vec<Effect> {
 fn filter_of(model: &mut Model) -> Option<&mut crate::tui::model::filtered::Filtered> {
     match (model.screen, model.group_screen.tab) {
         (Screen::Groups, _) => Some(&mut model.groups_screen.filtered),
-        (Screen::Features, _) => Some(&mut model.features_screen.filtered),
+        (Screen::Catalog, _) => Some(&mut model.catalog_screen.filtered),
         (Screen::Group, Tab::Schema) => Some(&mut model.group_screen.schema),
-        (Screen::Group, _) => None,
+        _ => None,
     }
 }
 
@@ -260,8 +313,9 @@ fn filter_of(model: &mut Model) -> Option<&mut crate::tui::model::filtered::Filt
 fn show_again(model: &mut Model, to_best: bool) {
     match model.screen {
         Screen::Groups => groups::show(model, to_best),
-        Screen::Features => features::show(model, to_best),
+        Screen::Catalog => catalog::show(model, to_best),
         Screen::Group => group::show_schema(model, to_best),
+        _ => {}
     }
 }
 
@@ -299,7 +353,14 @@ fn step(model: &mut Model, focus: Focus, to: Move) -> Vec<Effect> {
         Focus::IdentifierInput => record::choose(model, to),
         _ => match (model.screen, model.group_screen.tab) {
             (Screen::Groups, _) => groups::go(model, to),
-            (Screen::Features, _) => features::go(model, to),
+            (Screen::Catalog, _) => catalog::go(model, to),
+            (Screen::Lineage, _) | (Screen::Group, Tab::Lineage) => return lineage::go(model, to),
+            (Screen::Online, _) => return online::go(model, to),
+            (Screen::Sql, _) => return sql::go(model, to),
+            (Screen::Datasets, _) | (Screen::Group, Tab::Datasets) => return datasets::go(model, to),
+            (Screen::Jobs, _) => return jobs::go(model, to),
+            (Screen::Group, Tab::Stats | Tab::Drift) => return statistics::go(model, to),
+            (Screen::Group, Tab::Data | Tab::Files) => return rows::go(model, to),
             (Screen::Group, _) => group::go(model, to),
         },
     }
@@ -309,12 +370,19 @@ fn step(model: &mut Model, focus: Focus, to: Move) -> Vec<Effect> {
 fn copy(model: &mut Model, focus: Focus) -> Vec<Effect> {
     let copied = match focus {
         Focus::Groups => model.group_under_cursor().map(|group| (group.name.to_string(), group.name.to_string())),
-        Focus::Features => model.feature_under_cursor().and_then(|(group, feature)| {
+        Focus::Catalog => model.feature_under_cursor().and_then(|(group, feature)| {
             let name = format!("{}.{}", group.name, group.schema.features().get(feature)?.name);
             Some((name.clone(), name))
         }),
         Focus::Overview | Focus::Schema | Focus::Use => group::copied(model),
         Focus::Record => record::copied(model),
+        Focus::Lineage => lineage::copied(model),
+        Focus::Online => online::copied(model),
+        Focus::Sql => sql::copied(model),
+        Focus::Datasets | Focus::DatasetsTab => datasets::copied(model),
+        Focus::Jobs => jobs::copied(model),
+        Focus::Stats | Focus::Drift => statistics::copied(model),
+        Focus::Data | Focus::Files => rows::copied(model),
         _ => None,
     };
     let Some((text, what)) = copied else { return Vec::new() };

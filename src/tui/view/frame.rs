@@ -18,11 +18,17 @@ use crate::tui::widgets::{hints, text};
 pub(super) fn header(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let mut steps: Vec<String> = vec![model.place.clone()];
     match model.screen {
-        Screen::Groups if model.is_empty_store() => {}
+        Screen::Catalog | Screen::Groups if model.is_empty_store() => {}
+        Screen::Catalog => steps.push("catalog".to_owned()),
         Screen::Groups => steps.push("groups".to_owned()),
-        Screen::Features => steps.push("features".to_owned()),
+        Screen::Lineage => steps.push("lineage".to_owned()),
+        Screen::Online => steps.push("online".to_owned()),
+        Screen::Sql => steps.push("sql".to_owned()),
+        Screen::Datasets => steps.push("datasets".to_owned()),
+        Screen::Jobs => steps.push("jobs".to_owned()),
         Screen::Group => {
             steps.push(model.group_screen.name.clone());
+            steps.extend(model.group_screen.feature.clone());
             let record = &model.group_screen.record;
             if let (Tab::Online, false, Some(found)) = (model.group_screen.tab, record.typing, record.found.value()) {
                 steps.push(found.identifier.clone());
@@ -67,7 +73,7 @@ fn joined(facts: &[String], theme: &Theme) -> Vec<Span<'static>> {
 fn facts(model: &Model) -> Vec<String> {
     let mut facts: Vec<String> = Vec::new();
     match model.screen {
-        Screen::Groups | Screen::Features => {
+        Screen::Catalog | Screen::Groups => {
             if let Some(groups) = model.groups.value() {
                 if groups.is_empty() {
                     facts.push("empty".to_owned());
@@ -81,6 +87,7 @@ fn facts(model: &Model) -> Vec<String> {
                 }
             }
         }
+        Screen::Lineage | Screen::Online | Screen::Sql | Screen::Datasets | Screen::Jobs => {}
         Screen::Group => {
             let found = model.group_screen.record.found.value().and_then(|found| found.latency);
             match (model.group_screen.tab, found) {

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{facts, features, layout, record};
+use super::{catalog, datasets, facts, layout, lineage, record, rows, statistics};
 use crate::model::FeatureGroup;
 use crate::tui::fit;
 use crate::tui::matching::Query;
@@ -26,22 +26,34 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
     tabs(model.group_screen.tab, theme, frame, tabs_area);
     match model.group_screen.tab {
         Tab::Overview => overview(model, group, theme, frame, rest),
-        Tab::Schema => features::schema(model, group, theme, frame, rest),
+        Tab::Schema => catalog::schema(model, group, theme, frame, rest),
         Tab::Online => record::draw(model, group, theme, frame, rest),
         Tab::Use => code(model, group, theme, frame, rest),
+        Tab::Stats => statistics::stats(model, theme, frame, rest),
+        Tab::Drift => statistics::drift(model, theme, frame, rest),
+        Tab::Lineage => lineage::draw(model, theme, frame, rest),
+        Tab::Data => rows::data(model, theme, frame, rest),
+        Tab::Files => rows::files(model, theme, frame, rest),
+        Tab::Datasets => datasets::draw(model, theme, frame, rest),
     }
 }
 
+/// The strip of tabs; where not all fit it is scrolled so that the one shown and its neighbours are seen.
 fn tabs(shown: Tab, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let mut spans = Vec::new();
-    for (tab, title) in Tab::ALL {
+    let width = |(_, title): &(Tab, &str)| fit::width(title) + 3;
+    let room = usize::from(area.width);
+    let at = Tab::ALL.iter().position(|(tab, _)| *tab == shown).unwrap_or(0);
+    let next = (at + 1).min(Tab::ALL.len() - 1);
+    let first = (0..=at).find(|first| Tab::ALL[*first..=next].iter().map(width).sum::<usize>() <= room).unwrap_or(at);
+    for (tab, title) in Tab::ALL.into_iter().skip(first) {
         if tab == shown {
             spans.push(Span::styled(sign::FOCUS, theme.accent));
             spans.push(Span::styled(title, theme.strong));
         } else {
             spans.push(Span::styled(format!(" {title}"), theme.muted));
         }
-        spans.push(Span::raw("   "));
+        spans.push(Span::raw("  "));
     }
     put(frame.buffer_mut(), area, 0, &Line::from(spans));
 }

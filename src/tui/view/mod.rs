@@ -3,15 +3,22 @@
 //! One file per screen; this one draws what all of them share and seals the frame: no control character leaves it, and under
 //! `NO_COLOR` no colour does.
 
+mod catalog;
+mod datasets;
 mod facts;
-mod features;
 mod frame;
 mod group;
 mod groups;
 mod help;
+mod jobs;
 pub(crate) mod layout;
+mod lineage;
+mod online;
 mod record;
+mod rows;
+mod sql;
 mod states;
+mod statistics;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -59,10 +66,15 @@ fn draw_screen(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
     } else {
         match model.screen {
             Screen::Groups => groups::draw(model, theme, frame, parts.body),
-            Screen::Features => features::draw(model, theme, frame, parts.body),
+            Screen::Catalog => catalog::draw(model, theme, frame, parts.body),
             Screen::Group => group::draw(model, theme, frame, parts.body),
+            Screen::Lineage => lineage::draw(model, theme, frame, parts.body),
+            Screen::Online => online::draw(model, theme, frame, parts.body),
+            Screen::Sql => sql::draw(model, theme, frame, parts.body),
+            Screen::Datasets => datasets::draw(model, theme, frame, parts.body),
+            Screen::Jobs => jobs::draw(model, theme, frame, parts.body),
         }
-        if states::looks_old(model, &model.groups) && model.screen != Screen::Group {
+        if states::looks_old(model, &model.groups) && matches!(model.screen, Screen::Catalog | Screen::Groups) {
             frame.buffer_mut().set_style(parts.body, theme.stale);
         }
     }

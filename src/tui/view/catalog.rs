@@ -33,7 +33,7 @@ const SCHEMA: [Column; 4] = [
 /// All features of all groups.
 pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Rect) {
     let Some(all_groups) = model.groups.value() else { return };
-    let screen = &model.features_screen;
+    let screen = &model.catalog_screen;
     let (list_area, detail_area) = layout::beside(body);
     let (filter_area, table_area) = layout::below(list_area, 1);
     groups::filter_line(&screen.filtered, screen.all.len(), "words   type:frac   group:orders   tag:pii", theme, frame, filter_area);
@@ -60,7 +60,7 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
         columns: &columns,
         length: screen.filtered.rows.len(),
         list: &screen.filtered.list,
-        focused: matches!(model.focus(), Focus::Features | Focus::FilterInput),
+        focused: matches!(model.focus(), Focus::Catalog | Focus::FilterInput),
         sorted: query.is_empty().then_some((if screen.by_name { "FEATURE" } else { "GROUP" }, screen.reversed)),
     };
     table.draw(frame.buffer_mut(), table_area, theme, |row, widths| {

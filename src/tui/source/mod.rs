@@ -3,6 +3,14 @@
 //! Everything the screens show passes through here, translated into [`super::model::data`]; no other file of this face knows the store.
 //! There is no rule in here, only translation: what a record is, which one is newest and what has expired the store has decided.
 
+pub(crate) mod datasets;
+pub(crate) mod jobs;
+pub(crate) mod lineage;
+pub(crate) mod online;
+pub(crate) mod rows;
+pub(crate) mod sql;
+pub(crate) mod statistics;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -19,9 +27,17 @@ const OFFERED: usize = 64;
 /// Versions of a record that are read.
 const VERSIONS: usize = 500;
 
-/// What the browser asks for.
+/// What the browser asks for; each screen of its own has a part of its own.
 #[async_trait]
-pub(super) trait Source: Send + Sync + 'static {
+pub(super) trait Source:
+    datasets::DatasetsSource
+    + jobs::JobsSource
+    + lineage::LineageSource
+    + online::OnlineSource
+    + rows::RowsSource
+    + sql::SqlSource
+    + statistics::StatisticsSource
+{
     /// A short name of the store.
     fn place(&self) -> String;
     /// All groups, by name.

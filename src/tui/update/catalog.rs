@@ -24,14 +24,14 @@ pub(crate) fn haystack(group: &FeatureGroup, place: usize) -> Haystack<'_> {
 pub(super) fn gather(model: &mut Model) {
     let Some(groups) = model.groups.value() else { return };
     let all = groups.iter().enumerate().flat_map(|(at, group)| (0..group.schema.len()).map(move |feature| (at, feature)));
-    model.features_screen.all = all.collect();
+    model.catalog_screen.all = all.collect();
     show(model, false);
 }
 
 /// Filters and sorts again.
 pub(super) fn show(model: &mut Model, to_best: bool) {
     let Some(groups) = model.groups.value() else { return };
-    let screen = &mut model.features_screen;
+    let screen = &mut model.catalog_screen;
     let all = &screen.all;
     let query = screen.filtered.query();
     let row_of = |place: usize| {
@@ -62,7 +62,7 @@ fn key(row: Option<(&FeatureGroup, usize)>) -> String {
 }
 
 pub(super) fn sort(model: &mut Model, reverse: bool) {
-    let screen = &mut model.features_screen;
+    let screen = &mut model.catalog_screen;
     match reverse {
         true => screen.reversed = !screen.reversed,
         false => (screen.by_name, screen.reversed) = (!screen.by_name, false),
@@ -72,7 +72,7 @@ pub(super) fn sort(model: &mut Model, reverse: bool) {
 
 pub(super) fn go(model: &mut Model, to: Move) {
     let Some(groups) = model.groups.value() else { return };
-    let screen = &mut model.features_screen;
+    let screen = &mut model.catalog_screen;
     let all = &screen.all;
     screen.filtered.go(to, |place| {
         let (group, feature) = all.get(place).copied().unwrap_or_default();
@@ -88,4 +88,9 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
         Some((group, feature)) => super::group::open(model, &group, Tab::Schema, Some(feature)),
         None => Vec::new(),
     }
+}
+
+/// An action of this screen alone.
+pub(super) fn act(_model: &mut Model, _action: crate::tui::keymap::Action) -> Vec<Effect> {
+    Vec::new()
 }
