@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::AbortHandle;
 
 use super::model::remote::ErrorText;
-use super::model::{datasets, jobs, lineage, online, rows, sql, statistics};
+use super::model::{datasets, edits, jobs, lineage, online, rows, sql, statistics};
 use super::msg::{Msg, News, Request, Slot};
 use super::source::Source;
 use crate::model::Error;
@@ -117,6 +117,7 @@ fn failure_of(request: &Request) -> fn(ErrorText) -> News {
         Request::Datasets(_) => |error| News::Datasets(datasets::Answer::Failed(error)),
         Request::Jobs(_) => |error| News::Jobs(jobs::Answer::Failed(error)),
         Request::Statistics(_) => |error| News::Statistics(statistics::Answer::Failed(error)),
+        Request::Edits(_) => |error| News::Edits(edits::Answer::Failed(error)),
         Request::Rows(_) => |error| News::Rows(rows::Answer::Failed(error)),
     }
 }
@@ -143,6 +144,7 @@ async fn answer(source: Arc<dyn Source>, request: Request, voice: Voice) {
         Request::Datasets(question) => News::Datasets(source.answer_datasets(question, &voice).await),
         Request::Jobs(question) => News::Jobs(source.answer_jobs(question, &voice).await),
         Request::Statistics(question) => News::Statistics(source.answer_statistics(question, &voice).await),
+        Request::Edits(question) => News::Edits(source.answer_edits(question).await),
         Request::Rows(question) => News::Rows(source.answer_rows(question, &voice).await),
     };
     voice.say(news).await;
@@ -236,6 +238,13 @@ mod tests {
     impl crate::tui::source::rows::RowsSource for Odd {
         async fn answer_rows(&self, _: rows::Question, _: &Voice) -> rows::Answer {
             rows::Answer::Failed(ErrorText::from(&Error::internal("not asked")))
+        }
+    }
+
+    #[async_trait]
+    impl crate::tui::source::edits::EditsSource for Odd {
+        async fn answer_edits(&self, _: edits::Question) -> edits::Answer {
+            edits::Answer::Failed(ErrorText::from(&Error::internal("not asked")))
         }
     }
 

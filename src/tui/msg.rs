@@ -8,8 +8,9 @@ use std::sync::Arc;
 use crate::model::FeatureGroup;
 use crate::tui::model::data::{DemoProgress, Found, Summary};
 use crate::tui::model::key::Key;
+use crate::tui::model::mouse::Mouse;
 use crate::tui::model::remote::ErrorText;
-use crate::tui::model::{datasets, jobs, lineage, online, rows, sql, statistics};
+use crate::tui::model::{datasets, edits, jobs, lineage, online, rows, sql, statistics};
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub(crate) enum Msg {
     Key(Key),
     /// Text was pasted; never read as keys.
     Paste(String),
+    /// Something was done with the mouse.
+    Mouse(Mouse),
     /// The terminal has this many columns and rows.
     Resize(u16, u16),
     /// The terminal came to the front.
@@ -44,15 +47,16 @@ pub(crate) enum Slot {
     Jobs,
     Statistics,
     Rows,
+    Edits,
 }
 
 impl Slot {
     /// How many there are.
-    pub(crate) const COUNT: usize = 12;
+    pub(crate) const COUNT: usize = 13;
 
     /// True if its jobs write: asking again doesn't stop one, and it ends at its next safe place when it is told to stop.
     pub(crate) fn writes(self) -> bool {
-        matches!(self, Self::Demo | Self::Online | Self::Jobs)
+        matches!(self, Self::Demo | Self::Online | Self::Jobs | Self::Edits)
     }
 }
 
@@ -88,6 +92,8 @@ pub(crate) enum News {
     Statistics(statistics::Answer),
     /// Of the rows and files of a group.
     Rows(rows::Answer),
+    /// Of edits in place.
+    Edits(edits::Answer),
 }
 
 /// A question to the store.
@@ -127,6 +133,8 @@ pub(crate) enum Request {
     Statistics(statistics::Question),
     /// About the rows and files of a group.
     Rows(rows::Question),
+    /// To write an edit in place.
+    Edits(edits::Question),
 }
 
 /// Something to do outside of the model.
@@ -142,4 +150,6 @@ pub(crate) enum Effect {
     Suspend,
     /// Draw every cell again.
     Redraw,
+    /// Take the mouse, or give it to the terminal.
+    Mouse(bool),
 }

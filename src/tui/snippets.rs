@@ -45,6 +45,15 @@ pub(crate) fn of(group: &FeatureGroup, identifier: Option<&str>) -> Vec<Snippet>
     TITLES.into_iter().zip(texts).map(|(title, text)| Snippet { title, text }).collect()
 }
 
+/// A statement that reads the newest values of a group, or of one of its features.
+pub(crate) fn statement(group: &FeatureGroup, feature: Option<&str>) -> String {
+    let latest = sql_name(&format!("{}$latest", group.name));
+    match feature {
+        Some(feature) => format!("select {}, {}\nfrom {latest}", sql_name(group.schema.identifier().name.as_str()), sql_name(feature)),
+        None => format!("select *\nfrom {latest}"),
+    }
+}
+
 /// A name as SQL takes it: quoted where it isn't a plain lower-case word.
 fn sql_name(name: &str) -> String {
     let plain = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_';

@@ -59,20 +59,23 @@ catalogue! {
     NextTab, "next-tab", "next tab", "Next tab", [Tabs: ["tab", "]"], TabArrows: ["right", "l"]];
     PreviousTab, "previous-tab", "tab", "Previous tab", [Tabs: ["backtab", "["], TabArrows: ["left", "h"]];
 
-    MoveDown, "move-down", "move", "Down", [Move: ["down", "j"], FilterInput: ["down", "C-n"], IdentifierInput: ["down", "C-n"], HelpInput: ["down", "C-n"]];
-    MoveUp, "move-up", "move", "Up", [Move: ["up", "k"], FilterInput: ["up", "C-p"], IdentifierInput: ["up", "C-p"], HelpInput: ["up", "C-p"]];
-    PageDown, "page-down", "page", "A page down", [Move: ["pagedown", "C-f"], FilterInput: ["pagedown"], HelpInput: ["pagedown"]];
-    PageUp, "page-up", "page", "A page up", [Move: ["pageup", "C-b"], FilterInput: ["pageup"], HelpInput: ["pageup"]];
+    MoveDown, "move-down", "move", "Down", [Move: ["down", "j"], FilterInput: ["down", "C-n"], IdentifierInput: ["down", "C-n"], HelpInput: ["down", "C-n"], LayerInput: ["down", "C-n"]];
+    MoveUp, "move-up", "move", "Up", [Move: ["up", "k"], FilterInput: ["up", "C-p"], IdentifierInput: ["up", "C-p"], HelpInput: ["up", "C-p"], LayerInput: ["up", "C-p"]];
+    PageDown, "page-down", "page", "A page down", [Move: ["pagedown", "C-f"], FilterInput: ["pagedown"], HelpInput: ["pagedown"], LayerInput: ["pagedown"]];
+    PageUp, "page-up", "page", "A page up", [Move: ["pageup", "C-b"], FilterInput: ["pageup"], HelpInput: ["pageup"], LayerInput: ["pageup"]];
     HalfDown, "half-page-down", "half page", "Half a page down", [Move: ["C-d"]];
     HalfUp, "half-page-up", "half page", "Half a page up", [Move: ["C-u"]];
     First, "first", "first", "To the first row", [Move: ["g"], Ends: ["home"]];
     Last, "last", "last", "To the last row", [Move: ["G"], Ends: ["end"]];
 
     Accept, "accept-filter", "keep", "Keep the filter and go to the list", [FilterInput: ["enter"]];
+    Choose, "choose", "choose", "Take what is under the cursor, or what was typed", [LayerInput: ["enter"]];
+    NextField, "next-field", "next field", "To the next field", [LayerInput: ["tab"]];
+    PreviousField, "previous-field", "previous field", "To the field before", [LayerInput: ["backtab"]];
     LookUp, "look-up", "look up", "Look the record up", [IdentifierInput: ["enter"]];
     Complete, "complete", "complete", "Take the identifier that is offered", [IdentifierInput: ["tab"]];
     OtherList, "other-list", "groups ⇄ features", "Look for the same in the list of groups or of features", [FilterInput: ["tab"]];
-    Leave, "leave-input", "leave", "Clear the input, then leave it", [FilterInput: ["esc"], IdentifierInput: ["esc"], HelpInput: ["esc"]];
+    Leave, "leave-input", "leave", "Clear the input, then leave it", [FilterInput: ["esc"], IdentifierInput: ["esc"], HelpInput: ["esc"], LayerInput: ["esc"]];
 
     DeleteBack, "delete-back", "delete", "Delete the character before the caret", [Edit: ["backspace", "C-h"]];
     DeleteForward, "delete-forward", "delete", "Delete the character behind the caret", [Edit: ["delete", "C-d"]];
@@ -83,7 +86,21 @@ catalogue! {
     CaretStart, "caret-start", "start", "Caret to the start", [Edit: ["home", "C-a"]];
     CaretEnd, "caret-end", "end", "Caret to the end", [Edit: ["end", "C-e"]];
 
-    Copy, "copy", "copy", "Copy: the name, the record as JSON, the code shown", [Global: ["y"]];
+    Copy, "copy", "copy", "Copy what is under the cursor: a name, a record, the code shown", [Global: ["y y"]];
+    CopyReference, "copy-reference", "copy reference", "Copy the full reference: group.feature", [Global: ["y r"]];
+    CopyJson, "copy-json", "copy JSON", "Copy as JSON", [Global: ["y j"]];
+    CopySql, "copy-sql", "copy SQL", "Copy a SQL statement that reads it", [Global: ["y s"]];
+    CopyCode, "copy-code", "copy code", "Copy the Python code that reads it", [Global: ["y p"]];
+    Palette, "palette", "commands", "Any action, screen, group or feature by name", [Global: [":", "C-p"]];
+    Forward, "forward", "forward", "Forward to the screen that Back left", [Global: ["L", "A-right"]];
+    BackInHistory, "back-in-history", "back", "The screen before, filters untouched", [Global: ["H", "A-left"]];
+    ThemePicker, "theme", "theme", "Choose colours; the screen shows them at once", [Global: ["T"]];
+    Mouse, "mouse", "mouse", "Give the mouse to the terminal, for selecting text, or take it back", [Global: ["M"]];
+    Messages, "messages", "messages", "What was said lately", [Global: ["!"]];
+    EditDescription, "edit-description", "describe", "Edit the description of what is under the cursor", [Edits: ["E"]];
+    EditTags, "edit-tags", "tags", "Edit the tags of the group, or the parameters of the feature, under the cursor", [Edits: ["t"]];
+    EditOwner, "edit-owner", "owner", "Edit the owner of the group under the cursor", [Edits: ["O"]];
+    UndoEdit, "undo-edit", "undo", "Undo the last edit of a description, tag or owner", [Edits: ["U"]];
     ScreenCatalog, "screen-catalog", "catalog", "All features of all groups", [Global: ["1"]];
     ScreenGroups, "screen-groups", "groups", "All feature groups", [Global: ["2"]];
     ScreenLineage, "screen-lineage", "lineage", "The graph around what is under the cursor", [Global: ["3"]];

@@ -52,11 +52,82 @@ pub(crate) enum Context {
     IdentifierInput,
     /// Typing into the help.
     HelpInput,
+    /// Typing into the palette, the choice of colours, or a form.
+    LayerInput,
+    /// What can be described and tagged in place.
+    Edits,
     /// Editing any input.
     Edit,
 }
 
 impl Context {
+    /// Every context.
+    pub(crate) const ALL: [Self; 26] = [
+        Self::Always,
+        Self::Global,
+        Self::Move,
+        Self::Ends,
+        Self::Open,
+        Self::Filter,
+        Self::Sort,
+        Self::Tabs,
+        Self::TabArrows,
+        Self::Record,
+        Self::FirstRun,
+        Self::Stats,
+        Self::Drift,
+        Self::Data,
+        Self::Files,
+        Self::Lineage,
+        Self::Online,
+        Self::Sql,
+        Self::Datasets,
+        Self::Jobs,
+        Self::FilterInput,
+        Self::IdentifierInput,
+        Self::HelpInput,
+        Self::LayerInput,
+        Self::Edits,
+        Self::Edit,
+    ];
+
+    /// Stable name in a configuration file, kebab-case.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Global => "global",
+            Self::Move => "move",
+            Self::Ends => "ends",
+            Self::Open => "open",
+            Self::Filter => "filter",
+            Self::Sort => "sort",
+            Self::Tabs => "tabs",
+            Self::TabArrows => "tab-arrows",
+            Self::Record => "record",
+            Self::FirstRun => "first-run",
+            Self::Stats => "stats",
+            Self::Drift => "drift",
+            Self::Data => "data",
+            Self::Files => "files",
+            Self::Lineage => "lineage",
+            Self::Online => "online",
+            Self::Sql => "sql",
+            Self::Datasets => "datasets",
+            Self::Jobs => "jobs",
+            Self::FilterInput => "filter-input",
+            Self::IdentifierInput => "identifier-input",
+            Self::HelpInput => "help-input",
+            Self::LayerInput => "layer-input",
+            Self::Edits => "edits",
+            Self::Edit => "edit",
+        }
+    }
+
+    /// True where a plain character is text.
+    pub(crate) fn is_typing(self) -> bool {
+        matches!(self, Self::Always | Self::FilterInput | Self::IdentifierInput | Self::HelpInput | Self::LayerInput | Self::Edit)
+    }
+
     /// Heading in the help.
     pub(crate) fn title(self) -> &'static str {
         match self {
@@ -79,6 +150,8 @@ impl Context {
             Self::FilterInput => "Filter",
             Self::IdentifierInput => "Record identifier",
             Self::HelpInput => "Help",
+            Self::LayerInput => "Choice",
+            Self::Edits => "In place",
             Self::Edit => "Typing",
         }
     }
@@ -109,12 +182,13 @@ pub(crate) enum Focus {
     FilterInput,
     IdentifierInput,
     Help,
+    Layer,
 }
 
 impl Focus {
     /// Every focus, for the tests and the help.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::Waiting,
         Self::FirstRun,
         Self::Groups,
@@ -136,6 +210,7 @@ impl Focus {
         Self::FilterInput,
         Self::IdentifierInput,
         Self::Help,
+        Self::Layer,
     ];
 
     /// The contexts that bind keys here; the most particular first, as the help lists them.
@@ -144,9 +219,10 @@ impl Focus {
         match self {
             Self::Waiting => &[C::Global, C::Always],
             Self::FirstRun => &[C::FirstRun, C::Global, C::Always],
-            Self::Groups | Self::Catalog => &[C::Open, C::Filter, C::Sort, C::Move, C::Ends, C::Global, C::Always],
-            Self::Overview | Self::Use => &[C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
-            Self::Schema => &[C::Filter, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
+            Self::Groups | Self::Catalog => &[C::Open, C::Filter, C::Sort, C::Edits, C::Move, C::Ends, C::Global, C::Always],
+            Self::Overview => &[C::Edits, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
+            Self::Use => &[C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
+            Self::Schema => &[C::Filter, C::Edits, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
             Self::Record => &[C::Record, C::Tabs, C::Move, C::Global, C::Always],
             Self::Stats => &[C::Stats, C::Tabs, C::Move, C::Ends, C::Global, C::Always],
             Self::Drift => &[C::Drift, C::Tabs, C::Move, C::Ends, C::Global, C::Always],
@@ -161,11 +237,12 @@ impl Focus {
             Self::FilterInput => &[C::FilterInput, C::Edit, C::Always],
             Self::IdentifierInput => &[C::IdentifierInput, C::Edit, C::Always],
             Self::Help => &[C::HelpInput, C::Edit, C::Always],
+            Self::Layer => &[C::LayerInput, C::Edit, C::Always],
         }
     }
 
     /// True where a plain character is text.
     pub(crate) fn is_typing(self) -> bool {
-        matches!(self, Self::FilterInput | Self::IdentifierInput | Self::Help)
+        matches!(self, Self::FilterInput | Self::IdentifierInput | Self::Help | Self::Layer)
     }
 }

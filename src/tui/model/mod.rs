@@ -5,12 +5,15 @@
 
 pub(crate) mod data;
 pub(crate) mod datasets;
+pub(crate) mod edits;
 pub(crate) mod filtered;
 pub(crate) mod jobs;
 pub(crate) mod key;
+pub(crate) mod layer;
 pub(crate) mod line;
 pub(crate) mod lineage;
 pub(crate) mod list;
+pub(crate) mod mouse;
 pub(crate) mod online;
 pub(crate) mod remote;
 pub(crate) mod rows;
@@ -18,11 +21,12 @@ pub(crate) mod screens;
 pub(crate) mod sql;
 pub(crate) mod statistics;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::FeatureGroup;
-use crate::tui::keymap::Focus;
+use crate::tui::keymap::{Focus, Keymap};
 use crate::tui::msg::{Effect, Request, Slot};
 use crate::tui::units::{Micros, SECOND};
 use data::{DemoProgress, Summary};
@@ -31,6 +35,8 @@ use screens::{CatalogScreen, GroupScreen, GroupsScreen, HelpScreen, Screen, Tab,
 
 /// How long waiting stays invisible: most answers are here before anybody could read a word.
 pub(crate) const PATIENCE: Micros = SECOND * 12 / 100;
+/// How long a begun sequence of keys waits before the ways on are shown.
+pub(crate) const WAYS_AFTER: Micros = SECOND * 2 / 5;
 /// How long a frame of the spinner lasts.
 pub(crate) const SPINNER_STEP: Micros = SECOND / 10;
 
@@ -79,6 +85,32 @@ pub(crate) struct Model {
     pub(crate) help: Option<HelpScreen>,
     /// Messages at the bottom, latest last.
     pub(crate) toasts: Vec<Toast>,
+    /// What lies over the screen.
+    pub(crate) layer: Option<layer::Layer>,
+    /// What every key does.
+    pub(crate) keymap: Keymap,
+    /// Keys that begin a sequence.
+    pub(crate) pressed: Vec<key::Key>,
+    /// When the first of them was pressed.
+    pub(crate) pressed_at: Micros,
+    /// Names of the themes there are.
+    pub(crate) themes: Vec<String>,
+    /// The one in use.
+    pub(crate) theme: String,
+    /// True while the mouse is ours.
+    pub(crate) mouse: bool,
+    /// Nothing moves by itself.
+    pub(crate) still: bool,
+    /// What was said lately: when, whether it went wrong, what.
+    pub(crate) said: Vec<(Micros, bool, String)>,
+    /// Edits to go back to, latest last.
+    pub(crate) undone: Vec<edits::Edit>,
+    /// Screens that Forward goes to, next last.
+    pub(crate) ahead: Vec<Screen>,
+    /// The last click: when and where.
+    pub(crate) clicked: Option<(Micros, u16, u16)>,
+    /// Where a click does something: what the last frame drew.
+    pub(crate) targets: RefCell<Vec<(mouse::Place, mouse::Target)>>,
     /// Filling the demo.
     pub(crate) demo: Remote<DemoProgress>,
     /// Generation of the question each slot waits for.
@@ -90,7 +122,7 @@ pub(crate) struct Model {
 impl Model {
     /// A browser that knows nothing yet.
     pub(crate) fn new(place: String, read_only: bool, size: (u16, u16), now: Micros) -> Self {
-        Self { now, size, place, read_only, ..Self::default() }
+        Self { now, size, place, read_only, mouse: true, ..Self::default() }
     }
 
     /// The group that is open, if it still exists.
@@ -134,6 +166,11 @@ impl Model {
 
     /// What would have the keys if the help were closed; the help is about this.
     pub(crate) fn focus_below_help(&self) -> Focus {
+        if self.layer.is_some() { Focus::Layer } else { self.focus_below_layer() }
+    }
+
+    /// What has the keys once nothing lies over the screen.
+    pub(crate) fn focus_below_layer(&self) -> Focus {
         if self.groups.value().is_none() {
             return Focus::Waiting;
         }
@@ -193,11 +230,12 @@ impl Model {
     /// When something on the screen changes by itself: the next step of a spinner, the end of a message. None when idle,
     /// and then nothing wakes the process.
     pub(crate) fn next_wake(&self) -> Option<Micros> {
-        let spinner = self.waiting_since().map(|since| {
+        let spinner = self.waiting_since().filter(|_| !self.still).map(|since| {
             let shown_from = since + PATIENCE;
             if self.now < shown_from { shown_from } else { self.now + SPINNER_STEP }
         });
         let toast = self.toasts.iter().filter_map(|toast| toast.until).min();
-        [spinner, toast].into_iter().flatten().min()
+        let ways = Some(self.pressed_at + WAYS_AFTER).filter(|at| !self.pressed.is_empty() && *at > self.now);
+        [spinner, toast, ways].into_iter().flatten().min()
     }
 }

@@ -5,6 +5,7 @@ use super::filtered::Filtered;
 use super::line::Line;
 use super::list::List;
 use super::remote::Remote;
+use crate::model::{Error, Result};
 use crate::tui::units::Micros;
 
 /// Which screen is shown.
@@ -27,6 +28,34 @@ pub(crate) enum Screen {
     Datasets,
     /// What runs and what ran.
     Jobs,
+}
+
+impl Screen {
+    /// The screens a key leads to, with the names people give them.
+    pub(crate) const NAMED: [(Self, &'static str); 7] = [
+        (Self::Catalog, "catalog"),
+        (Self::Groups, "groups"),
+        (Self::Lineage, "lineage"),
+        (Self::Online, "online"),
+        (Self::Sql, "sql"),
+        (Self::Datasets, "datasets"),
+        (Self::Jobs, "jobs"),
+    ];
+
+    /// The screen of that name.
+    ///
+    /// # Errors
+    /// `Usage` naming those there are.
+    pub(crate) fn named(name: &str) -> Result<Self> {
+        let found = Self::NAMED.iter().find(|(_, known)| *known == name).map(|(screen, _)| *screen);
+        let names = Self::NAMED.map(|(_, name)| name).join(", ");
+        found.ok_or_else(|| Error::usage(format!("no screen '{name}'")).remedy(format!("use one of {names}")))
+    }
+
+    /// Its name; none for the page of a group.
+    pub(crate) fn name(self) -> Option<&'static str> {
+        Self::NAMED.iter().find(|(screen, _)| *screen == self).map(|(_, name)| *name)
+    }
 }
 
 /// A tab of a group or a feature.

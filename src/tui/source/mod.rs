@@ -4,6 +4,7 @@
 //! There is no rule in here, only translation: what a record is, which one is newest and what has expired the store has decided.
 
 pub(crate) mod datasets;
+pub(crate) mod edits;
 pub(crate) mod jobs;
 pub(crate) mod lineage;
 pub(crate) mod online;
@@ -31,6 +32,7 @@ const VERSIONS: usize = 500;
 #[async_trait]
 pub(super) trait Source:
     datasets::DatasetsSource
+    + edits::EditsSource
     + jobs::JobsSource
     + lineage::LineageSource
     + online::OnlineSource

@@ -195,16 +195,16 @@ fn tabs_go_around() {
 #[test]
 fn copying_says_so_and_copies_what_is_shown() {
     let mut stage = shop();
-    stage.keys("jy");
+    stage.keys("jyy");
     assert_eq!(stage.done, [Effect::Copy("customer-features".to_owned())]);
     assert_eq!(stage.model.toasts[0].text, "customer-features sent to the terminal's clipboard");
-    stage.keys("4C0042<enter><left>y");
+    stage.keys("4C0042<enter><left>yy");
     let Some(Effect::Copy(json)) = stage.done.last() else { panic!("nothing copied") };
     let json: serde_json::Value = serde_json::from_str(json).unwrap();
     assert_eq!(json["record_identifier"], "C0042");
     assert_eq!(json["features"]["avg_order_value"], 55.0);
     assert_eq!(json["features"]["return_rate"], serde_json::Value::Null);
-    stage.keys("]y");
+    stage.keys("]]]yy");
     assert_eq!(stage.done.last(), Some(&Effect::Copy("larder get customer-features C0042 --json".to_owned())));
 }
 
@@ -212,7 +212,7 @@ fn copying_says_so_and_copies_what_is_shown() {
 fn a_message_leaves_by_itself_and_then_nothing_wakes_the_process() {
     let mut stage = shop();
     assert_eq!(stage.model.next_wake(), None, "idle");
-    stage.keys("y");
+    stage.keys("yy");
     assert_eq!(stage.model.next_wake(), Some(NOW + 3 * SECOND));
     stage.model.now += 3 * SECOND;
     stage.send(Msg::Wake);
@@ -298,7 +298,7 @@ fn a_group_that_disappears_while_it_is_open_is_said_to_be_gone() {
     stage.shop.groups.remove(0);
     stage.keys("r");
     assert!(stage.text().contains("account-features is no longer in the store"));
-    stage.keys("]]]]]jkGg<enter>y/x<esc><esc>");
+    stage.keys("]]]]]jkGg<enter>yy/x<esc><esc>");
     assert!(!stage.model.quit);
 }
 
@@ -306,7 +306,7 @@ fn a_group_that_disappears_while_it_is_open_is_said_to_be_gone() {
 fn hostile_text_never_reaches_the_screen_or_the_clipboard() {
     for size in [(40, 10), (80, 24), (200, 60)] {
         let mut stage = Stage::open(hostile(), size);
-        for script in ["", "j", "y", "<enter>", "]", "y", "]C1<enter>", "]", "y", "?", "<esc>", "1", "2"] {
+        for script in ["", "j", "yy", "yj", "ys", "<enter>", "]", "yy", "yr", "4C1<enter>", "]]]", "yy", "?", "<esc>", ":", "<esc>", "E", "<esc>", "1", "yj", "2", "3", "5", "6", "7"] {
             stage.keys(script);
             let shown = stage.symbols();
             assert!(!shown.chars().any(crate::tui::clean::is_hostile), "after {script:?} at {size:?}: {shown:?}");

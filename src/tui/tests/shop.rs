@@ -298,4 +298,5 @@ pub(super) const SLOTS: [Slot; Slot::COUNT] = [
     Slot::Jobs,
     Slot::Statistics,
     Slot::Rows,
+    Slot::Edits,
 ];

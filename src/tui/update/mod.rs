@@ -1,30 +1,35 @@
 //! What each message does to the model. Pure: the same model and message always give the same model and effects.
 
 pub(crate) mod catalog;
+mod copying;
 mod datasets;
+mod forms;
 mod group;
 pub(crate) mod groups;
 mod help;
 mod jobs;
+mod layer;
 mod lineage;
+mod mouse;
 mod news;
 mod online;
+mod palette;
 mod record;
 mod rows;
 mod sql;
 mod statistics;
 
 pub(crate) use help::{HelpRow, rows as help_rows};
+pub(crate) use palette::rows as palette_rows;
 pub(crate) use record::{offers, shown_identifier};
 
-use crate::tui::clean::clean_lines;
-use crate::tui::keymap::{self, Action, Focus};
-use crate::tui::model::Model;
+use crate::tui::keymap::{Action, Focus, Resolved};
 use crate::tui::model::key::{Code, Key};
 use crate::tui::model::line::{Edit, Line};
 use crate::tui::model::list::Move;
 use crate::tui::model::remote::Remote;
 use crate::tui::model::screens::{Screen, Tab, Toast};
+use crate::tui::model::{Model, WAYS_AFTER};
 use crate::tui::msg::{Effect, Msg, Request, Slot};
 use crate::tui::units::{Micros, SECOND};
 
@@ -32,12 +37,38 @@ use crate::tui::units::{Micros, SECOND};
 const TOAST: Micros = 3 * SECOND;
 /// Most messages at once.
 const MOST_TOASTS: usize = 3;
-/// Most text a terminal is asked to take into its clipboard; several refuse more.
-const MOST_COPIED: usize = 74_994;
+/// Messages remembered.
+const MOST_SAID: usize = 200;
+
+/// Where the browser begins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Start {
+    /// The screen; the catalog, or the one that was left the last time, unless it is named.
+    pub(crate) screen: Option<Screen>,
+    /// What to look for in the catalog or among the groups.
+    pub(crate) text: Option<String>,
+}
+
+/// Goes where the browser shall begin.
+pub(crate) fn begin(model: &mut Model, from: Start) {
+    if let Some(screen) = from.screen {
+        model.screen = screen;
+    }
+    if let Some(text) = from.text {
+        if from.screen.is_none() {
+            model.screen = Screen::Catalog;
+        }
+        if let Some(filtered) = filter_of(model) {
+            filtered.line.paste(&text);
+        }
+    }
+}
 
 /// The first questions, asked when the browser opens.
 pub(crate) fn start(model: &mut Model) -> Vec<Effect> {
-    refresh(model)
+    let mut effects = refresh(model);
+    effects.extend(show_screen(model, model.screen));
+    effects
 }
 
 /// Takes a message in and returns what is to be done.
@@ -50,6 +81,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             press(model, key)
         }
         Msg::Paste(text) => paste(model, &text),
+        Msg::Mouse(mouse) => mouse::take(model, mouse),
         Msg::Resize(columns, rows) => {
             model.size = (columns, rows);
             Vec::new()
@@ -63,15 +95,44 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
 
 fn press(model: &mut Model, key: Key) -> Vec<Effect> {
     let focus = model.focus();
-    if let Some(action) = keymap::resolve(focus, key) {
-        return act(model, focus, action);
+    if model.pressed.is_empty() {
+        model.pressed_at = model.now;
     }
-    match key.typed() {
-        Some(character) if focus.is_typing() => edit(model, focus, Edit::Insert(character)),
-        // Shift with space or enter still means the key.
-        _ if key.code == Code::Escape => act(model, focus, Action::Back),
-        _ => Vec::new(),
+    model.pressed.push(key);
+    match model.keymap.resolve(focus, &model.pressed) {
+        Resolved::Action(action) => {
+            model.pressed.clear();
+            act(model, focus, action)
+        }
+        Resolved::Begun => Vec::new(),
+        Resolved::Nothing if model.pressed.len() > 1 => {
+            // The sequence leads nowhere: this key begins anew, and Esc only ends the sequence.
+            model.pressed.clear();
+            if key.code == Code::Escape { Vec::new() } else { press(model, key) }
+        }
+        Resolved::Nothing => {
+            model.pressed.clear();
+            match key.typed() {
+                Some(character) if focus.is_typing() => edit(model, focus, Edit::Insert(character)),
+                // Shift with space or enter still means the key.
+                _ if key.code == Code::Escape => act(model, focus, Action::Back),
+                _ => Vec::new(),
+            }
+        }
     }
+}
+
+/// How the keys pressed so far can go on, once they have waited.
+pub(crate) fn ways_on(model: &Model) -> Vec<(String, Action)> {
+    if model.pressed.is_empty() || model.now < model.pressed_at + WAYS_AFTER {
+        return Vec::new();
+    }
+    model.keymap.ways_on(model.focus(), &model.pressed)
+}
+
+/// True for what a store that is open read-only refuses.
+pub(crate) fn changes_the_store(action: Action) -> bool {
+    matches!(action, Action::FillDemo | Action::EditDescription | Action::EditTags | Action::EditOwner | Action::UndoEdit)
 }
 
 fn act(model: &mut Model, focus: Focus, action: Action) -> Vec<Effect> {
@@ -87,7 +148,23 @@ fn act(model: &mut Model, focus: Focus, action: Action) -> Vec<Effect> {
         Action::Close => close(model),
         Action::Cancel => cancel(model, focus),
         Action::Refresh => refresh(model),
-        Action::Copy => copy(model, focus),
+        Action::Copy | Action::CopyReference | Action::CopyJson | Action::CopySql | Action::CopyCode => copying::copy(model, focus, action),
+        Action::Palette => palette::open(model),
+        Action::ThemePicker => layer::open_themes(model),
+        Action::Messages => layer::open_messages(model),
+        Action::Mouse => {
+            model.mouse = !model.mouse;
+            let said = if model.mouse { "the mouse is larder's" } else { "the mouse is the terminal's, to select text; M takes it back" };
+            tell(model, said.to_owned());
+            vec![Effect::Mouse(model.mouse)]
+        }
+        Action::EditDescription => forms::describe(model),
+        Action::EditTags => forms::tag(model),
+        Action::EditOwner => forms::own(model),
+        Action::UndoEdit => forms::undo(model),
+        Action::Forward => forward(model),
+        Action::BackInHistory => back_in_history(model),
+        Action::Choose | Action::NextField | Action::PreviousField => layer::act(model, action),
         Action::ScreenGroups => go_to(model, Screen::Groups),
         Action::ScreenCatalog => go_to(model, Screen::Catalog),
         Action::ScreenLineage => show_screen(model, Screen::Lineage),
@@ -183,6 +260,7 @@ fn go_to(model: &mut Model, screen: Screen) -> Vec<Effect> {
     if model.screen != screen {
         model.back.retain(|earlier| *earlier != screen);
         model.back.push(model.screen);
+        model.ahead.clear();
         model.screen = screen;
     }
     Vec::new()
@@ -236,6 +314,22 @@ fn back(model: &mut Model) -> Vec<Effect> {
     Vec::new()
 }
 
+fn back_in_history(model: &mut Model) -> Vec<Effect> {
+    if let Some(screen) = model.back.pop() {
+        model.ahead.push(model.screen);
+        model.screen = screen;
+    }
+    Vec::new()
+}
+
+fn forward(model: &mut Model) -> Vec<Effect> {
+    if let Some(screen) = model.ahead.pop() {
+        model.back.push(model.screen);
+        model.screen = screen;
+    }
+    Vec::new()
+}
+
 fn close(model: &mut Model) -> Vec<Effect> {
     match model.back.pop() {
         Some(screen) => model.screen = screen,
@@ -248,6 +342,7 @@ fn close(model: &mut Model) -> Vec<Effect> {
 fn cancel(model: &mut Model, focus: Focus) -> Vec<Effect> {
     match focus {
         Focus::Help => help::toggle(model),
+        Focus::Layer => layer::leave(model),
         Focus::FilterInput | Focus::IdentifierInput => leave(model, focus),
         _ if model.demo.waiting_since().is_some() => {
             tell(model, "the demo stops after this group".to_owned());
@@ -262,6 +357,7 @@ fn cancel(model: &mut Model, focus: Focus) -> Vec<Effect> {
 fn leave(model: &mut Model, focus: Focus) -> Vec<Effect> {
     match focus {
         Focus::Help => help::leave(model),
+        Focus::Layer => layer::leave(model),
         Focus::IdentifierInput => record::leave(model),
         _ => {
             let Some(filtered) = filter_of(model) else { return Vec::new() };
@@ -322,6 +418,7 @@ fn show_again(model: &mut Model, to_best: bool) {
 fn edit(model: &mut Model, focus: Focus, edit: Edit) -> Vec<Effect> {
     match focus {
         Focus::Help => help::edit(model, edit),
+        Focus::Layer => layer::edit(model, edit),
         Focus::IdentifierInput => record::edit(model, edit),
         _ => {
             if filter_of(model).is_some_and(|filtered| filtered.edit(edit)) {
@@ -335,6 +432,7 @@ fn edit(model: &mut Model, focus: Focus, edit: Edit) -> Vec<Effect> {
 fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     match model.focus() {
         Focus::Help => help::paste(model, text),
+        Focus::Layer => layer::paste(model, text),
         Focus::IdentifierInput => record::paste(model, text),
         Focus::FilterInput => {
             if let Some(filtered) = filter_of(model) {
@@ -350,6 +448,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
 fn step(model: &mut Model, focus: Focus, to: Move) -> Vec<Effect> {
     match focus {
         Focus::Help => help::go(model, to),
+        Focus::Layer => layer::go(model, to),
         Focus::IdentifierInput => record::choose(model, to),
         _ => match (model.screen, model.group_screen.tab) {
             (Screen::Groups, _) => groups::go(model, to),
@@ -365,33 +464,6 @@ fn step(model: &mut Model, focus: Focus, to: Move) -> Vec<Effect> {
         },
     }
     Vec::new()
-}
-
-fn copy(model: &mut Model, focus: Focus) -> Vec<Effect> {
-    let copied = match focus {
-        Focus::Groups => model.group_under_cursor().map(|group| (group.name.to_string(), group.name.to_string())),
-        Focus::Catalog => model.feature_under_cursor().and_then(|(group, feature)| {
-            let name = format!("{}.{}", group.name, group.schema.features().get(feature)?.name);
-            Some((name.clone(), name))
-        }),
-        Focus::Overview | Focus::Schema | Focus::Use => group::copied(model),
-        Focus::Record => record::copied(model),
-        Focus::Lineage => lineage::copied(model),
-        Focus::Online => online::copied(model),
-        Focus::Sql => sql::copied(model),
-        Focus::Datasets | Focus::DatasetsTab => datasets::copied(model),
-        Focus::Jobs => jobs::copied(model),
-        Focus::Stats | Focus::Drift => statistics::copied(model),
-        Focus::Data | Focus::Files => rows::copied(model),
-        _ => None,
-    };
-    let Some((text, what)) = copied else { return Vec::new() };
-    if text.len() > MOST_COPIED {
-        complain(model, format!("too much to copy: {} bytes; terminals take {MOST_COPIED}", text.len()));
-        return Vec::new();
-    }
-    tell(model, format!("{what} sent to the terminal's clipboard"));
-    vec![Effect::Copy(clean_lines(&text))]
 }
 
 fn fill_demo(model: &mut Model) -> Vec<Effect> {
@@ -418,6 +490,9 @@ fn complain(model: &mut Model, text: String) {
 }
 
 fn add_toast(model: &mut Model, toast: Toast) {
+    model.said.push((model.now, toast.is_error, toast.text.clone()));
+    let surplus = model.said.len().saturating_sub(MOST_SAID);
+    model.said.drain(..surplus);
     model.toasts.retain(|earlier| earlier.text != toast.text);
     model.toasts.push(toast);
     let surplus = model.toasts.len().saturating_sub(MOST_TOASTS);

@@ -9,6 +9,7 @@ use super::states::spinner;
 use crate::tui::fit;
 use crate::tui::keymap::{self, Action};
 use crate::tui::model::Model;
+use crate::tui::model::mouse::{Place, Target};
 use crate::tui::model::screens::{Screen, Tab};
 use crate::tui::theme::{Theme, sign};
 use crate::tui::units::{ago, counted, latency};
@@ -128,6 +129,7 @@ fn marks(model: &Model, theme: &Theme) -> Vec<Span<'static>> {
 pub(super) fn hints(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let focus = model.focus();
     let mut pairs: Vec<(String, &str)> = Vec::new();
+    let mut actions: Vec<Action> = Vec::new();
     for action in keymap::hinted(focus) {
         let versions = model.group_screen.record.found.value().map_or(0, |found| found.versions.len());
         let pointless = match action {
@@ -140,14 +142,21 @@ pub(super) fn hints(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: R
         if pointless {
             continue;
         }
-        let (Some(key), Some(entry)) = (keymap::shown_key(focus, *action), keymap::entry(*action)) else { continue };
+        let (Some(key), Some(entry)) = (model.keymap.shown(focus, *action), keymap::entry(*action)) else { continue };
         // Neighbours with the same word share it: `↓ ↑ move`, `← → step`.
         match pairs.last_mut() {
             Some((keys, word)) if *word == entry.hint => keys.push_str(&format!(" {key}")),
-            _ => pairs.push((key, entry.hint)),
+            _ => {
+                pairs.push((key, entry.hint));
+                actions.push(*action);
+            }
         }
     }
-    hints::draw(frame.buffer_mut(), area, &pairs, theme);
+    for (at, x, width) in hints::draw(frame.buffer_mut(), area, &pairs, theme) {
+        if let Some(action) = actions.get(at) {
+            model.targets.borrow_mut().push((Place { x, y: area.y, width, height: 1 }, Target::Act(*action)));
+        }
+    }
 }
 
 /// Messages at the lower right of the screen, latest lowest.

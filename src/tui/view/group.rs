@@ -9,6 +9,7 @@ use crate::model::FeatureGroup;
 use crate::tui::fit;
 use crate::tui::matching::Query;
 use crate::tui::model::Model;
+use crate::tui::model::mouse::{Place, Target};
 use crate::tui::model::screens::Tab;
 use crate::tui::snippets;
 use crate::tui::theme::{Theme, sign};
@@ -23,7 +24,7 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
         put(frame.buffer_mut(), layout::indent(body, 3), 1, &Line::from(span(&text, theme.text)));
         return;
     };
-    tabs(model.group_screen.tab, theme, frame, tabs_area);
+    tabs(model, theme, frame, tabs_area);
     match model.group_screen.tab {
         Tab::Overview => overview(model, group, theme, frame, rest),
         Tab::Schema => catalog::schema(model, group, theme, frame, rest),
@@ -39,8 +40,10 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
 }
 
 /// The strip of tabs; where not all fit it is scrolled so that the one shown and its neighbours are seen.
-fn tabs(shown: Tab, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+fn tabs(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let shown = model.group_screen.tab;
     let mut spans = Vec::new();
+    let mut x = area.x;
     let width = |(_, title): &(Tab, &str)| fit::width(title) + 3;
     let room = usize::from(area.width);
     let at = Tab::ALL.iter().position(|(tab, _)| *tab == shown).unwrap_or(0);
@@ -54,6 +57,10 @@ fn tabs(shown: Tab, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
             spans.push(Span::styled(format!(" {title}"), theme.muted));
         }
         spans.push(Span::raw("  "));
+        let columns = fit::width(title) as u16 + 3;
+        let place = Place { x, y: area.y, width: columns, height: 1 };
+        model.targets.borrow_mut().push((place, Target::Tab(tab)));
+        x += columns;
     }
     put(frame.buffer_mut(), area, 0, &Line::from(spans));
 }
