@@ -306,7 +306,33 @@ fn a_group_that_disappears_while_it_is_open_is_said_to_be_gone() {
 fn hostile_text_never_reaches_the_screen_or_the_clipboard() {
     for size in [(40, 10), (80, 24), (200, 60)] {
         let mut stage = Stage::open(hostile(), size);
-        for script in ["", "j", "yy", "yj", "ys", "<enter>", "]", "yy", "yr", "4C1<enter>", "]]]", "yy", "?", "<esc>", ":", "<esc>", "E", "<esc>", "1", "yj", "2", "3", "5", "6", "7"] {
+        for script in [
+            "",
+            "j",
+            "yy",
+            "yj",
+            "ys",
+            "<enter>",
+            "]",
+            "yy",
+            "yr",
+            "4C1<enter>",
+            "]]]",
+            "yy",
+            "?",
+            "<esc>",
+            ":",
+            "<esc>",
+            "E",
+            "<esc>",
+            "1",
+            "yj",
+            "2",
+            "3",
+            "5",
+            "6",
+            "7",
+        ] {
             stage.keys(script);
             let shown = stage.symbols();
             assert!(!shown.chars().any(crate::tui::clean::is_hostile), "after {script:?} at {size:?}: {shown:?}");
@@ -335,4 +361,129 @@ fn the_cursor_of_the_terminal_stands_in_the_input() {
     let mut stage = shop();
     stage.keys("/客户a<left>");
     assert_eq!(stage.cursor(), (3 + 4, 1));
+}
+
+#[test]
+fn the_palette_finds_actions_groups_and_features_and_does_them() {
+    let mut stage = shop();
+    stage.keys(":reverse<enter>");
+    assert!(stage.model.layer.is_none() && stage.model.groups_screen.reversed);
+    stage.keys(":open loyalty_sc<enter>");
+    assert_eq!(stage.model.screen, Screen::Group);
+    assert_eq!(stage.model.group_screen.feature.as_deref(), Some("loyalty_score"));
+    stage.keys("<esc>");
+    assert_eq!((stage.model.screen, stage.model.group_screen.feature.clone()), (Screen::Group, None), "from a feature to its group");
+    stage.keys(":theme<esc>");
+    assert!(stage.model.layer.is_some(), "Esc clears what was typed first");
+    stage.keys("<esc>");
+    assert!(stage.model.layer.is_none());
+}
+
+#[test]
+fn a_read_only_store_offers_no_edits() {
+    let mut stage = shop();
+    stage.model.read_only = true;
+    stage.keys(":edit description");
+    assert!(!stage.text().contains("Edit the description"));
+    stage.keys("<esc><esc>E");
+    assert!(stage.model.layer.is_none());
+    assert!(stage.model.toasts[0].text.contains("read-only"));
+}
+
+#[test]
+fn colours_are_seen_before_they_are_chosen_and_esc_goes_back() {
+    let mut stage = shop();
+    stage.model.themes = vec!["terminal".to_owned(), "slate".to_owned()];
+    stage.model.theme = "terminal".to_owned();
+    stage.keys("T<down>");
+    assert_eq!(stage.model.theme, "slate");
+    stage.keys("<esc>");
+    assert_eq!(stage.model.theme, "terminal");
+    stage.keys("T<down><enter>");
+    assert_eq!(stage.model.theme, "slate");
+}
+
+#[test]
+fn what_is_written_about_a_group_is_edited_in_place_and_undone() {
+    use crate::tui::model::edits::{Edit, Question, Written};
+    use crate::tui::msg::Request;
+    let mut stage = shop();
+    stage.keys("jE<C-u>Who buys what<enter>");
+    let edit =
+        |text: &str| Edit { group: "customer-features".to_owned(), feature: None, written: Written::Description(Some(text.to_owned())) };
+    let Some(Request::Edits(Question { edit: asked, before: Some(before) })) = stage.shop.edits.first().cloned() else {
+        panic!("nothing was written")
+    };
+    assert_eq!(asked, edit("Who buys what"));
+    assert!(stage.model.toasts[0].text.contains("U undoes it"));
+    stage.keys("U");
+    assert_eq!(stage.shop.edits.get(1), Some(&Request::Edits(Question { edit: before, before: None })));
+    stage.keys("U");
+    assert!(stage.model.toasts.last().unwrap().text.contains("nothing to undo"));
+    stage.keys("t<C-u>alone<enter>");
+    assert!(stage.text().contains("write key=value"), "the form stays open with what is wrong");
+    stage.keys("=1<enter>");
+    assert!(stage.model.layer.is_none());
+}
+
+#[test]
+fn an_edit_that_changes_nothing_writes_nothing() {
+    let mut stage = shop();
+    stage.keys("jE<enter>");
+    assert!(stage.model.layer.is_none() && stage.shop.edits.is_empty());
+}
+
+#[test]
+fn a_click_moves_a_second_opens_and_hints_and_tabs_can_be_clicked() {
+    use crate::tui::model::mouse::{Gesture, Mouse};
+    let mut stage = shop();
+    let click = |column, row| Msg::Mouse(Mouse { gesture: Gesture::Click, column, row });
+    let find = |stage: &mut Stage, text: &str| {
+        let screen = stage.text();
+        let row = screen.lines().position(|line| line.contains(text)).unwrap();
+        let line = screen.lines().nth(row).unwrap();
+        (line[..line.find(text).unwrap()].chars().count() as u16, row as u16)
+    };
+    let (column, row) = find(&mut stage, "driver-stats");
+    stage.send(click(column, row));
+    assert_eq!(group_at_cursor(&stage), "driver-stats");
+    stage.send(click(column, row));
+    assert_eq!((stage.model.screen, stage.model.group_screen.name.as_str()), (Screen::Group, "driver-stats"));
+    let (column, row) = find(&mut stage, "Schema");
+    stage.send(click(column, row));
+    assert_eq!(stage.model.group_screen.tab, Tab::Schema);
+    let (column, row) = find(&mut stage, "? help");
+    stage.send(click(column, row));
+    assert!(stage.model.help.is_some());
+    stage.keys("<esc>");
+    stage.send(Msg::Mouse(Mouse { gesture: Gesture::WheelDown, column: 5, row: 8 }));
+    assert_eq!(stage.model.group_screen.schema.list.at, 3);
+    stage.send(click(0, 0));
+    assert_eq!(stage.model.screen, Screen::Group, "a click on nothing does nothing");
+}
+
+#[test]
+fn a_begun_sequence_shows_its_ways_on_and_ends_with_esc() {
+    let mut stage = shop();
+    stage.keys("y");
+    assert!(!stage.text().contains("Copy as JSON"), "whoever knows the keys sees nothing");
+    stage.model.now += SECOND / 2;
+    assert!(stage.text().contains("Copy as JSON"));
+    stage.keys("<esc>");
+    assert!(stage.model.pressed.is_empty() && stage.done.is_empty());
+    stage.keys("yj");
+    let Some(Effect::Copy(text)) = stage.done.first() else { panic!("nothing was copied") };
+    let copied: serde_json::Value = serde_json::from_str(text).unwrap();
+    assert_eq!(copied["name"], "account-features");
+}
+
+#[test]
+fn history_goes_back_and_forward() {
+    let mut stage = shop();
+    stage.keys("<enter>15");
+    assert_eq!(stage.model.screen, Screen::Sql);
+    stage.keys("<A-left><A-left>");
+    assert_eq!(stage.model.screen, Screen::Group);
+    stage.keys("<A-right>");
+    assert_eq!(stage.model.screen, Screen::Catalog);
 }

@@ -190,3 +190,23 @@ fn without_colour_the_weights_stay() {
     }
     check("no_color_styles_80x24", &styles);
 }
+
+#[test]
+fn palette() {
+    at_every_size("palette", ":loyal");
+}
+
+#[test]
+fn form() {
+    let mut stage = Stage::open(Shop::stocked(), (80, 24));
+    check("form_80x24", &stage.keys("jt<C-u>alone<enter>").text());
+}
+
+#[test]
+fn plain_characters() {
+    let mut stage = Stage::open(Shop::stocked(), (120, 30));
+    stage.look.ascii = true;
+    let shown = stage.keys("j4C0042<enter><left>").text();
+    assert!(shown.is_ascii(), "{shown}");
+    check("record_ascii_120x30", &shown);
+}

@@ -22,11 +22,13 @@ pub(super) struct Shop {
     pub(super) groups: Vec<Arc<FeatureGroup>>,
     /// Every question fails with this.
     pub(super) broken: Option<ErrorText>,
+    /// What was asked to be written.
+    pub(super) edits: Vec<Request>,
 }
 
 impl Shop {
     pub(super) fn stocked() -> Self {
-        Self { groups: groups().into_iter().map(Arc::new).collect(), broken: None }
+        Self { groups: groups().into_iter().map(Arc::new).collect(), broken: None, edits: Vec::new() }
     }
 
     pub(super) fn empty() -> Self {
@@ -35,7 +37,7 @@ impl Shop {
 
     pub(super) fn broken() -> Self {
         let error = Error::corrupt("catalog.db: page 7 is damaged").why("checksum does not match").remedy("run `larder doctor`");
-        Self { groups: Vec::new(), broken: Some(ErrorText::from(&error)) }
+        Self { groups: Vec::new(), broken: Some(ErrorText::from(&error)), edits: Vec::new() }
     }
 
     /// The answers to a question, in the order they come.
@@ -64,6 +66,10 @@ impl Shop {
             Request::FillDemo => {
                 self.groups = groups().into_iter().map(Arc::new).collect();
                 vec![News::DemoDone(Ok(()))]
+            }
+            Request::Edits(question) => {
+                self.edits.push(request.clone());
+                vec![News::Edits(crate::tui::model::edits::Answer::Done(question.clone()))]
             }
             _ => Vec::new(),
         }
@@ -216,6 +222,7 @@ pub(super) fn hostile() -> Shop {
             Arc::new(group(&long, "The longest name there may be", "", &[], features)),
         ],
         broken: None,
+        edits: Vec::new(),
     }
 }
 
