@@ -35,6 +35,12 @@ impl Jobs {
         (Self { source, sender, running: Default::default(), stops: Default::default() }, receiver)
     }
 
+    /// True while a job runs.
+    #[cfg(test)]
+    pub(super) fn busy(&self) -> bool {
+        self.running.iter().flatten().any(|job| !job.is_finished())
+    }
+
     /// Stops the job of a slot; one that writes ends at its next safe place and says so itself.
     pub(super) fn stop(&mut self, slot: Slot) {
         match slot.writes() {

@@ -3,6 +3,9 @@
 
 mod keys;
 mod layers;
+mod live;
 mod screens;
+mod screenshots;
 mod shop;
 mod stage;
+mod svg;

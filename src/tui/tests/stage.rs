@@ -166,7 +166,7 @@ fn describe(style: Style, modifier: Modifier) -> String {
     words.join(" ")
 }
 
-fn parse_script(script: &str) -> Vec<Key> {
+pub(super) fn parse_script(script: &str) -> Vec<Key> {
     let mut keys = Vec::new();
     let mut rest = script;
     while let Some(character) = rest.chars().next() {
