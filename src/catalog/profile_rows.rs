@@ -1,7 +1,9 @@
 //! Profiles as rows, and back.
 
+use std::collections::HashSet;
+
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{QueryBuilder, Row, Sqlite, Transaction};
 
 use super::profiles::{DayLine, Population, StoredColumn, StoredProfile, Window};
 use super::{from_sql, to_sql};
@@ -56,31 +58,47 @@ pub(super) async fn upsert(transaction: &mut Transaction<'_, Sqlite>, group: &Gr
     .fetch_optional(&mut **transaction)
     .await?;
     let Some(id) = id else { return Ok(()) };
-    for column in &profile.columns {
-        sqlx::query(
-            "INSERT INTO profile_columns (profile_id, feature, n, n_null, mean, distinct_lo, distinct_hi, figures)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )
-        .bind(id)
-        .bind(&column.feature)
-        .bind(to_sql(column.rows))
-        .bind(to_sql(column.nulls))
-        .bind(column.mean)
-        .bind(column.distinct.map(|(low, _)| low))
-        .bind(column.distinct.map(|(_, high)| high))
-        .bind(&column.figures)
-        .execute(&mut **transaction)
-        .await?;
-        if let Some(state) = &column.state {
-            sqlx::query("INSERT INTO profile_sketches (profile_id, feature, bytes) VALUES (?1, ?2, ?3)")
-                .bind(id)
-                .bind(&column.feature)
-                .bind(state)
-                .execute(&mut **transaction)
-                .await?;
-        }
+    for columns in profile.columns.chunks(COLUMNS_AT_ONCE) {
+        insert_columns(transaction, id, columns).await?;
     }
     Ok(())
+}
+
+/// Columns in one statement; SQLite takes 32,766 values in one. A statement costs two switches of threads, whatever is in it, and a
+/// load may write a hundred days of profiles of thousands of columns.
+const COLUMNS_AT_ONCE: usize = 1_000;
+
+async fn insert_columns(transaction: &mut Transaction<'_, Sqlite>, id: i64, columns: &[StoredColumn]) -> SqlResult<()> {
+    let mut insert = QueryBuilder::<Sqlite>::new(
+        "INSERT INTO profile_columns (profile_id, feature, n, n_null, mean, distinct_lo, distinct_hi, figures) ",
+    );
+    insert.push_values(columns, |mut row, column| {
+        row.push_bind(id)
+            .push_bind(&column.feature)
+            .push_bind(to_sql(column.rows))
+            .push_bind(to_sql(column.nulls))
+            .push_bind(column.mean)
+            .push_bind(column.distinct.map(|(low, _)| low))
+            .push_bind(column.distinct.map(|(_, high)| high))
+            .push_bind(&column.figures);
+    });
+    insert.build().execute(&mut **transaction).await?;
+    let states: Vec<(&String, &Vec<u8>)> = columns.iter().filter_map(|column| Some((&column.feature, column.state.as_ref()?))).collect();
+    if states.is_empty() {
+        return Ok(());
+    }
+    let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO profile_sketches (profile_id, feature, bytes) ");
+    insert.push_values(states, |mut row, (feature, state)| {
+        row.push_bind(id).push_bind(feature).push_bind(state);
+    });
+    insert.build().execute(&mut **transaction).await?;
+    Ok(())
+}
+
+/// The days of a group's events that have a profile.
+pub(super) async fn days(connection: &mut SqliteConnection, group: &GroupId) -> SqlResult<HashSet<i64>> {
+    let days = sqlx::query_scalar("SELECT day FROM profiles WHERE group_id = ?1 AND population = 'events' AND grain = 'day'");
+    Ok(days.bind(group.bytes().as_slice()).fetch_all(connection).await?.into_iter().collect())
 }
 
 pub(super) async fn select(

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use sqlx::Row;
 
-use super::profile_rows::{day_line, forget, select, upsert};
+use super::profile_rows::{day_line, days, forget, select, upsert};
 use super::{Catalog, from_sql, to_sql};
 use crate::model::{Error, EventTime, GroupId, Result};
 
@@ -145,8 +145,10 @@ impl Catalog {
                 return Ok(false);
             }
         }
+        let days = days(&mut transaction, group).await.map_err(self.fault(what))?;
+        let may_exist = |window: &&Window| !matches!(window, Window::Day(day) if !days.contains(&i64::from(*day)));
         let mut found = Vec::new();
-        for window in windows {
+        for window in windows.iter().filter(may_exist) {
             if let Some(profile) = select(&mut transaction, group, Population::Events, window, true).await.map_err(self.fault(what))? {
                 found.push(profile);
             }

@@ -20,6 +20,7 @@ mod pairs;
 mod place;
 mod progress;
 mod record_view;
+mod sdk;
 mod sink;
 mod table;
 mod text;

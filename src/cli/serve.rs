@@ -10,6 +10,7 @@ use super::console::{Console, output_failure};
 use super::exit::{Exit, Failure, Verdict};
 use super::interrupt::{Begun, Stopped, stopping_on_signal};
 use super::place::Place;
+use super::sdk::{Account, environment, write_files};
 use crate::server::{ServeSettings, Server};
 use crate::store::settings::parse_address;
 
@@ -36,7 +37,7 @@ pub(crate) struct Serve {
     /// Let other machines in without a key
     #[arg(long)]
     insecure_no_auth: bool,
-    /// Print the variables that point AWS clients at the server, and end
+    /// Print the variables that point AWS clients at the server, write the files that the SageMaker SDK needs into the store, and end
     #[arg(long)]
     print_env: bool,
 }
@@ -57,7 +58,10 @@ impl Serve {
         }
         settings.without_keys = self.insecure_no_auth;
         if self.print_env {
-            let text = environment(&settings, &store.settings().region);
+            let of = Account { region: &store.settings().region, account: &store.settings().account };
+            let folder = std::path::absolute(store.folder()).unwrap_or_else(|_| store.folder().to_owned()).join("sdk");
+            write_files(&folder, of)?;
+            let text = environment(&settings, of, &folder);
             store.close().await?;
             console.line(text.trim_end())?;
             return Ok(Exit::Done);
@@ -85,30 +89,4 @@ impl Serve {
         ended?;
         Ok(Exit::Done)
     }
-}
-
-/// Shell lines that point AWS clients at the server.
-fn environment(settings: &ServeSettings, region: &str) -> String {
-    let scheme = if settings.tls.is_some() { "https" } else { "http" };
-    let mut address = settings.bind;
-    // What listens everywhere is reached here.
-    if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
-    }
-    let key = settings.keys.first();
-    let (id, secret) = key.map_or(("larder", "larder-does-not-check"), |key| (key.id.as_str(), key.secret.as_str()));
-    let quoted = super::place::shell_word;
-    [
-        ("AWS_ENDPOINT_URL", format!("{scheme}://{address}")),
-        ("AWS_REGION", region.to_owned()),
-        ("AWS_DEFAULT_REGION", region.to_owned()),
-        ("AWS_ACCESS_KEY_ID", id.to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", secret.to_owned()),
-        // A proxy must not see what stays on this machine; credentials come from here, not from a cloud's own service.
-        ("NO_PROXY", "127.0.0.1,localhost".to_owned()),
-        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
-    ]
-    .iter()
-    .map(|(name, value)| format!("export {name}={}\n", quoted(value)))
-    .collect()
 }
