@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::AbortHandle;
 
 use super::model::remote::ErrorText;
-use super::model::{datasets, edits, jobs, lineage, online, rows, sql, statistics};
+use super::model::{datasets, edits, jobs, lineage, sql, statistics};
 use super::msg::{Msg, News, Request, Slot};
 use super::source::Source;
 use crate::model::Error;
@@ -118,13 +118,11 @@ fn failure_of(request: &Request) -> fn(ErrorText) -> News {
         Request::Record { .. } => |error| News::Record(Err(error)),
         Request::FillDemo => |error| News::DemoDone(Err(error)),
         Request::Lineage(_) => |error| News::Lineage(lineage::Answer::Failed(error)),
-        Request::Online(_) => |error| News::Online(online::Answer::Failed(error)),
         Request::Sql(_) => |error| News::Sql(sql::Answer::Failed(error)),
         Request::Datasets(_) => |error| News::Datasets(datasets::Answer::Failed(error)),
         Request::Jobs(_) => |error| News::Jobs(jobs::Answer::Failed(error)),
         Request::Statistics(_) => |error| News::Statistics(statistics::Answer::Failed(error)),
         Request::Edits(_) => |error| News::Edits(edits::Answer::Failed(error)),
-        Request::Rows(_) => |error| News::Rows(rows::Answer::Failed(error)),
     }
 }
 
@@ -145,13 +143,11 @@ async fn answer(source: Arc<dyn Source>, request: Request, voice: Voice) {
             News::DemoDone(filled.map_err(text))
         }
         Request::Lineage(question) => News::Lineage(source.answer_lineage(question, &voice).await),
-        Request::Online(question) => News::Online(source.answer_online(question, &voice).await),
         Request::Sql(question) => News::Sql(source.answer_sql(question, &voice).await),
         Request::Datasets(question) => News::Datasets(source.answer_datasets(question, &voice).await),
         Request::Jobs(question) => News::Jobs(source.answer_jobs(question, &voice).await),
         Request::Statistics(question) => News::Statistics(source.answer_statistics(question, &voice).await),
         Request::Edits(question) => News::Edits(source.answer_edits(question).await),
-        Request::Rows(question) => News::Rows(source.answer_rows(question, &voice).await),
     };
     voice.say(news).await;
 }
@@ -206,13 +202,6 @@ mod tests {
     }
 
     #[async_trait]
-    impl crate::tui::source::online::OnlineSource for Odd {
-        async fn answer_online(&self, _: online::Question, _: &Voice) -> online::Answer {
-            online::Answer::Failed(ErrorText::from(&Error::internal("not asked")))
-        }
-    }
-
-    #[async_trait]
     impl crate::tui::source::sql::SqlSource for Odd {
         async fn answer_sql(&self, _: sql::Question, _: &Voice) -> sql::Answer {
             sql::Answer::Failed(ErrorText::from(&Error::internal("not asked")))
@@ -237,13 +226,6 @@ mod tests {
     impl crate::tui::source::statistics::StatisticsSource for Odd {
         async fn answer_statistics(&self, _: statistics::Question, _: &Voice) -> statistics::Answer {
             statistics::Answer::Failed(ErrorText::from(&Error::internal("not asked")))
-        }
-    }
-
-    #[async_trait]
-    impl crate::tui::source::rows::RowsSource for Odd {
-        async fn answer_rows(&self, _: rows::Question, _: &Voice) -> rows::Answer {
-            rows::Answer::Failed(ErrorText::from(&Error::internal("not asked")))
         }
     }
 

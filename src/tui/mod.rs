@@ -20,6 +20,7 @@ mod keymap;
 mod matching;
 mod model;
 mod msg;
+mod numbers;
 mod preferences;
 mod run;
 mod snippets;
@@ -57,7 +58,7 @@ pub struct TuiOptions {
 }
 
 /// Names of the screens, as `--screen` takes them.
-pub const SCREENS: [&str; 7] = ["catalog", "groups", "lineage", "online", "sql", "datasets", "jobs"];
+pub const SCREENS: [&str; 6] = ["catalog", "groups", "lineage", "sql", "datasets", "jobs"];
 
 /// Every action with its keys, as a page of Markdown: made from the catalogue and from the person's own keymap.
 #[must_use]

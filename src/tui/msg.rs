@@ -10,7 +10,7 @@ use crate::tui::model::data::{DemoProgress, Found, Summary};
 use crate::tui::model::key::Key;
 use crate::tui::model::mouse::Mouse;
 use crate::tui::model::remote::ErrorText;
-use crate::tui::model::{datasets, edits, jobs, lineage, online, rows, sql, statistics};
+use crate::tui::model::{datasets, edits, jobs, lineage, sql, statistics};
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -41,22 +41,26 @@ pub(crate) enum Slot {
     Record,
     Demo,
     Lineage,
-    Online,
     Sql,
     Datasets,
     Jobs,
     Statistics,
-    Rows,
     Edits,
+    Drift,
+    Days,
+    Breaks,
+    Manifest,
+    Flush,
+    Export,
 }
 
 impl Slot {
     /// How many there are.
-    pub(crate) const COUNT: usize = 13;
+    pub(crate) const COUNT: usize = 17;
 
     /// True if its jobs write: asking again doesn't stop one, and it ends at its next safe place when it is told to stop.
     pub(crate) fn writes(self) -> bool {
-        matches!(self, Self::Demo | Self::Online | Self::Jobs | Self::Edits)
+        matches!(self, Self::Demo | Self::Flush | Self::Edits | Self::Export)
     }
 }
 
@@ -80,8 +84,6 @@ pub(crate) enum News {
     DemoDone(Result<(), ErrorText>),
     /// Of the graph around a node.
     Lineage(lineage::Answer),
-    /// Of records of any group.
-    Online(online::Answer),
     /// Of statements and their results.
     Sql(sql::Answer),
     /// Of training datasets.
@@ -90,8 +92,6 @@ pub(crate) enum News {
     Jobs(jobs::Answer),
     /// Of what values look like and how far they drifted.
     Statistics(statistics::Answer),
-    /// Of the rows and files of a group.
-    Rows(rows::Answer),
     /// Of edits in place.
     Edits(edits::Answer),
 }
@@ -121,8 +121,6 @@ pub(crate) enum Request {
     FillDemo,
     /// About the graph around a node.
     Lineage(lineage::Question),
-    /// About records of any group.
-    Online(online::Question),
     /// About statements and their results.
     Sql(sql::Question),
     /// About training datasets.
@@ -131,8 +129,6 @@ pub(crate) enum Request {
     Jobs(jobs::Question),
     /// About what values look like and how far they drifted.
     Statistics(statistics::Question),
-    /// About the rows and files of a group.
-    Rows(rows::Question),
     /// To write an edit in place.
     Edits(edits::Question),
 }

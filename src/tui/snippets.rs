@@ -55,7 +55,7 @@ pub(crate) fn statement(group: &FeatureGroup, feature: Option<&str>) -> String {
 }
 
 /// A name as SQL takes it: quoted where it isn't a plain lower-case word.
-fn sql_name(name: &str) -> String {
+pub(crate) fn sql_name(name: &str) -> String {
     let plain = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_';
     let starts_well = name.starts_with(|character: char| character.is_ascii_lowercase());
     if starts_well && name.chars().all(plain) { name.to_owned() } else { format!("\"{name}\"") }

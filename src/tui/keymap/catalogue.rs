@@ -36,7 +36,7 @@ macro_rules! catalogue {
 
 catalogue! {
     // Catalog and groups.
-    Open, "open", "open", "Open what is under the cursor", [Open: ["enter", "l", "right"]];
+    Open, "open", "open", "Open what is under the cursor", [Open: ["enter", "l", "right"], OpenRow: ["enter"]];
     Filter, "filter", "filter", "Filter: words, tag:pii, owner:growth, type:frac, !without", [Filter: ["/"]];
     Sort, "sort", "sort", "Sort by the next column", [Sort: ["s"]];
     SortReverse, "sort-reverse", "reverse", "Turn the order around", [Sort: ["S"]];
@@ -50,17 +50,37 @@ catalogue! {
     EditIdentifier, "edit-identifier", "look up", "Type a record identifier to look up", [Record: ["/", "i", "enter"]];
 
     // Statistics, drift, rows, files.
+    Population, "population", "events ⇄ latest", "Figures of all events, or of the newest record of each identifier", [Stats: ["e"]];
+    ReadAnew, "read-anew", "read anew", "Read every value again for the figures", [Stats: ["R"]];
+    Baseline, "baseline", "baseline", "Compare with the days before, or with the same weekday", [Drift: ["b"]];
 
     // Lineage.
+    Recenter, "recenter", "middle before", "Put the node back in the middle that was there before", [Lineage: ["backspace", "left", "h"]];
+    Deeper, "deeper", "deeper", "Follow one edge more", [Lineage: ["+"]];
+    Shallower, "shallower", "shallower", "Follow one edge less", [Lineage: ["-"]];
+    UpOnly, "up-only", "up", "Only where it comes from, or both ways again", [Lineage: ["u"]];
+    DownOnly, "down-only", "down", "Only what it goes into, or both ways again", [Lineage: ["d"]];
+    WhatBreaks, "what-breaks", "what breaks", "Mark what breaks if the node in the middle is removed", [Lineage: ["w"]];
+    OpenNode, "open-node", "open", "The page of the group or feature under the cursor", [Lineage: ["o"]];
 
-    // Online, SQL, training datasets, jobs.
+    // SQL, jobs.
+    RunStatement, "run-statement", "run", "Run the statement", [SqlInput: ["F5", "C-j"], Sql: ["F5"]];
+    BreakLine, "break-line", "new line", "Begin a new line", [SqlInput: ["enter"]];
+    CompleteName, "complete-name", "complete", "Take the first name on offer", [SqlInput: ["tab"]];
+    EarlierStatement, "earlier-statement", "earlier", "The statement that was run before", [SqlInput: ["A-up", "C-r"]];
+    LaterStatement, "later-statement", "later", "The statement that was run after", [SqlInput: ["A-down"]];
+    EditStatement, "edit-statement", "edit", "Edit the statement", [Sql: ["i", "/", "enter"]];
+    ColumnsLeft, "columns-left", "columns", "One column to the left", [Sql: ["left", "h"]];
+    ColumnsRight, "columns-right", "columns", "One column to the right", [Sql: ["right", "l"]];
+    Export, "export", "export", "Write all rows of the result into a file", [Sql: ["e"]];
+    Flush, "flush", "flush", "Move what waits in the outboxes into files", [Jobs: ["f"]];
 
     // Everywhere.
     NextTab, "next-tab", "next tab", "Next tab", [Tabs: ["tab", "]"], TabArrows: ["right", "l"]];
     PreviousTab, "previous-tab", "tab", "Previous tab", [Tabs: ["backtab", "["], TabArrows: ["left", "h"]];
 
-    MoveDown, "move-down", "move", "Down", [Move: ["down", "j"], FilterInput: ["down", "C-n"], IdentifierInput: ["down", "C-n"], HelpInput: ["down", "C-n"], LayerInput: ["down", "C-n"]];
-    MoveUp, "move-up", "move", "Up", [Move: ["up", "k"], FilterInput: ["up", "C-p"], IdentifierInput: ["up", "C-p"], HelpInput: ["up", "C-p"], LayerInput: ["up", "C-p"]];
+    MoveDown, "move-down", "move", "Down", [SqlInput: ["down", "C-n"], Move: ["down", "j"], FilterInput: ["down", "C-n"], IdentifierInput: ["down", "C-n"], HelpInput: ["down", "C-n"], LayerInput: ["down", "C-n"]];
+    MoveUp, "move-up", "move", "Up", [SqlInput: ["up", "C-p"], Move: ["up", "k"], FilterInput: ["up", "C-p"], IdentifierInput: ["up", "C-p"], HelpInput: ["up", "C-p"], LayerInput: ["up", "C-p"]];
     PageDown, "page-down", "page", "A page down", [Move: ["pagedown", "C-f"], FilterInput: ["pagedown"], HelpInput: ["pagedown"], LayerInput: ["pagedown"]];
     PageUp, "page-up", "page", "A page up", [Move: ["pageup", "C-b"], FilterInput: ["pageup"], HelpInput: ["pageup"], LayerInput: ["pageup"]];
     HalfDown, "half-page-down", "half page", "Half a page down", [Move: ["C-d"]];
@@ -75,7 +95,7 @@ catalogue! {
     LookUp, "look-up", "look up", "Look the record up", [IdentifierInput: ["enter"]];
     Complete, "complete", "complete", "Take the identifier that is offered", [IdentifierInput: ["tab"]];
     OtherList, "other-list", "groups ⇄ features", "Look for the same in the list of groups or of features", [FilterInput: ["tab"]];
-    Leave, "leave-input", "leave", "Clear the input, then leave it", [FilterInput: ["esc"], IdentifierInput: ["esc"], HelpInput: ["esc"], LayerInput: ["esc"]];
+    Leave, "leave-input", "leave", "Clear the input, then leave it", [FilterInput: ["esc"], IdentifierInput: ["esc"], SqlInput: ["esc"], HelpInput: ["esc"], LayerInput: ["esc"]];
 
     DeleteBack, "delete-back", "delete", "Delete the character before the caret", [Edit: ["backspace", "C-h"]];
     DeleteForward, "delete-forward", "delete", "Delete the character behind the caret", [Edit: ["delete", "C-d"]];

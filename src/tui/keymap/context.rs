@@ -16,6 +16,8 @@ pub(crate) enum Context {
     Ends,
     /// Lists whose rows open.
     Open,
+    /// Lists whose rows open, where left and right are taken.
+    OpenRow,
     /// Lists that can be filtered.
     Filter,
     /// Lists that can be sorted.
@@ -32,18 +34,12 @@ pub(crate) enum Context {
     Stats,
     /// Drift.
     Drift,
-    /// Rows of a group.
-    Data,
-    /// Files of a group.
-    Files,
     /// The graph.
     Lineage,
-    /// The chooser of records.
-    Online,
     /// Statements.
     Sql,
-    /// Training datasets.
-    Datasets,
+    /// Typing a statement.
+    SqlInput,
     /// Runs.
     Jobs,
     /// Typing a filter.
@@ -62,12 +58,13 @@ pub(crate) enum Context {
 
 impl Context {
     /// Every context.
-    pub(crate) const ALL: [Self; 26] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::Always,
         Self::Global,
         Self::Move,
         Self::Ends,
         Self::Open,
+        Self::OpenRow,
         Self::Filter,
         Self::Sort,
         Self::Tabs,
@@ -76,12 +73,9 @@ impl Context {
         Self::FirstRun,
         Self::Stats,
         Self::Drift,
-        Self::Data,
-        Self::Files,
         Self::Lineage,
-        Self::Online,
         Self::Sql,
-        Self::Datasets,
+        Self::SqlInput,
         Self::Jobs,
         Self::FilterInput,
         Self::IdentifierInput,
@@ -99,6 +93,7 @@ impl Context {
             Self::Move => "move",
             Self::Ends => "ends",
             Self::Open => "open",
+            Self::OpenRow => "open-row",
             Self::Filter => "filter",
             Self::Sort => "sort",
             Self::Tabs => "tabs",
@@ -107,12 +102,9 @@ impl Context {
             Self::FirstRun => "first-run",
             Self::Stats => "stats",
             Self::Drift => "drift",
-            Self::Data => "data",
-            Self::Files => "files",
             Self::Lineage => "lineage",
-            Self::Online => "online",
             Self::Sql => "sql",
-            Self::Datasets => "datasets",
+            Self::SqlInput => "sql-input",
             Self::Jobs => "jobs",
             Self::FilterInput => "filter-input",
             Self::IdentifierInput => "identifier-input",
@@ -125,7 +117,10 @@ impl Context {
 
     /// True where a plain character is text.
     pub(crate) fn is_typing(self) -> bool {
-        matches!(self, Self::Always | Self::FilterInput | Self::IdentifierInput | Self::HelpInput | Self::LayerInput | Self::Edit)
+        matches!(
+            self,
+            Self::Always | Self::FilterInput | Self::IdentifierInput | Self::HelpInput | Self::LayerInput | Self::SqlInput | Self::Edit
+        )
     }
 
     /// Heading in the help.
@@ -134,18 +129,14 @@ impl Context {
             Self::Always => "Everywhere, also while typing",
             Self::Global => "Everywhere",
             Self::Move | Self::Ends => "Move",
-            Self::Open | Self::Filter | Self::Sort => "List",
+            Self::Open | Self::OpenRow | Self::Filter | Self::Sort => "List",
             Self::Tabs | Self::TabArrows => "Tabs",
             Self::Record => "Record",
             Self::FirstRun => "Empty store",
             Self::Stats => "Statistics",
             Self::Drift => "Drift",
-            Self::Data => "Rows",
-            Self::Files => "Files",
             Self::Lineage => "Lineage",
-            Self::Online => "Online",
-            Self::Sql => "SQL",
-            Self::Datasets => "Training datasets",
+            Self::Sql | Self::SqlInput => "SQL",
             Self::Jobs => "Jobs",
             Self::FilterInput => "Filter",
             Self::IdentifierInput => "Record identifier",
@@ -171,12 +162,9 @@ pub(crate) enum Focus {
     Use,
     Stats,
     Drift,
-    Data,
-    Files,
-    DatasetsTab,
     Lineage,
-    Online,
     Sql,
+    SqlInput,
     Datasets,
     Jobs,
     FilterInput,
@@ -188,7 +176,7 @@ pub(crate) enum Focus {
 impl Focus {
     /// Every focus, for the tests and the help.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Waiting,
         Self::FirstRun,
         Self::Groups,
@@ -199,12 +187,9 @@ impl Focus {
         Self::Use,
         Self::Stats,
         Self::Drift,
-        Self::Data,
-        Self::Files,
-        Self::DatasetsTab,
         Self::Lineage,
-        Self::Online,
         Self::Sql,
+        Self::SqlInput,
         Self::Datasets,
         Self::Jobs,
         Self::FilterInput,
@@ -224,15 +209,12 @@ impl Focus {
             Self::Use => &[C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
             Self::Schema => &[C::Filter, C::Edits, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
             Self::Record => &[C::Record, C::Tabs, C::Move, C::Global, C::Always],
-            Self::Stats => &[C::Stats, C::Tabs, C::Move, C::Ends, C::Global, C::Always],
-            Self::Drift => &[C::Drift, C::Tabs, C::Move, C::Ends, C::Global, C::Always],
-            Self::Data => &[C::Data, C::Tabs, C::Move, C::Ends, C::Global, C::Always],
-            Self::Files => &[C::Files, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
-            Self::DatasetsTab => &[C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
-            Self::Lineage => &[C::Lineage, C::Move, C::Ends, C::Global, C::Always],
-            Self::Online => &[C::Online, C::Move, C::Ends, C::Global, C::Always],
+            Self::Stats => &[C::Stats, C::OpenRow, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
+            Self::Drift => &[C::Drift, C::OpenRow, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
+            Self::Lineage => &[C::Lineage, C::OpenRow, C::Move, C::Ends, C::Global, C::Always],
             Self::Sql => &[C::Sql, C::Move, C::Ends, C::Global, C::Always],
-            Self::Datasets => &[C::Datasets, C::Move, C::Ends, C::Global, C::Always],
+            Self::SqlInput => &[C::SqlInput, C::Edit, C::Always],
+            Self::Datasets => &[C::OpenRow, C::Move, C::Ends, C::Global, C::Always],
             Self::Jobs => &[C::Jobs, C::Move, C::Ends, C::Global, C::Always],
             Self::FilterInput => &[C::FilterInput, C::Edit, C::Always],
             Self::IdentifierInput => &[C::IdentifierInput, C::Edit, C::Always],
@@ -243,6 +225,6 @@ impl Focus {
 
     /// True where a plain character is text.
     pub(crate) fn is_typing(self) -> bool {
-        matches!(self, Self::FilterInput | Self::IdentifierInput | Self::Help | Self::Layer)
+        matches!(self, Self::FilterInput | Self::IdentifierInput | Self::SqlInput | Self::Help | Self::Layer)
     }
 }

@@ -124,10 +124,13 @@ pub(crate) fn hinted(focus: Focus) -> &'static [Action] {
         Focus::Schema => &[A::Filter, A::NextTab, A::Copy, A::ScreenOnline, A::Back, A::Help],
         Focus::Record => &[A::Older, A::Newer, A::Oldest, A::Newest, A::EditIdentifier, A::Copy, A::Help],
         Focus::Use => &[A::Copy, A::MoveDown, A::MoveUp, A::NextTab, A::Back, A::Help],
-        Focus::Stats | Focus::Drift | Focus::Data | Focus::Files | Focus::DatasetsTab => {
-            &[A::NextTab, A::Copy, A::Refresh, A::Back, A::Help]
-        }
-        Focus::Lineage | Focus::Online | Focus::Sql | Focus::Datasets | Focus::Jobs => &[A::Copy, A::Refresh, A::Back, A::Help],
+        Focus::Stats => &[A::Open, A::Population, A::ReadAnew, A::NextTab, A::Copy, A::Back, A::Help],
+        Focus::Drift => &[A::Open, A::Baseline, A::NextTab, A::Copy, A::Back, A::Help],
+        Focus::Lineage => &[A::Open, A::Recenter, A::UpOnly, A::DownOnly, A::WhatBreaks, A::OpenNode, A::Help],
+        Focus::Sql => &[A::EditStatement, A::RunStatement, A::ColumnsRight, A::Export, A::Copy, A::Cancel, A::Help],
+        Focus::SqlInput => &[A::RunStatement, A::CompleteName, A::EarlierStatement, A::Cancel, A::Leave],
+        Focus::Datasets => &[A::Open, A::Copy, A::Refresh, A::Back, A::Help],
+        Focus::Jobs => &[A::Flush, A::Copy, A::Refresh, A::Back, A::Help],
         Focus::FilterInput => &[A::Accept, A::OtherList, A::MoveDown, A::MoveUp, A::DeleteToStart, A::Leave],
         Focus::IdentifierInput => &[A::LookUp, A::Complete, A::MoveDown, A::MoveUp, A::Leave],
         Focus::Help => &[A::Leave, A::MoveDown, A::MoveUp],

@@ -70,6 +70,11 @@ pub(crate) enum Purpose {
         /// The feature; none for the group itself.
         feature: Option<String>,
     },
+    /// The file for all rows of a statement.
+    Export {
+        /// The statement.
+        sql: String,
+    },
     /// The owner of a group.
     Owner {
         /// The group.

@@ -14,9 +14,7 @@ pub(crate) mod line;
 pub(crate) mod lineage;
 pub(crate) mod list;
 pub(crate) mod mouse;
-pub(crate) mod online;
 pub(crate) mod remote;
-pub(crate) mod rows;
 pub(crate) mod screens;
 pub(crate) mod sql;
 pub(crate) mod statistics;
@@ -67,8 +65,6 @@ pub(crate) struct Model {
     pub(crate) group_screen: GroupScreen,
     /// The graph around a node.
     pub(crate) lineage: lineage::LineageScreen,
-    /// Records of any group.
-    pub(crate) online: online::OnlineScreen,
     /// Statements and their results.
     pub(crate) sql: sql::SqlScreen,
     /// Training datasets.
@@ -77,8 +73,6 @@ pub(crate) struct Model {
     pub(crate) jobs: jobs::JobsScreen,
     /// The tabs Stats and Drift.
     pub(crate) statistics: statistics::StatisticsPage,
-    /// The tabs Data and Files.
-    pub(crate) rows: rows::RowsPage,
     /// Identifiers looked up in each group, latest first.
     pub(crate) recent: BTreeMap<String, Vec<String>>,
     /// The help, while it is open.
@@ -181,7 +175,7 @@ impl Model {
             Screen::Catalog if self.catalog_screen.filtered.typing => Focus::FilterInput,
             Screen::Catalog => Focus::Catalog,
             Screen::Lineage => Focus::Lineage,
-            Screen::Online => Focus::Online,
+            Screen::Sql if self.sql.typing => Focus::SqlInput,
             Screen::Sql => Focus::Sql,
             Screen::Datasets => Focus::Datasets,
             Screen::Jobs => Focus::Jobs,
@@ -190,9 +184,6 @@ impl Model {
                 Tab::Stats => Focus::Stats,
                 Tab::Drift => Focus::Drift,
                 Tab::Lineage => Focus::Lineage,
-                Tab::Data => Focus::Data,
-                Tab::Files => Focus::Files,
-                Tab::Datasets => Focus::DatasetsTab,
                 Tab::Schema if self.group_screen.schema.typing => Focus::FilterInput,
                 Tab::Schema => Focus::Schema,
                 Tab::Online if self.group_screen.record.typing => Focus::IdentifierInput,

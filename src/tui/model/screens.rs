@@ -20,8 +20,6 @@ pub(crate) enum Screen {
     Group,
     /// The graph around a node.
     Lineage,
-    /// Records of any group.
-    Online,
     /// Statements and their results.
     Sql,
     /// Training datasets.
@@ -32,11 +30,10 @@ pub(crate) enum Screen {
 
 impl Screen {
     /// The screens a key leads to, with the names people give them.
-    pub(crate) const NAMED: [(Self, &'static str); 7] = [
+    pub(crate) const NAMED: [(Self, &'static str); 6] = [
         (Self::Catalog, "catalog"),
         (Self::Groups, "groups"),
         (Self::Lineage, "lineage"),
-        (Self::Online, "online"),
         (Self::Sql, "sql"),
         (Self::Datasets, "datasets"),
         (Self::Jobs, "jobs"),
@@ -68,25 +65,19 @@ pub(crate) enum Tab {
     Stats,
     Drift,
     Lineage,
-    Data,
     Online,
-    Files,
-    Datasets,
     Use,
 }
 
 impl Tab {
     /// The tabs in their order, with their titles.
-    pub(crate) const ALL: [(Self, &'static str); 10] = [
+    pub(crate) const ALL: [(Self, &'static str); 7] = [
         (Self::Overview, "Overview"),
         (Self::Schema, "Schema"),
         (Self::Stats, "Stats"),
         (Self::Drift, "Drift"),
         (Self::Lineage, "Lineage"),
-        (Self::Data, "Data"),
         (Self::Online, "Online"),
-        (Self::Files, "Files"),
-        (Self::Datasets, "Datasets"),
         (Self::Use, "Use"),
     ];
 

@@ -7,8 +7,6 @@ pub(crate) mod datasets;
 pub(crate) mod edits;
 pub(crate) mod jobs;
 pub(crate) mod lineage;
-pub(crate) mod online;
-pub(crate) mod rows;
 pub(crate) mod sql;
 pub(crate) mod statistics;
 
@@ -31,14 +29,7 @@ const VERSIONS: usize = 500;
 /// What the browser asks for; each screen of its own has a part of its own.
 #[async_trait]
 pub(super) trait Source:
-    datasets::DatasetsSource
-    + edits::EditsSource
-    + jobs::JobsSource
-    + lineage::LineageSource
-    + online::OnlineSource
-    + rows::RowsSource
-    + sql::SqlSource
-    + statistics::StatisticsSource
+    datasets::DatasetsSource + edits::EditsSource + jobs::JobsSource + lineage::LineageSource + sql::SqlSource + statistics::StatisticsSource
 {
     /// A short name of the store.
     fn place(&self) -> String;

@@ -1,7 +1,7 @@
 //! What is copied: a name, a full reference, JSON, a statement, code.
 
 use super::forms::subject;
-use super::{datasets, group, jobs, lineage, online, record, rows, sql, statistics};
+use super::{datasets, group, jobs, lineage, record, sql, statistics};
 use crate::tui::clean::clean_lines;
 use crate::tui::keymap::{Action, Focus};
 use crate::tui::model::Model;
@@ -39,12 +39,10 @@ fn plain(model: &Model, focus: Focus) -> Option<(String, String)> {
         Focus::Overview | Focus::Schema | Focus::Use => group::copied(model),
         Focus::Record => record::copied(model),
         Focus::Lineage => lineage::copied(model),
-        Focus::Online => online::copied(model),
         Focus::Sql => sql::copied(model),
-        Focus::Datasets | Focus::DatasetsTab => datasets::copied(model),
+        Focus::Datasets => datasets::copied(model),
         Focus::Jobs => jobs::copied(model),
         Focus::Stats | Focus::Drift => statistics::copied(model),
-        Focus::Data | Focus::Files => rows::copied(model),
         _ => None,
     }
 }

@@ -50,6 +50,7 @@ fn open(model: &mut Model, purpose: Purpose, label: &'static str, text: String, 
             format!("{group}.{feature}")
         }
         Purpose::Description { group, .. } | Purpose::Tags { group, .. } | Purpose::Owner { group } => group.clone(),
+        Purpose::Export { .. } => String::new(),
     };
     let fields = vec![Field { label, line: Line::new(text), note }];
     model.layer = Some(Layer::Form(Form { title, fields, at: 0, purpose, complaint: None }));
@@ -105,7 +106,13 @@ pub(super) fn submit(model: &mut Model) -> Vec<Effect> {
     let Some(Layer::Form(form)) = &mut model.layer else { return Vec::new() };
     let text = form.fields.first().map(|field| field.line.text().trim().to_owned()).unwrap_or_default();
     let some = |text: String| Some(text).filter(|text| !text.is_empty());
+    if let Purpose::Export { sql } = &form.purpose {
+        let sql = sql.clone();
+        model.layer = None;
+        return if text.is_empty() { Vec::new() } else { super::sql::send_export(model, sql, text) };
+    }
     let edit = match &form.purpose {
+        Purpose::Export { .. } => return Vec::new(),
         Purpose::Description { group, feature } => {
             Edit { group: group.clone(), feature: feature.clone(), written: Written::Description(some(text)) }
         }

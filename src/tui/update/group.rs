@@ -30,9 +30,7 @@ pub(super) fn show_tab(model: &mut Model, tab: Tab) -> Vec<Effect> {
     match tab {
         Tab::Online => record::enter(model),
         Tab::Lineage => super::lineage::enter(model),
-        Tab::Datasets => super::datasets::enter(model),
         Tab::Stats | Tab::Drift => super::statistics::enter(model),
-        Tab::Data | Tab::Files => super::rows::enter(model),
         Tab::Overview | Tab::Schema | Tab::Use => Vec::new(),
     }
 }

@@ -12,16 +12,16 @@ mod layer;
 mod lineage;
 mod mouse;
 mod news;
-mod online;
 mod palette;
 mod record;
-mod rows;
 mod sql;
 mod statistics;
 
 pub(crate) use help::{HelpRow, rows as help_rows};
 pub(crate) use palette::rows as palette_rows;
 pub(crate) use record::{offers, shown_identifier};
+pub(crate) use sql::{offers as sql_offers, result_facts};
+pub(crate) use statistics::shown as shown_feature;
 
 use crate::tui::keymap::{Action, Focus, Resolved};
 use crate::tui::model::key::{Code, Key};
@@ -132,7 +132,7 @@ pub(crate) fn ways_on(model: &Model) -> Vec<(String, Action)> {
 
 /// True for what a store that is open read-only refuses.
 pub(crate) fn changes_the_store(action: Action) -> bool {
-    matches!(action, Action::FillDemo | Action::EditDescription | Action::EditTags | Action::EditOwner | Action::UndoEdit)
+    matches!(action, Action::FillDemo | Action::Flush | Action::EditDescription | Action::EditTags | Action::EditOwner | Action::UndoEdit)
 }
 
 fn act(model: &mut Model, focus: Focus, action: Action) -> Vec<Effect> {
@@ -164,6 +164,26 @@ fn act(model: &mut Model, focus: Focus, action: Action) -> Vec<Effect> {
         Action::UndoEdit => forms::undo(model),
         Action::Forward => forward(model),
         Action::BackInHistory => back_in_history(model),
+        Action::Population
+        | Action::ReadAnew
+        | Action::Baseline
+        | Action::Deeper
+        | Action::Shallower
+        | Action::UpOnly
+        | Action::DownOnly
+        | Action::WhatBreaks
+        | Action::Recenter
+        | Action::OpenNode
+        | Action::Flush
+        | Action::RunStatement
+        | Action::BreakLine
+        | Action::EditStatement
+        | Action::CompleteName
+        | Action::EarlierStatement
+        | Action::LaterStatement
+        | Action::ColumnsLeft
+        | Action::ColumnsRight
+        | Action::Export => act_there(model, action),
         Action::Choose | Action::NextField | Action::PreviousField => layer::act(model, action),
         Action::ScreenGroups => go_to(model, Screen::Groups),
         Action::ScreenCatalog => go_to(model, Screen::Catalog),
@@ -216,12 +236,10 @@ fn refresh(model: &mut Model) -> Vec<Effect> {
     effects.extend(match (model.screen, model.group_screen.tab) {
         (Screen::Catalog | Screen::Groups, _) => Vec::new(),
         (Screen::Lineage, _) | (Screen::Group, Tab::Lineage) => lineage::refresh(model),
-        (Screen::Online, _) => online::refresh(model),
         (Screen::Sql, _) => sql::refresh(model),
-        (Screen::Datasets, _) | (Screen::Group, Tab::Datasets) => datasets::refresh(model),
+        (Screen::Datasets, _) => datasets::refresh(model),
         (Screen::Jobs, _) => jobs::refresh(model),
         (Screen::Group, Tab::Stats | Tab::Drift) => statistics::refresh(model),
-        (Screen::Group, Tab::Data | Tab::Files) => rows::refresh(model),
         (Screen::Group, _) => Vec::new(),
     });
     effects
@@ -233,7 +251,6 @@ fn show_screen(model: &mut Model, screen: Screen) -> Vec<Effect> {
     match screen {
         Screen::Catalog | Screen::Groups | Screen::Group => Vec::new(),
         Screen::Lineage => lineage::enter(model),
-        Screen::Online => online::enter(model),
         Screen::Sql => sql::enter(model),
         Screen::Datasets => datasets::enter(model),
         Screen::Jobs => jobs::enter(model),
@@ -246,13 +263,11 @@ fn act_there(model: &mut Model, action: Action) -> Vec<Effect> {
         (Screen::Catalog, _) => catalog::act(model, action),
         (Screen::Groups, _) => groups::act(model, action),
         (Screen::Lineage, _) | (Screen::Group, Tab::Lineage) => lineage::act(model, action),
-        (Screen::Online, _) | (Screen::Group, Tab::Online) => online::act(model, action),
         (Screen::Sql, _) => sql::act(model, action),
-        (Screen::Datasets, _) | (Screen::Group, Tab::Datasets) => datasets::act(model, action),
+        (Screen::Datasets, _) => datasets::act(model, action),
         (Screen::Jobs, _) => jobs::act(model, action),
         (Screen::Group, Tab::Stats | Tab::Drift) => statistics::act(model, action),
-        (Screen::Group, Tab::Data | Tab::Files) => rows::act(model, action),
-        (Screen::Group, Tab::Overview | Tab::Schema | Tab::Use) => group::act(model, action),
+        (Screen::Group, Tab::Overview | Tab::Schema | Tab::Online | Tab::Use) => group::act(model, action),
     }
 }
 
@@ -275,7 +290,11 @@ fn go_online(model: &mut Model) -> Vec<Effect> {
     };
     match name {
         Some(name) => group::open(model, &name, Tab::Online, None),
-        None => show_screen(model, Screen::Online),
+        None => {
+            let online = |group: &&std::sync::Arc<crate::model::FeatureGroup>| group.online.is_some();
+            let name = model.open_group().or_else(|| model.groups.value()?.iter().find(online)).map(|group| group.name.to_string());
+            name.map_or_else(Vec::new, |name| group::open(model, &name, Tab::Online, None))
+        }
     }
 }
 
@@ -344,6 +363,8 @@ fn cancel(model: &mut Model, focus: Focus) -> Vec<Effect> {
         Focus::Help => help::toggle(model),
         Focus::Layer => layer::leave(model),
         Focus::FilterInput | Focus::IdentifierInput => leave(model, focus),
+        Focus::Sql | Focus::SqlInput if sql::stop(model) => vec![Effect::Stop(Slot::Sql)],
+        Focus::SqlInput => sql::leave(model),
         _ if model.demo.waiting_since().is_some() => {
             tell(model, "the demo stops after this group".to_owned());
             vec![Effect::Stop(Slot::Demo)]
@@ -357,6 +378,7 @@ fn cancel(model: &mut Model, focus: Focus) -> Vec<Effect> {
 fn leave(model: &mut Model, focus: Focus) -> Vec<Effect> {
     match focus {
         Focus::Help => help::leave(model),
+        Focus::SqlInput => sql::leave(model),
         Focus::Layer => layer::leave(model),
         Focus::IdentifierInput => record::leave(model),
         _ => {
@@ -418,6 +440,7 @@ fn show_again(model: &mut Model, to_best: bool) {
 fn edit(model: &mut Model, focus: Focus, edit: Edit) -> Vec<Effect> {
     match focus {
         Focus::Help => help::edit(model, edit),
+        Focus::SqlInput => sql::edit(model, edit),
         Focus::Layer => layer::edit(model, edit),
         Focus::IdentifierInput => record::edit(model, edit),
         _ => {
@@ -432,6 +455,7 @@ fn edit(model: &mut Model, focus: Focus, edit: Edit) -> Vec<Effect> {
 fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     match model.focus() {
         Focus::Help => help::paste(model, text),
+        Focus::SqlInput => sql::paste(model, text),
         Focus::Layer => layer::paste(model, text),
         Focus::IdentifierInput => record::paste(model, text),
         Focus::FilterInput => {
@@ -454,12 +478,10 @@ fn step(model: &mut Model, focus: Focus, to: Move) -> Vec<Effect> {
             (Screen::Groups, _) => groups::go(model, to),
             (Screen::Catalog, _) => catalog::go(model, to),
             (Screen::Lineage, _) | (Screen::Group, Tab::Lineage) => return lineage::go(model, to),
-            (Screen::Online, _) => return online::go(model, to),
             (Screen::Sql, _) => return sql::go(model, to),
-            (Screen::Datasets, _) | (Screen::Group, Tab::Datasets) => return datasets::go(model, to),
+            (Screen::Datasets, _) => return datasets::go(model, to),
             (Screen::Jobs, _) => return jobs::go(model, to),
             (Screen::Group, Tab::Stats | Tab::Drift) => return statistics::go(model, to),
-            (Screen::Group, Tab::Data | Tab::Files) => return rows::go(model, to),
             (Screen::Group, _) => group::go(model, to),
         },
     }

@@ -1,6 +1,6 @@
 //! What jobs bring back. Whether an answer is still wanted was decided before.
 
-use super::{catalog, datasets, forms, group, groups, jobs, lineage, online, record, refresh, rows, sql, statistics};
+use super::{catalog, datasets, forms, group, groups, jobs, lineage, record, refresh, sql, statistics};
 use crate::tui::model::Model;
 use crate::tui::model::remote::{ErrorText, Remote};
 use crate::tui::msg::{Effect, News, Request, Slot};
@@ -68,12 +68,10 @@ pub(super) fn take(model: &mut Model, news: News) -> Vec<Effect> {
             refresh(model)
         }
         News::Lineage(answer) => lineage::take(model, answer),
-        News::Online(answer) => online::take(model, answer),
         News::Sql(answer) => sql::take(model, answer),
         News::Datasets(answer) => datasets::take(model, answer),
         News::Jobs(answer) => jobs::take(model, answer),
         News::Statistics(answer) => statistics::take(model, answer),
-        News::Rows(answer) => rows::take(model, answer),
         News::Edits(answer) => forms::take(model, answer),
     }
 }

@@ -13,6 +13,7 @@ use crate::tui::model::mouse::{Place, Target};
 use crate::tui::model::screens::{Screen, Tab};
 use crate::tui::theme::{Theme, sign};
 use crate::tui::units::{ago, counted, latency};
+use crate::tui::update::result_facts;
 use crate::tui::widgets::{hints, text};
 
 /// The first line: where one is at the left, how it stands at the right. What doesn't fit leaves from the right.
@@ -23,7 +24,6 @@ pub(super) fn header(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: 
         Screen::Catalog => steps.push("catalog".to_owned()),
         Screen::Groups => steps.push("groups".to_owned()),
         Screen::Lineage => steps.push("lineage".to_owned()),
-        Screen::Online => steps.push("online".to_owned()),
         Screen::Sql => steps.push("sql".to_owned()),
         Screen::Datasets => steps.push("datasets".to_owned()),
         Screen::Jobs => steps.push("jobs".to_owned()),
@@ -88,7 +88,8 @@ fn facts(model: &Model) -> Vec<String> {
                 }
             }
         }
-        Screen::Lineage | Screen::Online | Screen::Sql | Screen::Datasets | Screen::Jobs => {}
+        Screen::Sql => facts.extend(result_facts(model)),
+        Screen::Lineage | Screen::Datasets | Screen::Jobs => {}
         Screen::Group => {
             let found = model.group_screen.record.found.value().and_then(|found| found.latency);
             match (model.group_screen.tab, found) {

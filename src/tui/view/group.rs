@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{catalog, datasets, facts, layout, lineage, record, rows, statistics};
+use super::{catalog, facts, layout, lineage, record, statistics};
 use crate::model::FeatureGroup;
 use crate::tui::fit;
 use crate::tui::matching::Query;
@@ -33,9 +33,6 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
         Tab::Stats => statistics::stats(model, theme, frame, rest),
         Tab::Drift => statistics::drift(model, theme, frame, rest),
         Tab::Lineage => lineage::draw(model, theme, frame, rest),
-        Tab::Data => rows::data(model, theme, frame, rest),
-        Tab::Files => rows::files(model, theme, frame, rest),
-        Tab::Datasets => datasets::draw(model, theme, frame, rest),
     }
 }
 

@@ -14,9 +14,7 @@ mod jobs;
 mod layer;
 pub(crate) mod layout;
 mod lineage;
-mod online;
 mod record;
-mod rows;
 mod sql;
 mod states;
 mod statistics;
@@ -79,7 +77,6 @@ fn draw_screen(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
             Screen::Catalog => catalog::draw(model, theme, frame, parts.body),
             Screen::Group => group::draw(model, theme, frame, parts.body),
             Screen::Lineage => lineage::draw(model, theme, frame, parts.body),
-            Screen::Online => online::draw(model, theme, frame, parts.body),
             Screen::Sql => sql::draw(model, theme, frame, parts.body),
             Screen::Datasets => datasets::draw(model, theme, frame, parts.body),
             Screen::Jobs => jobs::draw(model, theme, frame, parts.body),

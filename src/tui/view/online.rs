@@ -1,9 +1,0 @@
-//! Draws records of any group: the chooser, and what is written.
-
-use ratatui::Frame;
-use ratatui::layout::Rect;
-
-use crate::tui::model::Model;
-use crate::tui::theme::Theme;
-
-pub(super) fn draw(_model: &Model, _theme: &Theme, _frame: &mut Frame<'_>, _body: Rect) {}
