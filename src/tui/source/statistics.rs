@@ -94,7 +94,8 @@ fn feature_numbers(feature: &FeatureStatistics) -> FeatureNumbers {
         counts: counts.into_iter().filter(|(_, count)| *count > 0).collect(),
         quantiles: QUANTILES.iter().filter_map(|(name, rank)| Some((*name, text(figures.quantile(*rank)?)))).collect(),
         rank_error: figures.rank_error,
-        spark: figures.spark.clone(),
+        // Texts have no axis: their shape is how often the most frequent ones are.
+        spark: if figures.spark.is_empty() { figures.top.iter().take(8).map(|top| top.low).collect() } else { figures.spark.clone() },
         bars: histogram.map(|histogram| histogram.counts).unwrap_or_default(),
         axis,
         top: figures.top.iter().map(|top| (top.value.clone(), top.low)).collect(),

@@ -204,7 +204,7 @@ fn copying_says_so_and_copies_what_is_shown() {
     assert_eq!(json["record_identifier"], "C0042");
     assert_eq!(json["features"]["avg_order_value"], 55.0);
     assert_eq!(json["features"]["return_rate"], serde_json::Value::Null);
-    stage.keys("]]]yy");
+    stage.keys("]yy");
     assert_eq!(stage.done.last(), Some(&Effect::Copy("larder get customer-features C0042 --json".to_owned())));
 }
 
@@ -482,8 +482,73 @@ fn history_goes_back_and_forward() {
     let mut stage = shop();
     stage.keys("<enter>15");
     assert_eq!(stage.model.screen, Screen::Sql);
-    stage.keys("<A-left><A-left>");
+    stage.keys("<esc><A-left><A-left>");
     assert_eq!(stage.model.screen, Screen::Group);
     stage.keys("<A-right>");
     assert_eq!(stage.model.screen, Screen::Catalog);
+}
+
+#[test]
+fn a_feature_is_opened_from_its_statistics_and_esc_goes_to_its_group() {
+    let mut stage = shop();
+    stage.keys("j<enter>]]<enter>");
+    assert_eq!(stage.model.group_screen.feature.as_deref(), Some("loyalty_score"));
+    stage.keys("<esc>");
+    assert_eq!((stage.model.screen, stage.model.group_screen.feature.clone()), (Screen::Group, None));
+    assert!(!stage.model.statistics.latest);
+    stage.keys("e");
+    assert!(stage.model.statistics.latest && stage.text().contains("latest record of each identifier"));
+}
+
+#[test]
+fn lineage_puts_another_node_in_the_middle_and_back() {
+    let mut stage = shop();
+    stage.keys("j3");
+    assert_eq!(stage.model.lineage.node, "customer-features");
+    stage.keys("j<enter>");
+    assert_eq!(stage.model.lineage.node, "churn_v3@1");
+    stage.keys("<backspace>");
+    assert_eq!(stage.model.lineage.node, "customer-features");
+    stage.keys("w");
+    assert!(stage.text().contains("✖ breaks"));
+    stage.keys("w");
+    assert!(!stage.text().contains("✖ breaks"));
+}
+
+#[test]
+fn a_statement_is_typed_completed_run_recalled_and_exported() {
+    let mut stage = shop();
+    stage.keys("j5<C-u><backspace><C-u><backspace><C-u>select loyalty_s<tab><enter>from t");
+    assert_eq!(stage.model.sql.editor.text(), "select loyalty_score\nfrom t");
+    stage.keys("<F5>");
+    assert!(!stage.model.sql.typing, "a result is there to be read");
+    assert!(stage.text().contains("C0001"));
+    stage.keys("e<enter>");
+    assert!(stage.model.toasts.last().unwrap().text.contains("120 rows in result.parquet"));
+    stage.keys("i<C-u>nonsense<F5>");
+    assert!(stage.model.sql.typing && stage.text().contains("no column 'nonsense'"), "a fault is there to be mended");
+    stage.keys("<C-r><C-r>");
+    assert_eq!(stage.model.sql.editor.text(), "select loyalty_score\nfrom t");
+}
+
+#[test]
+fn a_statement_that_runs_is_stopped_for_real() {
+    let mut stage = shop();
+    stage.keys("5");
+    stage.hold = true;
+    stage.keys("<F5><C-c>");
+    assert!(stage.done.contains(&Effect::Stop(Slot::Sql)));
+    assert!(stage.model.sql.result.waiting_since().is_none());
+    stage.release();
+    assert!(stage.model.sql.result.value().is_none(), "an answer that comes late is not taken");
+}
+
+#[test]
+fn jobs_flush_unless_the_store_is_read_only() {
+    let mut stage = shop();
+    stage.keys("7f");
+    assert!(stage.model.toasts[0].text.contains("in 2 files"));
+    stage.model.read_only = true;
+    stage.keys("f");
+    assert!(stage.model.toasts.last().unwrap().text.contains("read-only"));
 }

@@ -71,7 +71,7 @@ fn record_then() {
 
 #[test]
 fn snippets() {
-    at_every_size("use", "j4C0042<enter>]]]j");
+    at_every_size("use", "j4C0042<enter>]j");
 }
 
 #[test]
@@ -209,4 +209,39 @@ fn plain_characters() {
     let shown = stage.keys("j4C0042<enter><left>").text();
     assert!(shown.is_ascii(), "{shown}");
     check("record_ascii_120x30", &shown);
+}
+
+#[test]
+fn stats() {
+    at_every_size("stats", "j<enter>]]");
+}
+
+#[test]
+fn stats_of_a_feature() {
+    at_every_size("stats_feature", "j<enter>]]<enter>");
+}
+
+#[test]
+fn drift() {
+    at_every_size("drift", "j<enter>]]]");
+}
+
+#[test]
+fn lineage() {
+    at_every_size("lineage", "j3jw");
+}
+
+#[test]
+fn sql() {
+    at_every_size("sql", "5<F5>jj");
+}
+
+#[test]
+fn datasets() {
+    at_every_size("datasets", "6j");
+}
+
+#[test]
+fn jobs() {
+    at_every_size("jobs", "7j");
 }

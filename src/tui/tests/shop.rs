@@ -71,7 +71,7 @@ impl Shop {
                 self.edits.push(request.clone());
                 vec![News::Edits(crate::tui::model::edits::Answer::Done(question.clone()))]
             }
-            _ => Vec::new(),
+            other => super::answers::answer(other),
         }
     }
 

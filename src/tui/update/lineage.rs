@@ -210,6 +210,8 @@ fn grow(graph: &Graph, from: usize, way: Way, indent: &str, seen: &mut HashSet<u
         Way::Down => (edge.source == from).then_some(edge.target),
     };
     let mut found: Vec<(usize, usize)> = graph.edges.iter().enumerate().filter_map(|(place, edge)| Some((place, next(edge)?))).collect();
+    // A cycle comes back to the middle, which is spelt out in any case.
+    found.retain(|(_, node)| *node != 0);
     found.sort_by_key(|(place, node)| (*node, *place));
     found.dedup_by_key(|(_, node)| *node);
     let last = found.len().saturating_sub(1);

@@ -15,7 +15,7 @@ use crate::tui::widgets::table::{Column, Table};
 use crate::tui::widgets::text::{put, span};
 
 const COLUMNS: [Column; 7] = [
-    Column::text("", 13, 13, 0),
+    Column::text("STATE", 13, 13, 0),
     Column::text("JOB", 8, 8, 0),
     Column::text("GROUP", 14, 40, 1),
     Column::number("ROWS", 8, 2),
