@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod documentation;
 mod drains;
 pub mod duplicates;
+mod evidence;
 mod groups;
 pub mod lineage;
 mod loads;
@@ -42,6 +43,7 @@ pub use compaction::{CompactionProgress, CompactionReport, CompactionStatus, OnC
 pub use datasets::{ColumnOrigin, DatasetInput, DatasetPlan, InputFeature, JoinedStream, PlanOptions};
 pub use doctor::{Check, DoctorReport};
 pub use drains::Backlog;
+pub use evidence::{EvidenceByGroup, FeatureEvidence};
 pub use groups::{GroupSummary, NewGroup};
 pub use loads::*;
 pub use partial_writes::{BatchEntry, FeatureChange, IdentifierPage};

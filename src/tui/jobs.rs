@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::AbortHandle;
 
 use super::model::remote::ErrorText;
-use super::model::{datasets, edits, jobs, lineage, sql, statistics};
+use super::model::{catalog, datasets, edits, jobs, lineage, sql, statistics};
 use super::msg::{Msg, News, Request, Slot};
 use super::source::Source;
 use crate::model::Error;
@@ -33,6 +33,11 @@ impl Jobs {
     pub(super) fn new(source: Arc<dyn Source>) -> (Self, Receiver<Msg>) {
         let (sender, receiver) = channel(CAPACITY);
         (Self { source, sender, running: Default::default(), stops: Default::default() }, receiver)
+    }
+
+    /// Where messages that no job brings are put in.
+    pub(super) fn sender(&self) -> Sender<Msg> {
+        self.sender.clone()
     }
 
     /// True while a job runs.
@@ -123,6 +128,8 @@ fn failure_of(request: &Request) -> fn(ErrorText) -> News {
         Request::Jobs(_) => |error| News::Jobs(jobs::Answer::Failed(error)),
         Request::Statistics(_) => |error| News::Statistics(statistics::Answer::Failed(error)),
         Request::Edits(_) => |error| News::Edits(edits::Answer::Failed(error)),
+        Request::Catalog(catalog::Question::Evidence) => |error| News::Catalog(catalog::Answer::Evidence(Err(error))),
+        Request::Catalog(catalog::Question::Figures(_)) => |error| News::Catalog(catalog::Answer::Figures(Err(error))),
     }
 }
 
@@ -148,6 +155,7 @@ async fn answer(source: Arc<dyn Source>, request: Request, voice: Voice) {
         Request::Jobs(question) => News::Jobs(source.answer_jobs(question, &voice).await),
         Request::Statistics(question) => News::Statistics(source.answer_statistics(question, &voice).await),
         Request::Edits(question) => News::Edits(source.answer_edits(question).await),
+        Request::Catalog(question) => News::Catalog(source.answer_catalog(question).await),
     };
     voice.say(news).await;
 }
@@ -226,6 +234,13 @@ mod tests {
     impl crate::tui::source::statistics::StatisticsSource for Odd {
         async fn answer_statistics(&self, _: statistics::Question, _: &Voice) -> statistics::Answer {
             statistics::Answer::Failed(ErrorText::from(&Error::internal("not asked")))
+        }
+    }
+
+    #[async_trait]
+    impl crate::tui::source::catalog::CatalogSource for Odd {
+        async fn answer_catalog(&self, _: catalog::Question) -> catalog::Answer {
+            catalog::Answer::Evidence(Err(ErrorText::from(&Error::internal("not asked"))))
         }
     }
 

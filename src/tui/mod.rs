@@ -17,6 +17,7 @@ mod fit;
 mod input;
 mod jobs;
 mod keymap;
+mod live;
 mod matching;
 mod model;
 mod msg;

@@ -10,7 +10,7 @@ use crate::tui::model::data::{DemoProgress, Found, Summary};
 use crate::tui::model::key::Key;
 use crate::tui::model::mouse::Mouse;
 use crate::tui::model::remote::ErrorText;
-use crate::tui::model::{datasets, edits, jobs, lineage, sql, statistics};
+use crate::tui::model::{catalog, datasets, edits, jobs, lineage, sql, statistics};
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub(crate) enum Msg {
     FocusGained,
     /// The moment came that [`crate::tui::model::Model::next_wake`] asked for.
     Wake,
+    /// Somebody changed the store.
+    Changed,
     /// A job brings something.
     News(Slot, u64, News),
 }
@@ -52,11 +54,13 @@ pub(crate) enum Slot {
     Manifest,
     Flush,
     Export,
+    Evidence,
+    Figures,
 }
 
 impl Slot {
     /// How many there are.
-    pub(crate) const COUNT: usize = 17;
+    pub(crate) const COUNT: usize = 19;
 
     /// True if its jobs write: asking again doesn't stop one, and it ends at its next safe place when it is told to stop.
     pub(crate) fn writes(self) -> bool {
@@ -94,6 +98,8 @@ pub(crate) enum News {
     Statistics(statistics::Answer),
     /// Of edits in place.
     Edits(edits::Answer),
+    /// Of what is known of features.
+    Catalog(catalog::Answer),
 }
 
 /// A question to the store.
@@ -131,6 +137,8 @@ pub(crate) enum Request {
     Statistics(statistics::Question),
     /// To write an edit in place.
     Edits(edits::Question),
+    /// About what is known of features.
+    Catalog(catalog::Question),
 }
 
 /// Something to do outside of the model.

@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::input;
 use super::jobs::Jobs;
+use super::live::Live;
 use super::model::Model;
 use super::msg::{Effect, Msg};
 use super::preferences::Preferences;
@@ -57,7 +58,8 @@ pub(super) async fn run(mut setting: Setting) -> Result<()> {
     let mut signals = Signals::listen()?;
     let place = setting.source.place();
     let mut screen = Screen::take(&format!("larder {place}"))?;
-    let (jobs, answers) = Jobs::new(setting.source);
+    let (jobs, answers) = Jobs::new(setting.source.clone());
+    let _live = Live::watch(setting.source, jobs.sender());
     let mut model = Model::new(place, setting.read_only, screen.size(), (setting.clock)());
     setting.preferences.apply(&mut model);
     begin(&mut model, setting.start);

@@ -3,6 +3,7 @@
 //! Only [`crate::tui::update`] changes it, only [`crate::tui::view`] draws it. No terminal library, database or clock is named in
 //! here or in `update` (a test reads the imports), so every behaviour can be tested with plain values.
 
+pub(crate) mod catalog;
 pub(crate) mod data;
 pub(crate) mod datasets;
 pub(crate) mod edits;
@@ -61,6 +62,8 @@ pub(crate) struct Model {
     pub(crate) groups_screen: GroupsScreen,
     /// State of the list of features.
     pub(crate) catalog_screen: CatalogScreen,
+    /// What is known of features besides their definitions.
+    pub(crate) known: catalog::Known,
     /// State of the group that is or was open.
     pub(crate) group_screen: GroupScreen,
     /// The graph around a node.
@@ -227,6 +230,6 @@ impl Model {
         });
         let toast = self.toasts.iter().filter_map(|toast| toast.until).min();
         let ways = Some(self.pressed_at + WAYS_AFTER).filter(|at| !self.pressed.is_empty() && *at > self.now);
-        [spinner, toast, ways].into_iter().flatten().min()
+        [spinner, toast, ways, self.known.due].into_iter().flatten().min()
     }
 }

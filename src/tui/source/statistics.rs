@@ -62,7 +62,7 @@ fn numbers(found: &GroupStatistics) -> Numbers {
     }
 }
 
-fn feature_numbers(feature: &FeatureStatistics) -> FeatureNumbers {
+pub(super) fn feature_numbers(feature: &FeatureStatistics) -> FeatureNumbers {
     let figures = &feature.figures;
     let counts = [
         ("zero", figures.zeros),

@@ -55,6 +55,12 @@ impl Live {
                 let effects = update(&mut self.model, msg);
                 self.carry_out(effects);
             }
+            if self.model.known.due.is_some() && !self.jobs.busy() {
+                // The cursor rests.
+                self.model.now = self.model.known.due.unwrap_or(self.model.now);
+                let effects = update(&mut self.model, Msg::Wake);
+                self.carry_out(effects);
+            }
         }
     }
 

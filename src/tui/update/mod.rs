@@ -75,7 +75,7 @@ pub(crate) fn start(model: &mut Model) -> Vec<Effect> {
 pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let now = model.now;
     model.toasts.retain(|toast| toast.until.is_none_or(|until| until > now));
-    match msg {
+    let mut effects = match msg {
         Msg::Key(key) => {
             model.toasts.retain(|toast| !toast.is_error);
             press(model, key)
@@ -87,10 +87,15 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::FocusGained => refresh(model),
+        // What the demo writes is shown when it is complete.
+        Msg::Changed if model.demo.waiting_since().is_some() => Vec::new(),
+        Msg::Changed => refresh(model),
         Msg::Wake => Vec::new(),
         Msg::News(slot, generation, news) if model.awaits(slot, generation) => news::take(model, news),
         Msg::News(..) => Vec::new(),
-    }
+    };
+    effects.extend(catalog::follow(model));
+    effects
 }
 
 fn press(model: &mut Model, key: Key) -> Vec<Effect> {
@@ -232,6 +237,7 @@ fn refresh(model: &mut Model) -> Vec<Effect> {
     let now = model.now;
     model.groups.ask(now);
     let mut effects = vec![model.ask(Slot::Groups, Request::Groups)];
+    effects.push(catalog::ask_evidence(model));
     effects.extend(record::again(model));
     effects.extend(match (model.screen, model.group_screen.tab) {
         (Screen::Catalog | Screen::Groups, _) => Vec::new(),

@@ -73,6 +73,7 @@ pub(super) fn take(model: &mut Model, news: News) -> Vec<Effect> {
         News::Jobs(answer) => jobs::take(model, answer),
         News::Statistics(answer) => statistics::take(model, answer),
         News::Edits(answer) => forms::take(model, answer),
+        News::Catalog(answer) => catalog::take(model, answer),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::tui::keymap::{self, Action};
 use crate::tui::model::Model;
 use crate::tui::model::mouse::{Place, Target};
 use crate::tui::model::screens::{Screen, Tab};
+use crate::tui::model::statistics::Level;
 use crate::tui::theme::{Theme, sign};
 use crate::tui::units::{ago, counted, latency};
 use crate::tui::update::result_facts;
@@ -118,6 +119,10 @@ fn marks(model: &Model, theme: &Theme) -> Vec<Span<'static>> {
         spans.push(Span::styled(format!("  {mark}"), theme.accent));
     } else if model.groups.value().is_some() && model.groups.error().is_some() {
         spans.push(Span::styled(format!("  {} not refreshed", sign::BAD), theme.bad));
+    }
+    let drifting = model.known.evidence.value().map_or(0, |evidence| evidence.at(Level::Alert));
+    if drifting > 0 && matches!(model.screen, Screen::Catalog | Screen::Groups) {
+        spans.push(Span::styled(format!("  {} {drifting} drifting", sign::WATCH), theme.watch));
     }
     if model.read_only {
         spans.push(Span::styled("  read-only", theme.watch));

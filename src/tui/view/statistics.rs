@@ -139,7 +139,7 @@ fn picture(model: &Model, feature: &FeatureNumbers, theme: &Theme, frame: &mut F
 }
 
 /// Draws bars with the ends of their axis; returns the rows it took.
-fn histogram(feature: &FeatureNumbers, theme: &Theme, frame: &mut Frame<'_>, area: Rect, height: u16) -> u16 {
+pub(super) fn histogram(feature: &FeatureNumbers, theme: &Theme, frame: &mut Frame<'_>, area: Rect, height: u16) -> u16 {
     let most = feature.bars.iter().copied().max().unwrap_or(0);
     if most == 0 {
         return 0;
@@ -160,7 +160,7 @@ fn histogram(feature: &FeatureNumbers, theme: &Theme, frame: &mut Frame<'_>, are
     height + 1
 }
 
-fn figures(model: &Model, feature: &FeatureNumbers, theme: &Theme) -> Vec<Line<'static>> {
+pub(super) fn figures(model: &Model, feature: &FeatureNumbers, theme: &Theme) -> Vec<Line<'static>> {
     let fact = |name: &str, text: String| Line::from(vec![Span::styled(format!("{name:<10}"), theme.muted), span(&text, theme.text)]);
     let mut lines = vec![Line::default()];
     let values = feature.rows - feature.nulls.min(feature.rows);
