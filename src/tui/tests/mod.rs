@@ -8,5 +8,6 @@ mod live;
 mod screens;
 mod screenshots;
 mod shop;
+mod snippets;
 mod stage;
 mod svg;

@@ -95,8 +95,8 @@ fn statement(model: &Model) -> Option<(String, String)> {
 }
 
 fn code(model: &Model) -> Option<(String, String)> {
-    let (group, _) = subject(model)?;
-    let all = snippets::of(&group, super::shown_identifier(model).as_deref());
+    let (group, feature) = subject(model)?;
+    let all = snippets::of(&group, feature.as_deref(), super::shown_identifier(model).as_deref());
     let chosen = all.into_iter().find(|snippet| snippet.title.starts_with("Python"))?;
     Some((chosen.text, chosen.title.to_owned()))
 }

@@ -57,7 +57,10 @@ pub(super) fn go(model: &mut Model, to: Move) {
             screen.schema.go(to, names);
         }
         Tab::Online => screen.record.rows.go(to, group.schema.len()),
-        Tab::Use => screen.snippets.go(to, snippets::TITLES.len()),
+        Tab::Use => {
+            let count = snippets::of(&group, screen.feature.as_deref(), None).len();
+            screen.snippets.go(to, count);
+        }
         _ => {}
     }
 }
@@ -77,7 +80,7 @@ pub(super) fn copied(model: &Model) -> Option<(String, String)> {
             Some((name.clone(), name))
         }
         Tab::Use => {
-            let all = snippets::of(group, record::shown_identifier(model).as_deref());
+            let all = snippets::of(group, screen.feature.as_deref(), record::shown_identifier(model).as_deref());
             let chosen = all.into_iter().nth(screen.snippets.at)?;
             Some((chosen.text, chosen.title.to_owned()))
         }

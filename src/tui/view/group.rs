@@ -96,7 +96,7 @@ fn overview(model: &Model, group: &FeatureGroup, theme: &Theme, frame: &mut Fram
 }
 
 fn code(model: &Model, group: &FeatureGroup, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
-    let snippets = snippets::of(group, shown_identifier(model).as_deref());
+    let snippets = snippets::of(group, model.group_screen.feature.as_deref(), shown_identifier(model).as_deref());
     let chosen = model.group_screen.snippets.at;
     let mut lines: Vec<(bool, Line<'static>)> = Vec::new();
     let mut chosen_rows = 0..0;
