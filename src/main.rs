@@ -2,12 +2,15 @@
 
 use std::process::ExitCode;
 
-use larder::cli::{self, Ending};
+use larder::cli::{self, Browse, Ending};
 use larder::tui::{self, TuiOptions};
 
 fn main() -> ExitCode {
     ExitCode::from(match cli::run(std::env::args_os()) {
         Ending::Exit(code) => code,
-        Ending::Browse(browse) => browse.run(|store, read_only| tui::run(store, TuiOptions { read_only })),
+        Ending::Browse(browse) => browse.run(|store, asked| {
+            let Browse { read_only, screen, text, theme, ascii, still, .. } = asked;
+            tui::run(store, TuiOptions { read_only, screen, text, theme, ascii, still })
+        }),
     })
 }

@@ -81,24 +81,34 @@ pub enum Ending {
 }
 
 /// What the browser is asked to open.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Browse {
     /// The store's folder.
     pub store: PathBuf,
     /// Whether nothing may be changed from it.
     pub read_only: bool,
+    /// The screen to begin with.
+    pub screen: Option<String>,
+    /// What to look for.
+    pub text: Option<String>,
+    /// The theme.
+    pub theme: Option<String>,
+    /// Plain characters only.
+    pub ascii: bool,
+    /// Nothing moves by itself.
+    pub still: bool,
 }
 
 impl Browse {
     /// Opens the store, makes it if there is none, runs the browser on it, and returns the exit code.
-    pub fn run<Browsing>(self, browser: impl FnOnce(FeatureStore, bool) -> Browsing) -> u8
+    pub fn run<Browsing>(self, browser: impl FnOnce(FeatureStore, Self) -> Browsing) -> u8
     where
         Browsing: Future<Output = crate::model::Result<()>>,
     {
         let options = OpenOptions { read_only: self.read_only, create: !self.read_only, ..OpenOptions::default() };
         let verdict = on_all_cores(async {
             let store = FeatureStore::open(&self.store, options).await?;
-            browser(store.clone(), self.read_only).await?;
+            browser(store.clone(), self.clone()).await?;
             store.close().await?;
             Ok(Exit::Done)
         });

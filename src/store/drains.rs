@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::FeatureStore;
 use crate::backend::online::Lease;
-use crate::catalog::Process;
+use crate::catalog::{Process, Run};
 use crate::ingest::captured::Captured;
 use crate::ingest::drain::{DrainReport, drain};
 use crate::model::{Arrival, ErrorKind, EventTime, FeatureGroup, GroupId, Result};
@@ -64,6 +64,11 @@ impl FeatureStore {
             Ok(ControlFlow::Break(()))
         })?;
         Ok(oldest)
+    }
+
+    /// What runs and what ran, latest first, at most so many.
+    pub async fn runs(&self, limit: u32) -> Result<Vec<Run>> {
+        self.inner.catalog.runs(limit).await
     }
 
     /// Drains the outboxes of the named groups, or of all; returns when nothing that was acknowledged before is left in them.

@@ -1,8 +1,9 @@
 //! From the terminal's events to messages.
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
 use super::model::key::{Code, Key};
+use super::model::mouse::{Gesture, Mouse};
 use super::msg::Msg;
 
 /// The message an event means, if it means any.
@@ -13,8 +14,20 @@ pub(super) fn message(event: Event) -> Option<Msg> {
         Event::Paste(text) => Some(Msg::Paste(text)),
         Event::Resize(columns, rows) => Some(Msg::Resize(columns, rows)),
         Event::FocusGained => Some(Msg::FocusGained),
-        Event::Key(_) | Event::FocusLost | Event::Mouse(_) => None,
+        Event::Mouse(event) => mouse(event).map(Msg::Mouse),
+        Event::Key(_) | Event::FocusLost => None,
     }
+}
+
+fn mouse(event: MouseEvent) -> Option<Mouse> {
+    let gesture = match event.kind {
+        MouseEventKind::Down(MouseButton::Left) => Gesture::Click,
+        MouseEventKind::Down(MouseButton::Right) => Gesture::Menu,
+        MouseEventKind::ScrollDown => Gesture::WheelDown,
+        MouseEventKind::ScrollUp => Gesture::WheelUp,
+        _ => return None,
+    };
+    Some(Mouse { gesture, column: event.column, row: event.row })
 }
 
 fn key(event: KeyEvent) -> Option<Key> {
@@ -53,5 +66,7 @@ mod tests {
         let release = KeyEvent { kind: KeyEventKind::Release, ..press };
         assert!(message(Event::Key(release)).is_none());
         assert!(message(Event::FocusLost).is_none());
+        let moved = MouseEvent { kind: MouseEventKind::Moved, column: 1, row: 1, modifiers: KeyModifiers::NONE };
+        assert!(message(Event::Mouse(moved)).is_none());
     }
 }

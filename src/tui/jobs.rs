@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::AbortHandle;
 
 use super::model::remote::ErrorText;
+use super::model::{catalog, datasets, edits, jobs, lineage, sql, statistics};
 use super::msg::{Msg, News, Request, Slot};
 use super::source::Source;
 use crate::model::Error;
@@ -23,22 +24,33 @@ pub(super) struct Jobs {
     source: Arc<dyn Source>,
     sender: Sender<Msg>,
     running: [Option<AbortHandle>; Slot::COUNT],
-    /// Raised to end the demo between two groups.
-    stop_demo: Arc<AtomicBool>,
+    /// Raised to end a job that writes at its next safe place.
+    stops: [Arc<AtomicBool>; Slot::COUNT],
 }
 
 impl Jobs {
     /// Jobs on a store, and where their messages come out.
     pub(super) fn new(source: Arc<dyn Source>) -> (Self, Receiver<Msg>) {
         let (sender, receiver) = channel(CAPACITY);
-        (Self { source, sender, running: Default::default(), stop_demo: Arc::default() }, receiver)
+        (Self { source, sender, running: Default::default(), stops: Default::default() }, receiver)
+    }
+
+    /// Where messages that no job brings are put in.
+    pub(super) fn sender(&self) -> Sender<Msg> {
+        self.sender.clone()
+    }
+
+    /// True while a job runs.
+    #[cfg(test)]
+    pub(super) fn busy(&self) -> bool {
+        self.running.iter().flatten().any(|job| !job.is_finished())
     }
 
     /// Stops the job of a slot; one that writes ends at its next safe place and says so itself.
     pub(super) fn stop(&mut self, slot: Slot) {
-        match slot {
-            Slot::Demo => self.stop_demo.store(true, Ordering::Relaxed),
-            _ => self.running[slot as usize].iter().for_each(AbortHandle::abort),
+        match slot.writes() {
+            true => self.stops[slot as usize].store(true, Ordering::Relaxed),
+            false => self.running[slot as usize].iter().for_each(AbortHandle::abort),
         }
     }
 
@@ -46,16 +58,15 @@ impl Jobs {
     pub(super) fn start(&mut self, slot: Slot, generation: u64, request: Request) {
         let running = &mut self.running[slot as usize];
         if let Some(older) = running.take()
-            && slot != Slot::Demo
+            && !slot.writes()
         {
             older.abort();
         }
-        let voice = Voice { sender: self.sender.clone(), slot, generation };
+        let stop: Arc<AtomicBool> = Arc::default();
+        self.stops[slot as usize] = stop.clone();
+        let voice = Voice { sender: self.sender.clone(), slot, generation, stop };
         let failed = failure_of(&request);
-        if slot == Slot::Demo {
-            self.stop_demo = Arc::default();
-        }
-        let job = tokio::spawn(answer(self.source.clone(), request, voice.clone(), self.stop_demo.clone()));
+        let job = tokio::spawn(answer(self.source.clone(), request, voice.clone()));
         *running = Some(job.abort_handle());
         tokio::spawn(async move {
             // A panic of a job is that job's failure: the pane says so and the browser lives on.
@@ -79,20 +90,27 @@ impl Drop for Jobs {
 
 /// How a job talks to the browser.
 #[derive(Clone)]
-struct Voice {
+pub(crate) struct Voice {
     sender: Sender<Msg>,
     slot: Slot,
     generation: u64,
+    stop: Arc<AtomicBool>,
 }
 
 impl Voice {
-    async fn say(&self, news: News) {
+    /// Raised when a job that writes shall end at its next safe place.
+    pub(crate) fn stop(&self) -> &Arc<AtomicBool> {
+        &self.stop
+    }
+
+    /// Says something; waits while the browser is busy.
+    pub(crate) async fn say(&self, news: News) {
         // The browser may have closed; then nobody listens and nobody minds.
         let _ = self.sender.send(Msg::News(self.slot, self.generation, news)).await;
     }
 
     /// Says something that may be lost when the browser is busy, from a callback that can't wait.
-    fn mention(&self, news: News) {
+    pub(crate) fn mention(&self, news: News) {
         let _ = self.sender.try_send(Msg::News(self.slot, self.generation, news));
     }
 }
@@ -104,10 +122,18 @@ fn failure_of(request: &Request) -> fn(ErrorText) -> News {
         Request::Identifiers { .. } => |error| News::Identifiers(Err(error)),
         Request::Record { .. } => |error| News::Record(Err(error)),
         Request::FillDemo => |error| News::DemoDone(Err(error)),
+        Request::Lineage(_) => |error| News::Lineage(lineage::Answer::Failed(error)),
+        Request::Sql(_) => |error| News::Sql(sql::Answer::Failed(error)),
+        Request::Datasets(_) => |error| News::Datasets(datasets::Answer::Failed(error)),
+        Request::Jobs(_) => |error| News::Jobs(jobs::Answer::Failed(error)),
+        Request::Statistics(_) => |error| News::Statistics(statistics::Answer::Failed(error)),
+        Request::Edits(_) => |error| News::Edits(edits::Answer::Failed(error)),
+        Request::Catalog(catalog::Question::Evidence) => |error| News::Catalog(catalog::Answer::Evidence(Err(error))),
+        Request::Catalog(catalog::Question::Figures(_)) => |error| News::Catalog(catalog::Answer::Figures(Err(error))),
     }
 }
 
-async fn answer(source: Arc<dyn Source>, request: Request, voice: Voice, stop_demo: Arc<AtomicBool>) {
+async fn answer(source: Arc<dyn Source>, request: Request, voice: Voice) {
     let text = |error: Error| ErrorText::from(&error);
     let news = match request {
         Request::Groups => News::Groups(source.groups().await.map_err(text)),
@@ -120,9 +146,16 @@ async fn answer(source: Arc<dyn Source>, request: Request, voice: Voice, stop_de
         }
         Request::FillDemo => {
             let progress = voice.clone();
-            let filled = source.fill_demo(stop_demo, Box::new(move |step| progress.mention(News::DemoProgress(step)))).await;
+            let filled = source.fill_demo(voice.stop().clone(), Box::new(move |step| progress.mention(News::DemoProgress(step)))).await;
             News::DemoDone(filled.map_err(text))
         }
+        Request::Lineage(question) => News::Lineage(source.answer_lineage(question, &voice).await),
+        Request::Sql(question) => News::Sql(source.answer_sql(question, &voice).await),
+        Request::Datasets(question) => News::Datasets(source.answer_datasets(question, &voice).await),
+        Request::Jobs(question) => News::Jobs(source.answer_jobs(question, &voice).await),
+        Request::Statistics(question) => News::Statistics(source.answer_statistics(question, &voice).await),
+        Request::Edits(question) => News::Edits(source.answer_edits(question).await),
+        Request::Catalog(question) => News::Catalog(source.answer_catalog(question).await),
     };
     voice.say(news).await;
 }
@@ -166,6 +199,55 @@ mod tests {
                 tokio::task::yield_now().await;
             }
             Err(Error::interrupted("the demo is not complete"))
+        }
+    }
+
+    #[async_trait]
+    impl crate::tui::source::lineage::LineageSource for Odd {
+        async fn answer_lineage(&self, _: lineage::Question, _: &Voice) -> lineage::Answer {
+            lineage::Answer::Failed(ErrorText::from(&Error::internal("not asked")))
+        }
+    }
+
+    #[async_trait]
+    impl crate::tui::source::sql::SqlSource for Odd {
+        async fn answer_sql(&self, _: sql::Question, _: &Voice) -> sql::Answer {
+            sql::Answer::Failed(ErrorText::from(&Error::internal("not asked")))
+        }
+    }
+
+    #[async_trait]
+    impl crate::tui::source::datasets::DatasetsSource for Odd {
+        async fn answer_datasets(&self, _: datasets::Question, _: &Voice) -> datasets::Answer {
+            datasets::Answer::Failed(ErrorText::from(&Error::internal("not asked")))
+        }
+    }
+
+    #[async_trait]
+    impl crate::tui::source::jobs::JobsSource for Odd {
+        async fn answer_jobs(&self, _: jobs::Question, _: &Voice) -> jobs::Answer {
+            jobs::Answer::Failed(ErrorText::from(&Error::internal("not asked")))
+        }
+    }
+
+    #[async_trait]
+    impl crate::tui::source::statistics::StatisticsSource for Odd {
+        async fn answer_statistics(&self, _: statistics::Question, _: &Voice) -> statistics::Answer {
+            statistics::Answer::Failed(ErrorText::from(&Error::internal("not asked")))
+        }
+    }
+
+    #[async_trait]
+    impl crate::tui::source::catalog::CatalogSource for Odd {
+        async fn answer_catalog(&self, _: catalog::Question) -> catalog::Answer {
+            catalog::Answer::Evidence(Err(ErrorText::from(&Error::internal("not asked"))))
+        }
+    }
+
+    #[async_trait]
+    impl crate::tui::source::edits::EditsSource for Odd {
+        async fn answer_edits(&self, _: edits::Question) -> edits::Answer {
+            edits::Answer::Failed(ErrorText::from(&Error::internal("not asked")))
         }
     }
 

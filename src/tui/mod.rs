@@ -17,9 +17,12 @@ mod fit;
 mod input;
 mod jobs;
 mod keymap;
+mod live;
 mod matching;
 mod model;
 mod msg;
+mod numbers;
+mod preferences;
 mod run;
 mod snippets;
 mod source;
@@ -43,6 +46,25 @@ use crate::store::FeatureStore;
 pub struct TuiOptions {
     /// Change nothing from the browser.
     pub read_only: bool,
+    /// The screen to begin with, by the name `--screen` takes.
+    pub screen: Option<String>,
+    /// What to look for.
+    pub text: Option<String>,
+    /// The theme, instead of the one used the last time.
+    pub theme: Option<String>,
+    /// Draw with plain characters only.
+    pub ascii: bool,
+    /// Nothing moves by itself.
+    pub still: bool,
+}
+
+/// Names of the screens, as `--screen` takes them.
+pub const SCREENS: [&str; 6] = ["catalog", "groups", "lineage", "sql", "datasets", "jobs"];
+
+/// Every action with its keys, as a page of Markdown: made from the catalogue and from the person's own keymap.
+#[must_use]
+pub fn keys_page() -> String {
+    preferences::Preferences::read().keys_page()
 }
 
 /// Opens the browser on a store and returns when the person has quit.
@@ -50,16 +72,21 @@ pub struct TuiOptions {
 /// The terminal is given back whatever happens. Needs a runtime with worker threads, so that a slow disk never freezes the keys.
 ///
 /// # Errors
-/// `Usage` where standard input and output aren't a terminal that can be drawn on; `Interrupted` when a signal or the end of the
-/// terminal closed it; `Io` if the terminal fails.
+/// `Usage` where standard input and output aren't a terminal that can be drawn on, or for a screen or theme that doesn't exist;
+/// `Interrupted` when a signal or the end of the terminal closed it; `Io` if the terminal fails.
 pub async fn run(store: FeatureStore, options: TuiOptions) -> Result<()> {
     let read_only = options.read_only || store.is_read_only();
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let clock = store.clone();
+    let mut preferences = preferences::Preferences::read();
+    preferences.set(options.theme, options.still)?;
+    let screen = options.screen.map(|name| model::screens::Screen::named(&name)).transpose()?;
     let setting = run::Setting {
         source: Arc::new(store),
         read_only,
-        look: view::Look { no_color, ..view::Look::default() },
+        look: view::Look { themes: preferences.themes(), no_color, ascii: options.ascii },
+        preferences,
+        start: update::Start { screen, text: options.text },
         clock: Box::new(move || clock.now().unix_micros()),
     };
     run::run(setting).await

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use crate::model::FeatureGroup;
 use crate::tui::model::data::{DemoProgress, Found, Summary};
 use crate::tui::model::key::Key;
+use crate::tui::model::mouse::Mouse;
 use crate::tui::model::remote::ErrorText;
+use crate::tui::model::{catalog, datasets, edits, jobs, lineage, sql, statistics};
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -17,12 +19,16 @@ pub(crate) enum Msg {
     Key(Key),
     /// Text was pasted; never read as keys.
     Paste(String),
+    /// Something was done with the mouse.
+    Mouse(Mouse),
     /// The terminal has this many columns and rows.
     Resize(u16, u16),
     /// The terminal came to the front.
     FocusGained,
     /// The moment came that [`crate::tui::model::Model::next_wake`] asked for.
     Wake,
+    /// Somebody changed the store.
+    Changed,
     /// A job brings something.
     News(Slot, u64, News),
 }
@@ -36,11 +42,30 @@ pub(crate) enum Slot {
     Identifiers,
     Record,
     Demo,
+    Lineage,
+    Sql,
+    Datasets,
+    Jobs,
+    Statistics,
+    Edits,
+    Drift,
+    Days,
+    Breaks,
+    Manifest,
+    Flush,
+    Export,
+    Evidence,
+    Figures,
 }
 
 impl Slot {
     /// How many there are.
-    pub(crate) const COUNT: usize = 5;
+    pub(crate) const COUNT: usize = 19;
+
+    /// True if its jobs write: asking again doesn't stop one, and it ends at its next safe place when it is told to stop.
+    pub(crate) fn writes(self) -> bool {
+        matches!(self, Self::Demo | Self::Flush | Self::Edits | Self::Export)
+    }
 }
 
 /// Numbers of the group of that name, or why there are none.
@@ -61,10 +86,24 @@ pub(crate) enum News {
     DemoProgress(DemoProgress),
     /// The demo is complete, or failed.
     DemoDone(Result<(), ErrorText>),
+    /// Of the graph around a node.
+    Lineage(lineage::Answer),
+    /// Of statements and their results.
+    Sql(sql::Answer),
+    /// Of training datasets.
+    Datasets(datasets::Answer),
+    /// Of what runs and what ran.
+    Jobs(jobs::Answer),
+    /// Of what values look like and how far they drifted.
+    Statistics(statistics::Answer),
+    /// Of edits in place.
+    Edits(edits::Answer),
+    /// Of what is known of features.
+    Catalog(catalog::Answer),
 }
 
 /// A question to the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Request {
     /// All groups.
     Groups,
@@ -86,10 +125,24 @@ pub(crate) enum Request {
     },
     /// Fill the store with the demo.
     FillDemo,
+    /// About the graph around a node.
+    Lineage(lineage::Question),
+    /// About statements and their results.
+    Sql(sql::Question),
+    /// About training datasets.
+    Datasets(datasets::Question),
+    /// About what runs and what ran.
+    Jobs(jobs::Question),
+    /// About what values look like and how far they drifted.
+    Statistics(statistics::Question),
+    /// To write an edit in place.
+    Edits(edits::Question),
+    /// About what is known of features.
+    Catalog(catalog::Question),
 }
 
 /// Something to do outside of the model.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Effect {
     /// Ask the store; replaces what the slot was asked before.
     Ask(Slot, u64, Request),
@@ -101,4 +154,6 @@ pub(crate) enum Effect {
     Suspend,
     /// Draw every cell again.
     Redraw,
+    /// Take the mouse, or give it to the terminal.
+    Mouse(bool),
 }

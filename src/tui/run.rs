@@ -19,12 +19,14 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::input;
 use super::jobs::Jobs;
+use super::live::Live;
 use super::model::Model;
 use super::msg::{Effect, Msg};
+use super::preferences::Preferences;
 use super::source::Source;
 use super::term::{self, Screen};
 use super::units::Micros;
-use super::update::{start, update};
+use super::update::{Start, begin, start, update};
 use super::view::{Look, draw};
 use crate::model::{Error, ErrorKind, Result};
 
@@ -41,6 +43,10 @@ pub(super) struct Setting {
     pub(super) source: Arc<dyn Source>,
     /// Refuse what changes the store.
     pub(super) read_only: bool,
+    /// What a person set: keys, colours, and what was left the last time.
+    pub(super) preferences: Preferences,
+    /// Where to begin.
+    pub(super) start: Start,
     /// How it is drawn.
     pub(super) look: Look,
     /// The clock.
@@ -48,14 +54,22 @@ pub(super) struct Setting {
 }
 
 /// Runs until the person quits or a signal ends it.
-pub(super) async fn run(setting: Setting) -> Result<()> {
+pub(super) async fn run(mut setting: Setting) -> Result<()> {
     let mut signals = Signals::listen()?;
     let place = setting.source.place();
-    let screen = Screen::take(&format!("larder {place}"))?;
-    let (jobs, answers) = Jobs::new(setting.source);
-    let model = Model::new(place, setting.read_only, screen.size(), (setting.clock)());
+    let mut screen = Screen::take(&format!("larder {place}"))?;
+    let (jobs, answers) = Jobs::new(setting.source.clone());
+    let _live = Live::watch(setting.source, jobs.sender());
+    let mut model = Model::new(place, setting.read_only, screen.size(), (setting.clock)());
+    setting.preferences.apply(&mut model);
+    begin(&mut model, setting.start);
+    if model.mouse {
+        screen.set_mouse(true)?;
+    }
     let mut browser = Browser { model, look: setting.look, clock: setting.clock, screen, jobs, suspended: false };
-    browser.run(&mut signals, answers).await
+    let ended = browser.run(&mut signals, answers).await;
+    setting.preferences.keep(&browser.model);
+    ended
 }
 
 struct Browser {
@@ -156,6 +170,7 @@ impl Browser {
                 Effect::Stop(slot) => self.jobs.stop(slot),
                 Effect::Copy(text) => self.screen.copy(&text)?,
                 Effect::Redraw => self.screen.forget()?,
+                Effect::Mouse(taken) => self.screen.set_mouse(taken)?,
                 Effect::Suspend => self.suspended = true,
             }
         }
@@ -185,7 +200,7 @@ impl Browser {
             // The kernel may let this thread run on for a moment before it stops it: taking the screen now would leave it taken.
             let _ = timeout(WAKE_GRACE, signals.woken.recv()).await;
         }
-        self.screen.take_again()?;
+        self.screen.take_again(self.model.mouse)?;
         self.model.size = self.screen.size();
         Ok(())
     }

@@ -14,39 +14,106 @@ pub(crate) struct Snippet {
     pub(crate) text: String,
 }
 
-/// What the snippets are for, in the order of [`of`].
-pub(crate) const TITLES: [&str; 5] =
-    ["Shell: one record", "Shell: its history", "SQL: newest record of each identifier", "SQL: whole history", "Python: Polars"];
-
-/// The snippets for a group, with the identifier of a record that was looked up or a placeholder.
-pub(crate) fn of(group: &FeatureGroup, identifier: Option<&str>) -> Vec<Snippet> {
+/// The snippets for a group, or for one of its features, with the identifier of a record that was looked up or a placeholder. Only what the
+/// group can answer is on offer: the runtime reads online stores, a training dataset is made of a history.
+pub(crate) fn of(group: &FeatureGroup, feature: Option<&str>, identifier: Option<&str>) -> Vec<Snippet> {
     let name = group.name.as_str();
-    let key = group.schema.identifier().name.as_str();
     let identifier = identifier.unwrap_or("ID");
     let shell = shell_quoted(identifier);
-    let columns: Vec<String> = group.schema.features().iter().take(4).map(|feature| sql_name(feature.name.as_str())).collect();
-    let columns = columns.join(", ");
+    let columns = columns(group, feature).iter().map(|column| sql_name(column)).collect::<Vec<_>>().join(", ");
     let table = sql_name(name);
     let latest = sql_name(&format!("{name}$latest"));
-    let key_column = sql_name(key);
+    let key_column = sql_name(group.schema.identifier().name.as_str());
     let value = sql_literal(identifier);
-    let texts = [
-        format!("larder get {name} {shell} --json"),
-        format!("larder history {name} {shell}"),
-        format!("select {columns}\nfrom {latest}\nwhere {key_column} = {value}"),
-        format!(
-            "select {columns},\n       write_time, is_deleted\nfrom {table}\nwhere {key_column} = {value}\norder by write_time desc\nlimit 100"
+    let only = feature.map(|feature| format!(" --feature {feature}")).unwrap_or_default();
+    let newest = match feature {
+        Some(_) => columns.clone(),
+        None => "*".to_owned(),
+    };
+    let mut snippets = vec![
+        ("Shell: one record", format!("larder get {name} {shell}{only} --json")),
+        ("Shell: its history", format!("larder history {name} {shell}")),
+        ("SQL: newest record of each identifier", format!("select {columns}\nfrom {latest}\nwhere {key_column} = {value}")),
+        (
+            "SQL: whole history",
+            format!(
+                "select {columns},\n       write_time, is_deleted\nfrom {table}\nwhere {key_column} = {value}\norder by write_time desc\nlimit 100"
+            ),
         ),
-        format!(
-            "import io, subprocess\nimport polars as pl\n\nsql = {}\nout = subprocess.run(\n    [\"larder\", \"query\", sql, \"--format\", \"parquet\"],\n    capture_output=True, check=True,\n)\nframe = pl.read_parquet(io.BytesIO(out.stdout))",
-            python_literal(&format!("select * from {latest}"))
+        (
+            "Python: Polars",
+            format!(
+                "import io, subprocess\nimport polars as pl\n\nsql = {}\nout = subprocess.run(\n    [\"larder\", \"query\", sql, \"--format\", \"parquet\"],\n    capture_output=True, check=True,\n)\nframe = pl.read_parquet(io.BytesIO(out.stdout))",
+                python_literal(&format!("select {newest} from {latest}"))
+            ),
         ),
     ];
-    TITLES.into_iter().zip(texts).map(|(title, text)| Snippet { title, text }).collect()
+    if group.offline.is_some() {
+        snippets.push(("Shell: training dataset", training_dataset(group, feature)));
+    }
+    if group.online.is_some() {
+        snippets.push(("Python: boto3, one record", one_record(group, feature, identifier)));
+        snippets.push(("Python: boto3, many records", many_records(group, feature, identifier)));
+    }
+    snippets.into_iter().map(|(title, text)| Snippet { title, text }).collect()
+}
+
+/// The columns a statement names: the first of the group, or the record identifier and one feature.
+fn columns<'a>(group: &'a FeatureGroup, feature: Option<&'a str>) -> Vec<&'a str> {
+    let key = group.schema.identifier().name.as_str();
+    match feature {
+        Some(feature) if feature == key => vec![key],
+        Some(feature) => vec![key, feature],
+        None => group.schema.features().iter().take(4).map(|feature| feature.name.as_str()).collect(),
+    }
+}
+
+/// Rows of a file of labels with the features as they were at each row's time. The keys of a group are the spine's to bring, so for one
+/// of them the whole group is taken.
+fn training_dataset(group: &FeatureGroup, feature: Option<&str>) -> String {
+    let keys = [group.schema.identifier().name.as_str(), group.schema.event_time().name.as_str()];
+    let wanted = match feature.filter(|feature| !keys.contains(feature)) {
+        Some(feature) => format!("{}:{feature}", group.name),
+        None => group.name.to_string(),
+    };
+    format!(
+        "larder dataset build --spine labels.parquet \\\n    --spine-id {} --spine-time at \\\n    --features {wanted} -o train.parquet",
+        keys[0]
+    )
+}
+
+/// How every client of the runtime begins; the server of larder is where the variables of its shell point.
+const RUNTIME: &str = "# larder serve, and in this shell: eval \"$(larder serve --print-env)\"\nimport boto3\n\nruntime = boto3.client(\"sagemaker-featurestore-runtime\")\n";
+
+fn one_record(group: &FeatureGroup, feature: Option<&str>, identifier: &str) -> String {
+    let only = feature.map(|feature| format!("\n    FeatureNames=[\"{feature}\"],")).unwrap_or_default();
+    format!(
+        "{RUNTIME}answer = runtime.get_record(\n    FeatureGroupName=\"{}\",\n    RecordIdentifierValueAsString={},{only}\n)\nvalues = {{each[\"FeatureName\"]: each[\"ValueAsString\"] for each in answer.get(\"Record\", [])}}",
+        group.name,
+        python_literal(identifier)
+    )
+}
+
+fn many_records(group: &FeatureGroup, feature: Option<&str>, identifier: &str) -> String {
+    let only = feature.map(|feature| format!("\n    \"FeatureNames\": [\"{feature}\"],")).unwrap_or_default();
+    format!(
+        "{RUNTIME}answer = runtime.batch_get_record(Identifiers=[{{\n    \"FeatureGroupName\": \"{}\",\n    \"RecordIdentifiersValueAsString\": [{}],{only}\n}}])\nrecords = answer[\"Records\"]",
+        group.name,
+        python_literal(identifier)
+    )
+}
+
+/// A statement that reads the newest values of a group, or of one of its features.
+pub(crate) fn statement(group: &FeatureGroup, feature: Option<&str>) -> String {
+    let latest = sql_name(&format!("{}$latest", group.name));
+    match feature {
+        Some(feature) => format!("select {}, {}\nfrom {latest}", sql_name(group.schema.identifier().name.as_str()), sql_name(feature)),
+        None => format!("select *\nfrom {latest}"),
+    }
 }
 
 /// A name as SQL takes it: quoted where it isn't a plain lower-case word.
-fn sql_name(name: &str) -> String {
+pub(crate) fn sql_name(name: &str) -> String {
     let plain = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_';
     let starts_well = name.starts_with(|character: char| character.is_ascii_lowercase());
     if starts_well && name.chars().all(plain) { name.to_owned() } else { format!("\"{name}\"") }

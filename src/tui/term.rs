@@ -39,6 +39,9 @@ thread_local! {
 /// Xterm's stack of window titles: ours goes on top, the shell's comes back. Terminals without it ignore both.
 const PUSH_TITLE: &str = "\x1b[22;2t";
 const POP_TITLE: &str = "\x1b[23;2t";
+/// Presses and the wheel only: reports of every movement would wake an idle browser.
+const TAKE_MOUSE: &str = "\x1b[?1000h\x1b[?1006h";
+const LEAVE_MOUSE: &str = "\x1b[?1006l\x1b[?1000l";
 
 /// The terminal while it is ours.
 pub(super) struct Screen {
@@ -98,9 +101,15 @@ impl Screen {
         execute!(self.terminal.backend_mut(), CopyToClipboard::to_clipboard_from(text)).map_err(no_terminal)
     }
 
+    /// Takes the mouse, or leaves it to the terminal.
+    pub(super) fn set_mouse(&mut self, taken: bool) -> Result<()> {
+        execute!(self.terminal.backend_mut(), Print(if taken { TAKE_MOUSE } else { LEAVE_MOUSE })).map_err(no_terminal)
+    }
+
     /// Takes the terminal back after it was given back for a while.
-    pub(super) fn take_again(&mut self) -> Result<()> {
+    pub(super) fn take_again(&mut self, mouse: bool) -> Result<()> {
         occupy(&self.title).map_err(no_terminal)?;
+        self.set_mouse(mouse)?;
         self.forget()
     }
 }
@@ -126,7 +135,16 @@ pub(super) fn give_back() {
         return;
     }
     let mut out = io::stdout();
-    let _ = execute!(out, EndSynchronizedUpdate, DisableFocusChange, DisableBracketedPaste, Print(POP_TITLE), LeaveAlternateScreen, Show);
+    let _ = execute!(
+        out,
+        EndSynchronizedUpdate,
+        DisableFocusChange,
+        DisableBracketedPaste,
+        Print(LEAVE_MOUSE),
+        Print(POP_TITLE),
+        LeaveAlternateScreen,
+        Show
+    );
     let _ = out.flush();
     let _ = disable_raw_mode();
 }

@@ -65,6 +65,8 @@ struct Session {
     keyboard: Box<dyn Write + Send>,
     seen: Arc<(Mutex<Seen>, Condvar)>,
     before: String,
+    /// Settings and state of this browser alone.
+    _own: TempDir,
 }
 
 impl Session {
@@ -80,6 +82,10 @@ impl Session {
         command.env_remove("NO_COLOR");
         command.env_remove("LARDER_STORE");
         command.env("TERM", "xterm-256color");
+        // Nobody's own keys, colours and memory.
+        let own = tempfile::tempdir().unwrap();
+        command.env("XDG_CONFIG_HOME", own.path());
+        command.env("XDG_STATE_HOME", own.path());
         for (name, value) in variables {
             command.env(name, value);
         }
@@ -103,7 +109,7 @@ impl Session {
                 }
             }
         });
-        Self { child, master: pair.master, keyboard, seen, before }
+        Self { child, master: pair.master, keyboard, seen, before, _own: own }
     }
 
     fn press(&mut self, keys: &str) -> &mut Self {
@@ -175,7 +181,7 @@ fn a_record_is_found_and_the_terminal_given_back() {
     let mut session = Session::start(store.path(), (80, 24));
     session.wait_for_text("customer-features");
     session.press("/cust\r").wait_for_text("1 of 2");
-    session.press("3C0042\r").wait_for_text("3 versions");
+    session.press("4C0042\r").wait_for_text("3 versions");
     session.wait_for_text("0.95");
     session.press("\x1b[D").wait_for_text("you are here");
     session.wait_for_text("0.93 → 0.95");

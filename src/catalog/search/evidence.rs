@@ -3,7 +3,7 @@
 //! All of it may be missing: a group that was never profiled, a store whose reads are not recorded. What is missing is unknown,
 //! never zero, so every answer here is an `Option` or a map without the entry.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
@@ -39,6 +39,17 @@ pub struct Readers {
     pub reads: u64,
 }
 
+/// What a list shows of a feature's values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeatureLine {
+    /// Rows that were looked at.
+    pub rows: u64,
+    /// Those without a value.
+    pub nulls: u64,
+    /// Bars of its shape as JSON, if there are any.
+    pub spark: Option<String>,
+}
+
 /// A row of the figures: group, feature, rows, nulls, upper bound of distinct values.
 type FiguresRow = (Vec<u8>, String, i64, i64, Option<f64>);
 
@@ -58,6 +69,58 @@ impl Catalog {
             Some(((group_id(&id)?, feature), figures))
         };
         Ok(rows.into_iter().filter_map(figures).collect())
+    }
+
+    /// What a list shows of the values of each feature that was profiled, over all history.
+    pub async fn feature_lines(&self) -> Result<HashMap<FeatureKey, FeatureLine>> {
+        let mut reader = self.reader.lock().await;
+        let rows: Vec<(Vec<u8>, String, i64, i64, Option<String>)> = sqlx::query_as(
+            "SELECT p.group_id, lower(c.feature), c.n, c.n_null, c.figures -> '$.spark'
+             FROM profiles p JOIN profile_columns c ON c.profile_id = p.id WHERE p.population = 'events' AND p.grain = 'whole'",
+        )
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(self.fault("read the shapes of features"))?;
+        let line = |(id, feature, rows, nulls, spark): (Vec<u8>, String, i64, i64, Option<String>)| {
+            Some(((group_id(&id)?, feature), FeatureLine { rows: from_sql(rows), nulls: from_sql(nulls), spark }))
+        };
+        Ok(rows.into_iter().filter_map(line).collect())
+    }
+
+    /// Who read each feature by its name, or whole records (the empty name), since a day (days since 1970); none if reads are not recorded.
+    pub async fn principals_since(&self, day: i64) -> Result<Option<HashMap<FeatureKey, HashSet<String>>>> {
+        let what = "read who uses the features";
+        let mut reader = self.reader.lock().await;
+        if first_recorded_day(&mut reader).await.map_err(self.fault(what))?.is_none() {
+            return Ok(None);
+        }
+        let rows: Vec<(Vec<u8>, String, String)> =
+            sqlx::query_as("SELECT DISTINCT group_id, lower(feature), principal FROM usage_days WHERE day >= ?1")
+                .bind(day)
+                .fetch_all(&mut *reader)
+                .await
+                .map_err(self.fault(what))?;
+        let mut principals: HashMap<FeatureKey, HashSet<String>> = HashMap::new();
+        for (id, feature, principal) in rows {
+            let Some(id) = group_id(&id) else { continue };
+            principals.entry((id, feature)).or_default().insert(principal);
+        }
+        Ok(Some(principals))
+    }
+
+    /// Figures of one feature over all history as JSON, and what it merges by; none if it was never profiled.
+    pub async fn kept_column(&self, group: &GroupId, feature: &str) -> Result<Option<(String, Option<Vec<u8>>)>> {
+        let mut reader = self.reader.lock().await;
+        sqlx::query_as(
+            "SELECT c.figures, s.bytes FROM profiles p JOIN profile_columns c ON c.profile_id = p.id
+             LEFT JOIN profile_sketches s ON s.profile_id = p.id AND s.feature = c.feature
+             WHERE p.group_id = ?1 AND p.population = 'events' AND p.grain = 'whole' AND c.feature = ?2",
+        )
+        .bind(group.bytes().as_slice())
+        .bind(feature)
+        .fetch_optional(&mut *reader)
+        .await
+        .map_err(self.fault("read the statistics of a feature"))
     }
 
     /// How many training datasets, by name, have each feature.

@@ -22,7 +22,7 @@ mod rank;
 mod synonyms;
 pub mod words;
 
-pub use evidence::{FeatureFigures, FeatureKey, READER_DAYS, Readers};
+pub use evidence::{FeatureFigures, FeatureKey, FeatureLine, READER_DAYS, Readers};
 pub use facets::{Facet, FacetCount};
 pub use find::{SearchAnswer, SearchHit, SearchOptions};
 pub use index::entity;

@@ -35,7 +35,8 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    Open, "open", "open", "Open what is under the cursor", [Open: ["enter", "l", "right"]];
+    // Catalog and groups.
+    Open, "open", "open", "Open what is under the cursor", [Open: ["enter", "l", "right"], OpenRow: ["enter"]];
     Filter, "filter", "filter", "Filter: words, tag:pii, owner:growth, type:frac, !without", [Filter: ["/"]];
     Sort, "sort", "sort", "Sort by the next column", [Sort: ["s"]];
     SortReverse, "sort-reverse", "reverse", "Turn the order around", [Sort: ["S"]];
@@ -48,23 +49,53 @@ catalogue! {
     Newest, "newest", "now", "To the newest version", [Record: ["end"]];
     EditIdentifier, "edit-identifier", "look up", "Type a record identifier to look up", [Record: ["/", "i", "enter"]];
 
+    // Statistics, drift, rows, files.
+    Population, "population", "events ⇄ latest", "Figures of all events, or of the newest record of each identifier", [Stats: ["e"]];
+    ReadAnew, "read-anew", "read anew", "Read every value again for the figures", [Stats: ["R"]];
+    Baseline, "baseline", "baseline", "Compare with the days before, or with the same weekday", [Drift: ["b"]];
+
+    // Lineage.
+    Recenter, "recenter", "middle before", "Put the node back in the middle that was there before", [Lineage: ["backspace", "left", "h"]];
+    Deeper, "deeper", "deeper", "Follow one edge more", [Lineage: ["+"]];
+    Shallower, "shallower", "shallower", "Follow one edge less", [Lineage: ["-"]];
+    UpOnly, "up-only", "up", "Only where it comes from, or both ways again", [Lineage: ["u"]];
+    DownOnly, "down-only", "down", "Only what it goes into, or both ways again", [Lineage: ["d"]];
+    WhatBreaks, "what-breaks", "what breaks", "Mark what breaks if the node in the middle is removed", [Lineage: ["w"]];
+    OpenNode, "open-node", "open", "The page of the group or feature under the cursor", [Lineage: ["o"]];
+
+    // SQL, jobs.
+    RunStatement, "run-statement", "run", "Run the statement", [SqlInput: ["F5", "C-j"], Sql: ["F5"]];
+    BreakLine, "break-line", "new line", "Begin a new line", [SqlInput: ["enter"]];
+    CompleteName, "complete-name", "complete", "Take the first name on offer", [SqlInput: ["tab"]];
+    EarlierStatement, "earlier-statement", "earlier", "The statement that was run before", [SqlInput: ["A-up", "C-r"]];
+    LaterStatement, "later-statement", "later", "The statement that was run after", [SqlInput: ["A-down"]];
+    EditStatement, "edit-statement", "edit", "Edit the statement", [Sql: ["i", "/", "enter"]];
+    ColumnsLeft, "columns-left", "columns", "One column to the left", [Sql: ["left", "h"]];
+    ColumnsRight, "columns-right", "columns", "One column to the right", [Sql: ["right", "l"]];
+    Export, "export", "export", "Write all rows of the result into a file", [Sql: ["e"]];
+    Flush, "flush", "flush", "Move what waits in the outboxes into files", [Jobs: ["f"]];
+
+    // Everywhere.
     NextTab, "next-tab", "next tab", "Next tab", [Tabs: ["tab", "]"], TabArrows: ["right", "l"]];
     PreviousTab, "previous-tab", "tab", "Previous tab", [Tabs: ["backtab", "["], TabArrows: ["left", "h"]];
 
-    MoveDown, "move-down", "move", "Down", [Move: ["down", "j"], FilterInput: ["down", "C-n"], IdentifierInput: ["down", "C-n"], HelpInput: ["down", "C-n"]];
-    MoveUp, "move-up", "move", "Up", [Move: ["up", "k"], FilterInput: ["up", "C-p"], IdentifierInput: ["up", "C-p"], HelpInput: ["up", "C-p"]];
-    PageDown, "page-down", "page", "A page down", [Move: ["pagedown", "C-f"], FilterInput: ["pagedown"], HelpInput: ["pagedown"]];
-    PageUp, "page-up", "page", "A page up", [Move: ["pageup", "C-b"], FilterInput: ["pageup"], HelpInput: ["pageup"]];
+    MoveDown, "move-down", "move", "Down", [SqlInput: ["down", "C-n"], Move: ["down", "j"], FilterInput: ["down", "C-n"], IdentifierInput: ["down", "C-n"], HelpInput: ["down", "C-n"], LayerInput: ["down", "C-n"]];
+    MoveUp, "move-up", "move", "Up", [SqlInput: ["up", "C-p"], Move: ["up", "k"], FilterInput: ["up", "C-p"], IdentifierInput: ["up", "C-p"], HelpInput: ["up", "C-p"], LayerInput: ["up", "C-p"]];
+    PageDown, "page-down", "page", "A page down", [Move: ["pagedown", "C-f"], FilterInput: ["pagedown"], HelpInput: ["pagedown"], LayerInput: ["pagedown"]];
+    PageUp, "page-up", "page", "A page up", [Move: ["pageup", "C-b"], FilterInput: ["pageup"], HelpInput: ["pageup"], LayerInput: ["pageup"]];
     HalfDown, "half-page-down", "half page", "Half a page down", [Move: ["C-d"]];
     HalfUp, "half-page-up", "half page", "Half a page up", [Move: ["C-u"]];
     First, "first", "first", "To the first row", [Move: ["g"], Ends: ["home"]];
     Last, "last", "last", "To the last row", [Move: ["G"], Ends: ["end"]];
 
     Accept, "accept-filter", "keep", "Keep the filter and go to the list", [FilterInput: ["enter"]];
+    Choose, "choose", "choose", "Take what is under the cursor, or what was typed", [LayerInput: ["enter"]];
+    NextField, "next-field", "next field", "To the next field", [LayerInput: ["tab"]];
+    PreviousField, "previous-field", "previous field", "To the field before", [LayerInput: ["backtab"]];
     LookUp, "look-up", "look up", "Look the record up", [IdentifierInput: ["enter"]];
     Complete, "complete", "complete", "Take the identifier that is offered", [IdentifierInput: ["tab"]];
     OtherList, "other-list", "groups ⇄ features", "Look for the same in the list of groups or of features", [FilterInput: ["tab"]];
-    Leave, "leave-input", "leave", "Clear the input, then leave it", [FilterInput: ["esc"], IdentifierInput: ["esc"], HelpInput: ["esc"]];
+    Leave, "leave-input", "leave", "Clear the input, then leave it", [FilterInput: ["esc"], IdentifierInput: ["esc"], SqlInput: ["esc"], HelpInput: ["esc"], LayerInput: ["esc"]];
 
     DeleteBack, "delete-back", "delete", "Delete the character before the caret", [Edit: ["backspace", "C-h"]];
     DeleteForward, "delete-forward", "delete", "Delete the character behind the caret", [Edit: ["delete", "C-d"]];
@@ -75,10 +106,28 @@ catalogue! {
     CaretStart, "caret-start", "start", "Caret to the start", [Edit: ["home", "C-a"]];
     CaretEnd, "caret-end", "end", "Caret to the end", [Edit: ["end", "C-e"]];
 
-    Copy, "copy", "copy", "Copy: the name, the record as JSON, the code shown", [Global: ["y"]];
-    ScreenGroups, "screen-groups", "groups", "All feature groups", [Global: ["1"]];
-    ScreenFeatures, "screen-features", "features", "All features of all groups", [Global: ["2"]];
-    ScreenOnline, "screen-online", "online", "Look up a record of the group under the cursor", [Global: ["3"]];
+    Copy, "copy", "copy", "Copy what is under the cursor: a name, a record, the code shown", [Global: ["y y"]];
+    CopyReference, "copy-reference", "copy reference", "Copy the full reference: group.feature", [Global: ["y r"]];
+    CopyJson, "copy-json", "copy JSON", "Copy as JSON", [Global: ["y j"]];
+    CopySql, "copy-sql", "copy SQL", "Copy a SQL statement that reads it", [Global: ["y s"]];
+    CopyCode, "copy-code", "copy code", "Copy the Python code that reads it", [Global: ["y p"]];
+    Palette, "palette", "commands", "Any action, screen, group or feature by name", [Global: [":", "C-p"]];
+    Forward, "forward", "forward", "Forward to the screen that Back left", [Global: ["L", "A-right"]];
+    BackInHistory, "back-in-history", "back", "The screen before, filters untouched", [Global: ["H", "A-left"]];
+    ThemePicker, "theme", "theme", "Choose colours; the screen shows them at once", [Global: ["T"]];
+    Mouse, "mouse", "mouse", "Give the mouse to the terminal, for selecting text, or take it back", [Global: ["M"]];
+    Messages, "messages", "messages", "What was said lately", [Global: ["!"]];
+    EditDescription, "edit-description", "describe", "Edit the description of what is under the cursor", [Edits: ["E"]];
+    EditTags, "edit-tags", "tags", "Edit the tags of the group, or the parameters of the feature, under the cursor", [Edits: ["t"]];
+    EditOwner, "edit-owner", "owner", "Edit the owner of the group under the cursor", [Edits: ["O"]];
+    UndoEdit, "undo-edit", "undo", "Undo the last edit of a description, tag or owner", [Edits: ["U"]];
+    ScreenCatalog, "screen-catalog", "catalog", "All features of all groups", [Global: ["1"]];
+    ScreenGroups, "screen-groups", "groups", "All feature groups", [Global: ["2"]];
+    ScreenLineage, "screen-lineage", "lineage", "The graph around what is under the cursor", [Global: ["3"]];
+    ScreenOnline, "screen-online", "online", "Look up a record of the group under the cursor", [Global: ["4"]];
+    ScreenSql, "screen-sql", "SQL", "Statements and their results", [Global: ["5"]];
+    ScreenDatasets, "screen-datasets", "datasets", "Training datasets", [Global: ["6"]];
+    ScreenJobs, "screen-jobs", "jobs", "What runs and what ran", [Global: ["7"]];
     Refresh, "refresh", "refresh", "Read everything again", [Global: ["r"]];
     Help, "help", "help", "Keys of this screen; type to search them", [Global: ["?"], Always: ["F1"]];
     Back, "back", "back", "One layer back: filter, then the screen before", [Global: ["esc"]];

@@ -16,6 +16,8 @@ pub(crate) enum Context {
     Ends,
     /// Lists whose rows open.
     Open,
+    /// Lists whose rows open, where left and right are taken.
+    OpenRow,
     /// Lists that can be filtered.
     Filter,
     /// Lists that can be sorted.
@@ -28,30 +30,119 @@ pub(crate) enum Context {
     Record,
     /// The page of an empty store.
     FirstRun,
+    /// Statistics of values.
+    Stats,
+    /// Drift.
+    Drift,
+    /// The graph.
+    Lineage,
+    /// Statements.
+    Sql,
+    /// Typing a statement.
+    SqlInput,
+    /// Runs.
+    Jobs,
     /// Typing a filter.
     FilterInput,
     /// Typing a record identifier.
     IdentifierInput,
     /// Typing into the help.
     HelpInput,
+    /// Typing into the palette, the choice of colours, or a form.
+    LayerInput,
+    /// What can be described and tagged in place.
+    Edits,
     /// Editing any input.
     Edit,
 }
 
 impl Context {
+    /// Every context.
+    pub(crate) const ALL: [Self; 24] = [
+        Self::Always,
+        Self::Global,
+        Self::Move,
+        Self::Ends,
+        Self::Open,
+        Self::OpenRow,
+        Self::Filter,
+        Self::Sort,
+        Self::Tabs,
+        Self::TabArrows,
+        Self::Record,
+        Self::FirstRun,
+        Self::Stats,
+        Self::Drift,
+        Self::Lineage,
+        Self::Sql,
+        Self::SqlInput,
+        Self::Jobs,
+        Self::FilterInput,
+        Self::IdentifierInput,
+        Self::HelpInput,
+        Self::LayerInput,
+        Self::Edits,
+        Self::Edit,
+    ];
+
+    /// Stable name in a configuration file, kebab-case.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Global => "global",
+            Self::Move => "move",
+            Self::Ends => "ends",
+            Self::Open => "open",
+            Self::OpenRow => "open-row",
+            Self::Filter => "filter",
+            Self::Sort => "sort",
+            Self::Tabs => "tabs",
+            Self::TabArrows => "tab-arrows",
+            Self::Record => "record",
+            Self::FirstRun => "first-run",
+            Self::Stats => "stats",
+            Self::Drift => "drift",
+            Self::Lineage => "lineage",
+            Self::Sql => "sql",
+            Self::SqlInput => "sql-input",
+            Self::Jobs => "jobs",
+            Self::FilterInput => "filter-input",
+            Self::IdentifierInput => "identifier-input",
+            Self::HelpInput => "help-input",
+            Self::LayerInput => "layer-input",
+            Self::Edits => "edits",
+            Self::Edit => "edit",
+        }
+    }
+
+    /// True where a plain character is text.
+    pub(crate) fn is_typing(self) -> bool {
+        matches!(
+            self,
+            Self::Always | Self::FilterInput | Self::IdentifierInput | Self::HelpInput | Self::LayerInput | Self::SqlInput | Self::Edit
+        )
+    }
+
     /// Heading in the help.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Always => "Everywhere, also while typing",
             Self::Global => "Everywhere",
             Self::Move | Self::Ends => "Move",
-            Self::Open | Self::Filter | Self::Sort => "List",
+            Self::Open | Self::OpenRow | Self::Filter | Self::Sort => "List",
             Self::Tabs | Self::TabArrows => "Tabs",
             Self::Record => "Record",
             Self::FirstRun => "Empty store",
+            Self::Stats => "Statistics",
+            Self::Drift => "Drift",
+            Self::Lineage => "Lineage",
+            Self::Sql | Self::SqlInput => "SQL",
+            Self::Jobs => "Jobs",
             Self::FilterInput => "Filter",
             Self::IdentifierInput => "Record identifier",
             Self::HelpInput => "Help",
+            Self::LayerInput => "Choice",
+            Self::Edits => "In place",
             Self::Edit => "Typing",
         }
     }
@@ -64,31 +155,47 @@ pub(crate) enum Focus {
     Waiting,
     FirstRun,
     Groups,
-    Features,
+    Catalog,
     Overview,
     Schema,
     Record,
     Use,
+    Stats,
+    Drift,
+    Lineage,
+    Sql,
+    SqlInput,
+    Datasets,
+    Jobs,
     FilterInput,
     IdentifierInput,
     Help,
+    Layer,
 }
 
 impl Focus {
     /// Every focus, for the tests and the help.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Waiting,
         Self::FirstRun,
         Self::Groups,
-        Self::Features,
+        Self::Catalog,
         Self::Overview,
         Self::Schema,
         Self::Record,
         Self::Use,
+        Self::Stats,
+        Self::Drift,
+        Self::Lineage,
+        Self::Sql,
+        Self::SqlInput,
+        Self::Datasets,
+        Self::Jobs,
         Self::FilterInput,
         Self::IdentifierInput,
         Self::Help,
+        Self::Layer,
     ];
 
     /// The contexts that bind keys here; the most particular first, as the help lists them.
@@ -97,18 +204,27 @@ impl Focus {
         match self {
             Self::Waiting => &[C::Global, C::Always],
             Self::FirstRun => &[C::FirstRun, C::Global, C::Always],
-            Self::Groups | Self::Features => &[C::Open, C::Filter, C::Sort, C::Move, C::Ends, C::Global, C::Always],
-            Self::Overview | Self::Use => &[C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
-            Self::Schema => &[C::Filter, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
+            Self::Groups | Self::Catalog => &[C::Open, C::Filter, C::Sort, C::Edits, C::Move, C::Ends, C::Global, C::Always],
+            Self::Overview => &[C::Edits, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
+            Self::Use => &[C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
+            Self::Schema => &[C::Filter, C::Edits, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
             Self::Record => &[C::Record, C::Tabs, C::Move, C::Global, C::Always],
+            Self::Stats => &[C::Stats, C::OpenRow, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
+            Self::Drift => &[C::Drift, C::OpenRow, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
+            Self::Lineage => &[C::Lineage, C::OpenRow, C::Move, C::Ends, C::Global, C::Always],
+            Self::Sql => &[C::Sql, C::Move, C::Ends, C::Global, C::Always],
+            Self::SqlInput => &[C::SqlInput, C::Edit, C::Always],
+            Self::Datasets => &[C::OpenRow, C::Move, C::Ends, C::Global, C::Always],
+            Self::Jobs => &[C::Jobs, C::Move, C::Ends, C::Global, C::Always],
             Self::FilterInput => &[C::FilterInput, C::Edit, C::Always],
             Self::IdentifierInput => &[C::IdentifierInput, C::Edit, C::Always],
             Self::Help => &[C::HelpInput, C::Edit, C::Always],
+            Self::Layer => &[C::LayerInput, C::Edit, C::Always],
         }
     }
 
     /// True where a plain character is text.
     pub(crate) fn is_typing(self) -> bool {
-        matches!(self, Self::FilterInput | Self::IdentifierInput | Self::Help)
+        matches!(self, Self::FilterInput | Self::IdentifierInput | Self::SqlInput | Self::Help | Self::Layer)
     }
 }

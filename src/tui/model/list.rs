@@ -6,6 +6,8 @@
 
 use std::cell::Cell;
 
+use super::mouse::Place;
+
 /// Cursor and window of one list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct List {
@@ -13,6 +15,8 @@ pub(crate) struct List {
     pub(crate) at: usize,
     top: Cell<usize>,
     height: Cell<usize>,
+    /// Where its rows stood in the last frame.
+    place: Cell<Place>,
 }
 
 /// How the cursor moves.
@@ -27,6 +31,8 @@ pub(crate) enum Move {
     HalfUp,
     First,
     Last,
+    /// To that row.
+    To(usize),
 }
 
 impl List {
@@ -48,8 +54,20 @@ impl List {
             Move::HalfUp => self.at.saturating_sub(half),
             Move::First => 0,
             Move::Last => length,
+            Move::To(row) => row,
         };
         self.at = at.min(length.saturating_sub(1));
+    }
+
+    /// Remembers where the rows are drawn, one line each.
+    pub(crate) fn drawn_at(&self, place: Place) {
+        self.place.set(place);
+    }
+
+    /// The row drawn on a cell, if one is.
+    pub(crate) fn row_at(&self, column: u16, row: u16) -> Option<usize> {
+        let place = self.place.get();
+        place.holds(column, row).then(|| self.top.get() + usize::from(row - place.y))
     }
 
     /// The rows to draw where `height` rows fit: a range that holds the cursor and moves as little as it can.

@@ -3,27 +3,39 @@
 //! Only [`crate::tui::update`] changes it, only [`crate::tui::view`] draws it. No terminal library, database or clock is named in
 //! here or in `update` (a test reads the imports), so every behaviour can be tested with plain values.
 
+pub(crate) mod catalog;
 pub(crate) mod data;
+pub(crate) mod datasets;
+pub(crate) mod edits;
 pub(crate) mod filtered;
+pub(crate) mod jobs;
 pub(crate) mod key;
+pub(crate) mod layer;
 pub(crate) mod line;
+pub(crate) mod lineage;
 pub(crate) mod list;
+pub(crate) mod mouse;
 pub(crate) mod remote;
 pub(crate) mod screens;
+pub(crate) mod sql;
+pub(crate) mod statistics;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::FeatureGroup;
-use crate::tui::keymap::Focus;
+use crate::tui::keymap::{Focus, Keymap};
 use crate::tui::msg::{Effect, Request, Slot};
 use crate::tui::units::{Micros, SECOND};
 use data::{DemoProgress, Summary};
 use remote::Remote;
-use screens::{FeaturesScreen, GroupScreen, GroupsScreen, HelpScreen, Screen, Tab, Toast};
+use screens::{CatalogScreen, GroupScreen, GroupsScreen, HelpScreen, Screen, Tab, Toast};
 
 /// How long waiting stays invisible: most answers are here before anybody could read a word.
 pub(crate) const PATIENCE: Micros = SECOND * 12 / 100;
+/// How long a begun sequence of keys waits before the ways on are shown.
+pub(crate) const WAYS_AFTER: Micros = SECOND * 2 / 5;
 /// How long a frame of the spinner lasts.
 pub(crate) const SPINNER_STEP: Micros = SECOND / 10;
 
@@ -49,15 +61,53 @@ pub(crate) struct Model {
     /// State of the list of groups.
     pub(crate) groups_screen: GroupsScreen,
     /// State of the list of features.
-    pub(crate) features_screen: FeaturesScreen,
+    pub(crate) catalog_screen: CatalogScreen,
+    /// What is known of features besides their definitions.
+    pub(crate) known: catalog::Known,
     /// State of the group that is or was open.
     pub(crate) group_screen: GroupScreen,
+    /// The graph around a node.
+    pub(crate) lineage: lineage::LineageScreen,
+    /// Statements and their results.
+    pub(crate) sql: sql::SqlScreen,
+    /// Training datasets.
+    pub(crate) datasets: datasets::DatasetsScreen,
+    /// What runs and what ran.
+    pub(crate) jobs: jobs::JobsScreen,
+    /// The tabs Stats and Drift.
+    pub(crate) statistics: statistics::StatisticsPage,
     /// Identifiers looked up in each group, latest first.
     pub(crate) recent: BTreeMap<String, Vec<String>>,
     /// The help, while it is open.
     pub(crate) help: Option<HelpScreen>,
     /// Messages at the bottom, latest last.
     pub(crate) toasts: Vec<Toast>,
+    /// What lies over the screen.
+    pub(crate) layer: Option<layer::Layer>,
+    /// What every key does.
+    pub(crate) keymap: Keymap,
+    /// Keys that begin a sequence.
+    pub(crate) pressed: Vec<key::Key>,
+    /// When the first of them was pressed.
+    pub(crate) pressed_at: Micros,
+    /// Names of the themes there are.
+    pub(crate) themes: Vec<String>,
+    /// The one in use.
+    pub(crate) theme: String,
+    /// True while the mouse is ours.
+    pub(crate) mouse: bool,
+    /// Nothing moves by itself.
+    pub(crate) still: bool,
+    /// What was said lately: when, whether it went wrong, what.
+    pub(crate) said: Vec<(Micros, bool, String)>,
+    /// Edits to go back to, latest last.
+    pub(crate) undone: Vec<edits::Edit>,
+    /// Screens that Forward goes to, next last.
+    pub(crate) ahead: Vec<Screen>,
+    /// The last click: when and where.
+    pub(crate) clicked: Option<(Micros, u16, u16)>,
+    /// Where a click does something: what the last frame drew.
+    pub(crate) targets: RefCell<Vec<(mouse::Place, mouse::Target)>>,
     /// Filling the demo.
     pub(crate) demo: Remote<DemoProgress>,
     /// Generation of the question each slot waits for.
@@ -69,7 +119,7 @@ pub(crate) struct Model {
 impl Model {
     /// A browser that knows nothing yet.
     pub(crate) fn new(place: String, read_only: bool, size: (u16, u16), now: Micros) -> Self {
-        Self { now, size, place, read_only, ..Self::default() }
+        Self { now, size, place, read_only, mouse: true, ..Self::default() }
     }
 
     /// The group that is open, if it still exists.
@@ -89,7 +139,7 @@ impl Model {
 
     /// Group and place of the feature under the cursor of the list of features.
     pub(crate) fn feature_under_cursor(&self) -> Option<(&Arc<FeatureGroup>, usize)> {
-        let (group, feature) = *self.features_screen.all.get(self.features_screen.filtered.selected()?)?;
+        let (group, feature) = *self.catalog_screen.all.get(self.catalog_screen.filtered.selected()?)?;
         Some((self.groups.value()?.get(group)?, feature))
     }
 
@@ -113,17 +163,30 @@ impl Model {
 
     /// What would have the keys if the help were closed; the help is about this.
     pub(crate) fn focus_below_help(&self) -> Focus {
+        if self.layer.is_some() { Focus::Layer } else { self.focus_below_layer() }
+    }
+
+    /// What has the keys once nothing lies over the screen.
+    pub(crate) fn focus_below_layer(&self) -> Focus {
         if self.groups.value().is_none() {
             return Focus::Waiting;
         }
         match self.screen {
-            Screen::Groups | Screen::Features if self.is_empty_store() => Focus::FirstRun,
+            Screen::Groups | Screen::Catalog if self.is_empty_store() => Focus::FirstRun,
             Screen::Groups if self.groups_screen.filtered.typing => Focus::FilterInput,
             Screen::Groups => Focus::Groups,
-            Screen::Features if self.features_screen.filtered.typing => Focus::FilterInput,
-            Screen::Features => Focus::Features,
+            Screen::Catalog if self.catalog_screen.filtered.typing => Focus::FilterInput,
+            Screen::Catalog => Focus::Catalog,
+            Screen::Lineage => Focus::Lineage,
+            Screen::Sql if self.sql.typing => Focus::SqlInput,
+            Screen::Sql => Focus::Sql,
+            Screen::Datasets => Focus::Datasets,
+            Screen::Jobs => Focus::Jobs,
             Screen::Group => match self.group_screen.tab {
                 Tab::Overview => Focus::Overview,
+                Tab::Stats => Focus::Stats,
+                Tab::Drift => Focus::Drift,
+                Tab::Lineage => Focus::Lineage,
                 Tab::Schema if self.group_screen.schema.typing => Focus::FilterInput,
                 Tab::Schema => Focus::Schema,
                 Tab::Online if self.group_screen.record.typing => Focus::IdentifierInput,
@@ -161,11 +224,12 @@ impl Model {
     /// When something on the screen changes by itself: the next step of a spinner, the end of a message. None when idle,
     /// and then nothing wakes the process.
     pub(crate) fn next_wake(&self) -> Option<Micros> {
-        let spinner = self.waiting_since().map(|since| {
+        let spinner = self.waiting_since().filter(|_| !self.still).map(|since| {
             let shown_from = since + PATIENCE;
             if self.now < shown_from { shown_from } else { self.now + SPINNER_STEP }
         });
         let toast = self.toasts.iter().filter_map(|toast| toast.until).min();
-        [spinner, toast].into_iter().flatten().min()
+        let ways = Some(self.pressed_at + WAYS_AFTER).filter(|at| !self.pressed.is_empty() && *at > self.now);
+        [spinner, toast, ways, self.known.due].into_iter().flatten().min()
     }
 }

@@ -5,35 +5,81 @@ use super::filtered::Filtered;
 use super::line::Line;
 use super::list::List;
 use super::remote::Remote;
+use crate::model::{Error, Result};
 use crate::tui::units::Micros;
 
 /// Which screen is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Screen {
-    /// All groups.
+    /// All features of all groups, with facets and details.
     #[default]
+    Catalog,
+    /// All groups.
     Groups,
-    /// All features of all groups.
-    Features,
-    /// One group with its tabs.
+    /// One group, or one feature of it, with its tabs.
     Group,
+    /// The graph around a node.
+    Lineage,
+    /// Statements and their results.
+    Sql,
+    /// Training datasets.
+    Datasets,
+    /// What runs and what ran.
+    Jobs,
 }
 
-/// A tab of a group.
+impl Screen {
+    /// The screens a key leads to, with the names people give them.
+    pub(crate) const NAMED: [(Self, &'static str); 6] = [
+        (Self::Catalog, "catalog"),
+        (Self::Groups, "groups"),
+        (Self::Lineage, "lineage"),
+        (Self::Sql, "sql"),
+        (Self::Datasets, "datasets"),
+        (Self::Jobs, "jobs"),
+    ];
+
+    /// The screen of that name.
+    ///
+    /// # Errors
+    /// `Usage` naming those there are.
+    pub(crate) fn named(name: &str) -> Result<Self> {
+        let found = Self::NAMED.iter().find(|(_, known)| *known == name).map(|(screen, _)| *screen);
+        let names = Self::NAMED.map(|(_, name)| name).join(", ");
+        found.ok_or_else(|| Error::usage(format!("no screen '{name}'")).remedy(format!("use one of {names}")))
+    }
+
+    /// Its name; none for the page of a group.
+    pub(crate) fn name(self) -> Option<&'static str> {
+        Self::NAMED.iter().find(|(screen, _)| *screen == self).map(|(_, name)| *name)
+    }
+}
+
+/// A tab of a group or a feature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(missing_docs)]
 pub(crate) enum Tab {
     #[default]
     Overview,
     Schema,
+    Stats,
+    Drift,
+    Lineage,
     Online,
     Use,
 }
 
 impl Tab {
     /// The tabs in their order, with their titles.
-    pub(crate) const ALL: [(Self, &'static str); 4] =
-        [(Self::Overview, "Overview"), (Self::Schema, "Schema"), (Self::Online, "Online"), (Self::Use, "Use")];
+    pub(crate) const ALL: [(Self, &'static str); 7] = [
+        (Self::Overview, "Overview"),
+        (Self::Schema, "Schema"),
+        (Self::Stats, "Stats"),
+        (Self::Drift, "Drift"),
+        (Self::Lineage, "Lineage"),
+        (Self::Online, "Online"),
+        (Self::Use, "Use"),
+    ];
 
     /// The tab that many places further, around the end.
     pub(crate) fn step(self, by: isize) -> Self {
@@ -79,9 +125,9 @@ pub(crate) struct GroupsScreen {
     pub(crate) reversed: bool,
 }
 
-/// The list of all features.
+/// The catalog: all features.
 #[derive(Debug, Default)]
-pub(crate) struct FeaturesScreen {
+pub(crate) struct CatalogScreen {
     /// Filter and cursor; rows are places in `all`.
     pub(crate) filtered: Filtered,
     /// Place of the group, place of the feature in its schema.
@@ -97,6 +143,8 @@ pub(crate) struct FeaturesScreen {
 pub(crate) struct GroupScreen {
     /// Its name; the group itself is looked up among those of the store, which may change.
     pub(crate) name: String,
+    /// The feature whose page this is; none on the page of the group itself.
+    pub(crate) feature: Option<String>,
     /// The tab shown.
     pub(crate) tab: Tab,
     /// Lines scrolled in the overview.

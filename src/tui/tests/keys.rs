@@ -43,7 +43,7 @@ fn a_search_can_be_taken_to_the_features_and_back() {
     stage.keys("/loyalty");
     assert!(stage.model.groups_screen.filtered.rows.len() <= 1);
     stage.keys("<tab>");
-    assert_eq!((stage.model.screen, stage.model.features_screen.filtered.rows.len()), (Screen::Features, 3));
+    assert_eq!((stage.model.screen, stage.model.catalog_screen.filtered.rows.len()), (Screen::Catalog, 3));
     stage.keys("_sc<tab>");
     assert_eq!(stage.model.groups_screen.filtered.line.text(), "loyalty_sc");
     assert!(stage.text().contains("1 feature matches"), "says where there is something");
@@ -122,7 +122,7 @@ fn an_answer_that_comes_too_late_is_dropped() {
         stage.send(Msg::News(slot, 0, News::Groups(Ok(Vec::new()))));
     }
     assert_eq!(stage.model.groups.value().map(Vec::len), Some(8));
-    stage.keys("2");
+    stage.keys("1");
     stage.send(Msg::News(Slot::Record, 99, News::Groups(Ok(Vec::new()))));
     assert_eq!(stage.model.groups.value().map(Vec::len), Some(8));
 }
@@ -130,23 +130,23 @@ fn an_answer_that_comes_too_late_is_dropped() {
 #[test]
 fn numbers_switch_screens_and_back_returns() {
     let mut stage = shop();
-    stage.keys("2");
-    assert_eq!(stage.model.screen, Screen::Features);
+    stage.keys("1");
+    assert_eq!(stage.model.screen, Screen::Catalog);
     stage.keys("/loyalty_sc<enter><enter>");
     assert_eq!((stage.model.screen, stage.model.group_screen.tab), (Screen::Group, Tab::Schema));
     let group = stage.model.open_group().unwrap().clone();
     let at = stage.model.group_screen.schema.selected().unwrap();
     assert_eq!(group.schema.features()[at].name.as_str(), "loyalty_score", "opened at the feature");
     stage.keys("<esc>");
-    assert_eq!(stage.model.screen, Screen::Features);
-    stage.keys("1");
+    assert_eq!(stage.model.screen, Screen::Catalog);
+    stage.keys("2");
     assert_eq!(stage.model.screen, Screen::Groups);
 }
 
 #[test]
 fn a_record_is_looked_up_and_walked_through() {
     let mut stage = shop();
-    stage.keys("/cust<enter>3C0042<enter>");
+    stage.keys("/cust<enter>4C0042<enter>");
     let record = |stage: &Stage| (stage.model.group_screen.record.version, stage.model.group_screen.record.typing);
     assert_eq!(record(&stage), (11, false));
     stage.keys("<left>h");
@@ -164,7 +164,7 @@ fn a_record_is_looked_up_and_walked_through() {
 #[test]
 fn identifiers_are_offered_chosen_and_remembered() {
     let mut stage = shop();
-    stage.keys("j3C00<down><down><enter>");
+    stage.keys("j4C00<down><down><enter>");
     assert_eq!(stage.model.group_screen.record.line.text(), "C0002");
     stage.keys("/<C-u>C01<tab>");
     assert_eq!(stage.model.group_screen.record.line.text(), "C0100");
@@ -175,7 +175,7 @@ fn identifiers_are_offered_chosen_and_remembered() {
 #[test]
 fn leaving_the_look_up_without_a_record_leaves_the_tab() {
     let mut stage = shop();
-    stage.keys("3abc<esc>");
+    stage.keys("4abc<esc>");
     assert!(stage.model.group_screen.record.line.is_empty());
     stage.keys("<esc>");
     assert_eq!((stage.model.screen, stage.model.group_screen.tab), (Screen::Group, Tab::Overview));
@@ -195,16 +195,16 @@ fn tabs_go_around() {
 #[test]
 fn copying_says_so_and_copies_what_is_shown() {
     let mut stage = shop();
-    stage.keys("jy");
+    stage.keys("jyy");
     assert_eq!(stage.done, [Effect::Copy("customer-features".to_owned())]);
     assert_eq!(stage.model.toasts[0].text, "customer-features sent to the terminal's clipboard");
-    stage.keys("3C0042<enter><left>y");
+    stage.keys("4C0042<enter><left>yy");
     let Some(Effect::Copy(json)) = stage.done.last() else { panic!("nothing copied") };
     let json: serde_json::Value = serde_json::from_str(json).unwrap();
     assert_eq!(json["record_identifier"], "C0042");
     assert_eq!(json["features"]["avg_order_value"], 55.0);
     assert_eq!(json["features"]["return_rate"], serde_json::Value::Null);
-    stage.keys("]y");
+    stage.keys("]yy");
     assert_eq!(stage.done.last(), Some(&Effect::Copy("larder get customer-features C0042 --json".to_owned())));
 }
 
@@ -212,7 +212,7 @@ fn copying_says_so_and_copies_what_is_shown() {
 fn a_message_leaves_by_itself_and_then_nothing_wakes_the_process() {
     let mut stage = shop();
     assert_eq!(stage.model.next_wake(), None, "idle");
-    stage.keys("y");
+    stage.keys("yy");
     assert_eq!(stage.model.next_wake(), Some(NOW + 3 * SECOND));
     stage.model.now += 3 * SECOND;
     stage.send(Msg::Wake);
@@ -286,7 +286,7 @@ fn pasted_text_goes_into_the_input_and_nowhere_else() {
     let mut stage = shop();
     stage.send(Msg::Paste("q\nq".to_owned()));
     assert!(!stage.model.quit);
-    stage.keys("3");
+    stage.keys("4");
     stage.send(Msg::Paste("C0042\n".to_owned()));
     assert_eq!(stage.model.group_screen.record.line.text(), "C0042");
 }
@@ -298,7 +298,7 @@ fn a_group_that_disappears_while_it_is_open_is_said_to_be_gone() {
     stage.shop.groups.remove(0);
     stage.keys("r");
     assert!(stage.text().contains("account-features is no longer in the store"));
-    stage.keys("]]]]]jkGg<enter>y/x<esc><esc>");
+    stage.keys("]]]]]jkGg<enter>yy/x<esc><esc>");
     assert!(!stage.model.quit);
 }
 
@@ -306,7 +306,33 @@ fn a_group_that_disappears_while_it_is_open_is_said_to_be_gone() {
 fn hostile_text_never_reaches_the_screen_or_the_clipboard() {
     for size in [(40, 10), (80, 24), (200, 60)] {
         let mut stage = Stage::open(hostile(), size);
-        for script in ["", "j", "y", "<enter>", "]", "y", "]C1<enter>", "]", "y", "?", "<esc>", "1", "2"] {
+        for script in [
+            "",
+            "j",
+            "yy",
+            "yj",
+            "ys",
+            "<enter>",
+            "]",
+            "yy",
+            "yr",
+            "4C1<enter>",
+            "]]]",
+            "yy",
+            "?",
+            "<esc>",
+            ":",
+            "<esc>",
+            "E",
+            "<esc>",
+            "1",
+            "yj",
+            "2",
+            "3",
+            "5",
+            "6",
+            "7",
+        ] {
             stage.keys(script);
             let shown = stage.symbols();
             assert!(!shown.chars().any(crate::tui::clean::is_hostile), "after {script:?} at {size:?}: {shown:?}");
@@ -335,4 +361,194 @@ fn the_cursor_of_the_terminal_stands_in_the_input() {
     let mut stage = shop();
     stage.keys("/客户a<left>");
     assert_eq!(stage.cursor(), (3 + 4, 1));
+}
+
+#[test]
+fn the_palette_finds_actions_groups_and_features_and_does_them() {
+    let mut stage = shop();
+    stage.keys(":reverse<enter>");
+    assert!(stage.model.layer.is_none() && stage.model.groups_screen.reversed);
+    stage.keys(":open loyalty_sc<enter>");
+    assert_eq!(stage.model.screen, Screen::Group);
+    assert_eq!(stage.model.group_screen.feature.as_deref(), Some("loyalty_score"));
+    stage.keys("<esc>");
+    assert_eq!((stage.model.screen, stage.model.group_screen.feature.clone()), (Screen::Group, None), "from a feature to its group");
+    stage.keys(":theme<esc>");
+    assert!(stage.model.layer.is_some(), "Esc clears what was typed first");
+    stage.keys("<esc>");
+    assert!(stage.model.layer.is_none());
+}
+
+#[test]
+fn a_read_only_store_offers_no_edits() {
+    let mut stage = shop();
+    stage.model.read_only = true;
+    stage.keys(":edit description");
+    assert!(!stage.text().contains("Edit the description"));
+    stage.keys("<esc><esc>E");
+    assert!(stage.model.layer.is_none());
+    assert!(stage.model.toasts[0].text.contains("read-only"));
+}
+
+#[test]
+fn colours_are_seen_before_they_are_chosen_and_esc_goes_back() {
+    let mut stage = shop();
+    stage.model.themes = vec!["terminal".to_owned(), "slate".to_owned()];
+    stage.model.theme = "terminal".to_owned();
+    stage.keys("T<down>");
+    assert_eq!(stage.model.theme, "slate");
+    stage.keys("<esc>");
+    assert_eq!(stage.model.theme, "terminal");
+    stage.keys("T<down><enter>");
+    assert_eq!(stage.model.theme, "slate");
+}
+
+#[test]
+fn what_is_written_about_a_group_is_edited_in_place_and_undone() {
+    use crate::tui::model::edits::{Edit, Question, Written};
+    use crate::tui::msg::Request;
+    let mut stage = shop();
+    stage.keys("jE<C-u>Who buys what<enter>");
+    let edit =
+        |text: &str| Edit { group: "customer-features".to_owned(), feature: None, written: Written::Description(Some(text.to_owned())) };
+    let Some(Request::Edits(Question { edit: asked, before: Some(before) })) = stage.shop.edits.first().cloned() else {
+        panic!("nothing was written")
+    };
+    assert_eq!(asked, edit("Who buys what"));
+    assert!(stage.model.toasts[0].text.contains("U undoes it"));
+    stage.keys("U");
+    assert_eq!(stage.shop.edits.get(1), Some(&Request::Edits(Question { edit: before, before: None })));
+    stage.keys("U");
+    assert!(stage.model.toasts.last().unwrap().text.contains("nothing to undo"));
+    stage.keys("t<C-u>alone<enter>");
+    assert!(stage.text().contains("write key=value"), "the form stays open with what is wrong");
+    stage.keys("=1<enter>");
+    assert!(stage.model.layer.is_none());
+}
+
+#[test]
+fn an_edit_that_changes_nothing_writes_nothing() {
+    let mut stage = shop();
+    stage.keys("jE<enter>");
+    assert!(stage.model.layer.is_none() && stage.shop.edits.is_empty());
+}
+
+#[test]
+fn a_click_moves_a_second_opens_and_hints_and_tabs_can_be_clicked() {
+    use crate::tui::model::mouse::{Gesture, Mouse};
+    let mut stage = shop();
+    let click = |column, row| Msg::Mouse(Mouse { gesture: Gesture::Click, column, row });
+    let find = |stage: &mut Stage, text: &str| {
+        let screen = stage.text();
+        let row = screen.lines().position(|line| line.contains(text)).unwrap();
+        let line = screen.lines().nth(row).unwrap();
+        (line[..line.find(text).unwrap()].chars().count() as u16, row as u16)
+    };
+    let (column, row) = find(&mut stage, "driver-stats");
+    stage.send(click(column, row));
+    assert_eq!(group_at_cursor(&stage), "driver-stats");
+    stage.send(click(column, row));
+    assert_eq!((stage.model.screen, stage.model.group_screen.name.as_str()), (Screen::Group, "driver-stats"));
+    let (column, row) = find(&mut stage, "Schema");
+    stage.send(click(column, row));
+    assert_eq!(stage.model.group_screen.tab, Tab::Schema);
+    let (column, row) = find(&mut stage, "? help");
+    stage.send(click(column, row));
+    assert!(stage.model.help.is_some());
+    stage.keys("<esc>");
+    stage.send(Msg::Mouse(Mouse { gesture: Gesture::WheelDown, column: 5, row: 8 }));
+    assert_eq!(stage.model.group_screen.schema.list.at, 3);
+    stage.send(click(0, 0));
+    assert_eq!(stage.model.screen, Screen::Group, "a click on nothing does nothing");
+}
+
+#[test]
+fn a_begun_sequence_shows_its_ways_on_and_ends_with_esc() {
+    let mut stage = shop();
+    stage.keys("y");
+    assert!(!stage.text().contains("Copy as JSON"), "whoever knows the keys sees nothing");
+    stage.model.now += SECOND / 2;
+    assert!(stage.text().contains("Copy as JSON"));
+    stage.keys("<esc>");
+    assert!(stage.model.pressed.is_empty() && stage.done.is_empty());
+    stage.keys("yj");
+    let Some(Effect::Copy(text)) = stage.done.first() else { panic!("nothing was copied") };
+    let copied: serde_json::Value = serde_json::from_str(text).unwrap();
+    assert_eq!(copied["name"], "account-features");
+}
+
+#[test]
+fn history_goes_back_and_forward() {
+    let mut stage = shop();
+    stage.keys("<enter>15");
+    assert_eq!(stage.model.screen, Screen::Sql);
+    stage.keys("<esc><A-left><A-left>");
+    assert_eq!(stage.model.screen, Screen::Group);
+    stage.keys("<A-right>");
+    assert_eq!(stage.model.screen, Screen::Catalog);
+}
+
+#[test]
+fn a_feature_is_opened_from_its_statistics_and_esc_goes_to_its_group() {
+    let mut stage = shop();
+    stage.keys("j<enter>]]<enter>");
+    assert_eq!(stage.model.group_screen.feature.as_deref(), Some("loyalty_score"));
+    stage.keys("<esc>");
+    assert_eq!((stage.model.screen, stage.model.group_screen.feature.clone()), (Screen::Group, None));
+    assert!(!stage.model.statistics.latest);
+    stage.keys("e");
+    assert!(stage.model.statistics.latest && stage.text().contains("latest record of each identifier"));
+}
+
+#[test]
+fn lineage_puts_another_node_in_the_middle_and_back() {
+    let mut stage = shop();
+    stage.keys("j3");
+    assert_eq!(stage.model.lineage.node, "customer-features");
+    stage.keys("j<enter>");
+    assert_eq!(stage.model.lineage.node, "churn_v3@1");
+    stage.keys("<backspace>");
+    assert_eq!(stage.model.lineage.node, "customer-features");
+    stage.keys("w");
+    assert!(stage.text().contains("✖ breaks"));
+    stage.keys("w");
+    assert!(!stage.text().contains("✖ breaks"));
+}
+
+#[test]
+fn a_statement_is_typed_completed_run_recalled_and_exported() {
+    let mut stage = shop();
+    stage.keys("j5<C-u><backspace><C-u><backspace><C-u>select loyalty_s<tab><enter>from t");
+    assert_eq!(stage.model.sql.editor.text(), "select loyalty_score\nfrom t");
+    stage.keys("<F5>");
+    assert!(!stage.model.sql.typing, "a result is there to be read");
+    assert!(stage.text().contains("C0001"));
+    stage.keys("e<enter>");
+    assert!(stage.model.toasts.last().unwrap().text.contains("120 rows in result.parquet"));
+    stage.keys("i<C-u>nonsense<F5>");
+    assert!(stage.model.sql.typing && stage.text().contains("no column 'nonsense'"), "a fault is there to be mended");
+    stage.keys("<C-r><C-r>");
+    assert_eq!(stage.model.sql.editor.text(), "select loyalty_score\nfrom t");
+}
+
+#[test]
+fn a_statement_that_runs_is_stopped_for_real() {
+    let mut stage = shop();
+    stage.keys("5");
+    stage.hold = true;
+    stage.keys("<F5><C-c>");
+    assert!(stage.done.contains(&Effect::Stop(Slot::Sql)));
+    assert!(stage.model.sql.result.waiting_since().is_none());
+    stage.release();
+    assert!(stage.model.sql.result.value().is_none(), "an answer that comes late is not taken");
+}
+
+#[test]
+fn jobs_flush_unless_the_store_is_read_only() {
+    let mut stage = shop();
+    stage.keys("7f");
+    assert!(stage.model.toasts[0].text.contains("in 2 files"));
+    stage.model.read_only = true;
+    stage.keys("f");
+    assert!(stage.model.toasts.last().unwrap().text.contains("read-only"));
 }

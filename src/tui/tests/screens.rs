@@ -41,7 +41,7 @@ fn groups_filtered() {
 
 #[test]
 fn features() {
-    at_every_size("features", "2/loy<enter>");
+    at_every_size("features", "1/loy<enter>");
 }
 
 #[test]
@@ -56,22 +56,22 @@ fn schema() {
 
 #[test]
 fn identifier_being_typed() {
-    at_every_size("identifier", "j3C004<down>");
+    at_every_size("identifier", "j4C004<down>");
 }
 
 #[test]
 fn record_now() {
-    at_every_size("record_now", "j3C0042<enter>");
+    at_every_size("record_now", "j4C0042<enter>");
 }
 
 #[test]
 fn record_then() {
-    at_every_size("record_then", "j3C0042<enter><left><left><left>jj");
+    at_every_size("record_then", "j4C0042<enter><left><left><left>jj");
 }
 
 #[test]
 fn snippets() {
-    at_every_size("use", "j3C0042<enter>]j");
+    at_every_size("use", "j4C0042<enter>]j");
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn help() {
 #[test]
 fn help_searched() {
     let mut stage = Stage::open(Shop::stocked(), (80, 24));
-    check("help_searched_80x24", &stage.keys("j3C0042<enter>?version").text());
+    check("help_searched_80x24", &stage.keys("j4C0042<enter>?version").text());
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn nothing_matches() {
 #[test]
 fn a_group_without_an_online_store() {
     let mut stage = Stage::open(Shop::stocked(), (80, 24));
-    check("offline_only_80x24", &stage.keys("jjj3C00").text());
+    check("offline_only_80x24", &stage.keys("jjj4C00").text());
     check("offline_only_record_80x24", &stage.keys("42<enter>").text());
 }
 
@@ -151,7 +151,7 @@ fn nothing_here_but_in_the_other_list() {
 fn records_that_are_gone() {
     for (name, identifier) in [("deleted", "C0007"), ("expired", "C0009"), ("missing", "x-1"), ("single", "C0001"), ("crowded", "C0100")] {
         let mut stage = Stage::open(Shop::stocked(), (80, 24));
-        check(&format!("record_{name}_80x24"), &stage.keys(&format!("j3{identifier}<enter>")).text());
+        check(&format!("record_{name}_80x24"), &stage.keys(&format!("j4{identifier}<enter>")).text());
     }
 }
 
@@ -176,7 +176,7 @@ fn styles() {
     let mut stage = Stage::open(Shop::stocked(), (120, 30));
     check("groups_styles_120x30", &stage.keys("/ris").styles());
     let mut stage = Stage::open(Shop::stocked(), (80, 24));
-    check("record_styles_80x24", &stage.keys("j3C0042<enter><left>").styles());
+    check("record_styles_80x24", &stage.keys("j4C0042<enter><left>").styles());
 }
 
 #[test]
@@ -189,4 +189,59 @@ fn without_colour_the_weights_stay() {
         assert!(!styles.contains(color), "{color} in\n{styles}");
     }
     check("no_color_styles_80x24", &styles);
+}
+
+#[test]
+fn palette() {
+    at_every_size("palette", ":loyal");
+}
+
+#[test]
+fn form() {
+    let mut stage = Stage::open(Shop::stocked(), (80, 24));
+    check("form_80x24", &stage.keys("jt<C-u>alone<enter>").text());
+}
+
+#[test]
+fn plain_characters() {
+    let mut stage = Stage::open(Shop::stocked(), (120, 30));
+    stage.look.ascii = true;
+    let shown = stage.keys("j4C0042<enter><left>").text();
+    assert!(shown.is_ascii(), "{shown}");
+    check("record_ascii_120x30", &shown);
+}
+
+#[test]
+fn stats() {
+    at_every_size("stats", "j<enter>]]");
+}
+
+#[test]
+fn stats_of_a_feature() {
+    at_every_size("stats_feature", "j<enter>]]<enter>");
+}
+
+#[test]
+fn drift() {
+    at_every_size("drift", "j<enter>]]]");
+}
+
+#[test]
+fn lineage() {
+    at_every_size("lineage", "j3jw");
+}
+
+#[test]
+fn sql() {
+    at_every_size("sql", "5<F5>jj");
+}
+
+#[test]
+fn datasets() {
+    at_every_size("datasets", "6j");
+}
+
+#[test]
+fn jobs() {
+    at_every_size("jobs", "7j");
 }

@@ -39,6 +39,8 @@ impl Stage {
     /// Opens the browser; nothing is answered yet.
     pub(super) fn opening(shop: Shop, size: (u16, u16)) -> Self {
         let mut model = Model::new("demo".to_owned(), false, size, NOW);
+        // Most scripts are about groups; those about the catalog go there with a key.
+        model.screen = crate::tui::model::screens::Screen::Groups;
         let effects = start(&mut model);
         let terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
         let mut stage = Self { model, shop, done: Vec::new(), hold: true, held: Vec::new(), terminal, look: Look::default() };
@@ -164,7 +166,7 @@ fn describe(style: Style, modifier: Modifier) -> String {
     words.join(" ")
 }
 
-fn parse_script(script: &str) -> Vec<Key> {
+pub(super) fn parse_script(script: &str) -> Vec<Key> {
     let mut keys = Vec::new();
     let mut rest = script;
     while let Some(character) = rest.chars().next() {

@@ -15,6 +15,7 @@ pub(super) fn open(model: &mut Model, name: &str, tab: Tab, feature: Option<Stri
         model.forget(Slot::Record);
         model.forget(Slot::Identifiers);
     }
+    model.group_screen.feature = None;
     if let Some(feature) = feature {
         model.group_screen.schema = Default::default();
         model.group_screen.schema.aim(feature);
@@ -28,7 +29,9 @@ pub(super) fn show_tab(model: &mut Model, tab: Tab) -> Vec<Effect> {
     model.group_screen.tab = tab;
     match tab {
         Tab::Online => record::enter(model),
-        _ => Vec::new(),
+        Tab::Lineage => super::lineage::enter(model),
+        Tab::Stats | Tab::Drift => super::statistics::enter(model),
+        Tab::Overview | Tab::Schema | Tab::Use => Vec::new(),
     }
 }
 
@@ -36,7 +39,7 @@ pub(super) fn show_tab(model: &mut Model, tab: Tab) -> Vec<Effect> {
 pub(super) fn show_schema(model: &mut Model, to_best: bool) {
     let Some(group) = model.open_group().cloned() else { return };
     let schema = &mut model.group_screen.schema;
-    let rows = schema.query().rank((0..group.schema.len()).map(|place| super::features::haystack(&group, place)));
+    let rows = schema.query().rank((0..group.schema.len()).map(|place| super::catalog::haystack(&group, place)));
     let names = |row: usize| group.schema.features().get(row).map(|feature| feature.name.to_string()).unwrap_or_default();
     match to_best {
         true => schema.show_best(rows, names),
@@ -54,7 +57,11 @@ pub(super) fn go(model: &mut Model, to: Move) {
             screen.schema.go(to, names);
         }
         Tab::Online => screen.record.rows.go(to, group.schema.len()),
-        Tab::Use => screen.snippets.go(to, snippets::TITLES.len()),
+        Tab::Use => {
+            let count = snippets::of(&group, screen.feature.as_deref(), None).len();
+            screen.snippets.go(to, count);
+        }
+        _ => {}
     }
 }
 
@@ -73,9 +80,15 @@ pub(super) fn copied(model: &Model) -> Option<(String, String)> {
             Some((name.clone(), name))
         }
         Tab::Use => {
-            let all = snippets::of(group, record::shown_identifier(model).as_deref());
+            let all = snippets::of(group, screen.feature.as_deref(), record::shown_identifier(model).as_deref());
             let chosen = all.into_iter().nth(screen.snippets.at)?;
             Some((chosen.text, chosen.title.to_owned()))
         }
+        _ => None,
     }
+}
+
+/// An action of this screen alone.
+pub(super) fn act(_model: &mut Model, _action: crate::tui::keymap::Action) -> Vec<Effect> {
+    Vec::new()
 }

@@ -1,8 +1,7 @@
 //! The help: opened over a screen, searched by typing, closed by Esc.
 
-use crate::tui::keymap::{CATALOGUE, Context, Entry, Focus};
+use crate::tui::keymap::{CATALOGUE, Focus, Keymap};
 use crate::tui::model::Model;
-use crate::tui::model::key::Key;
 use crate::tui::model::line::Edit;
 use crate::tui::model::list::Move;
 use crate::tui::model::screens::HelpScreen;
@@ -22,7 +21,7 @@ pub(crate) struct HelpRow {
 }
 
 /// The actions that can be done where the focus is and that a search by key or text leaves.
-pub(crate) fn rows(focus: Focus, search: &str) -> Vec<HelpRow> {
+pub(crate) fn rows(keymap: &Keymap, focus: Focus, search: &str) -> Vec<HelpRow> {
     let search = search.trim().to_lowercase();
     let matches = |row: &HelpRow| {
         search.is_empty()
@@ -34,7 +33,10 @@ pub(crate) fn rows(focus: Focus, search: &str) -> Vec<HelpRow> {
     let mut rows: Vec<HelpRow> = Vec::new();
     for context in focus.contexts() {
         for entry in CATALOGUE {
-            let Some(keys) = keys_in(entry, *context) else { continue };
+            let keys = keymap.all(entry.action, *context).join(" ");
+            if keys.is_empty() {
+                continue;
+            }
             // Contexts that share a heading may share an action: `g` and Home both go to the first row.
             match rows.iter_mut().find(|row| row.title == context.title() && row.help == entry.help) {
                 Some(row) => row.keys = format!("{} {keys}", row.keys),
@@ -44,12 +46,6 @@ pub(crate) fn rows(focus: Focus, search: &str) -> Vec<HelpRow> {
     }
     rows.retain(matches);
     rows
-}
-
-fn keys_in(entry: &Entry, context: Context) -> Option<String> {
-    let (_, keys) = entry.keys.iter().find(|(bound, _)| *bound == context)?;
-    let shown: Vec<String> = keys.iter().filter_map(|notation| Key::parse(notation)).map(|key| key.to_string()).collect();
-    Some(shown.join(" "))
 }
 
 pub(super) fn toggle(model: &mut Model) -> Vec<Effect> {
@@ -90,7 +86,7 @@ pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
 pub(super) fn go(model: &mut Model, to: Move) {
     let focus = model.focus_below_help();
     if let Some(help) = &mut model.help {
-        let length = rows(focus, help.line.text()).len();
+        let length = rows(&model.keymap, focus, help.line.text()).len();
         help.list.go(to, length);
     }
 }

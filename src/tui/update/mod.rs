@@ -1,23 +1,35 @@
 //! What each message does to the model. Pure: the same model and message always give the same model and effects.
 
-pub(crate) mod features;
+pub(crate) mod catalog;
+mod copying;
+mod datasets;
+mod forms;
 mod group;
 pub(crate) mod groups;
 mod help;
+mod jobs;
+mod layer;
+mod lineage;
+mod mouse;
 mod news;
+mod palette;
 mod record;
+mod sql;
+mod statistics;
 
 pub(crate) use help::{HelpRow, rows as help_rows};
+pub(crate) use palette::rows as palette_rows;
 pub(crate) use record::{offers, shown_identifier};
+pub(crate) use sql::{offers as sql_offers, result_facts};
+pub(crate) use statistics::shown as shown_feature;
 
-use crate::tui::clean::clean_lines;
-use crate::tui::keymap::{self, Action, Focus};
-use crate::tui::model::Model;
+use crate::tui::keymap::{Action, Focus, Resolved};
 use crate::tui::model::key::{Code, Key};
 use crate::tui::model::line::{Edit, Line};
 use crate::tui::model::list::Move;
 use crate::tui::model::remote::Remote;
 use crate::tui::model::screens::{Screen, Tab, Toast};
+use crate::tui::model::{Model, WAYS_AFTER};
 use crate::tui::msg::{Effect, Msg, Request, Slot};
 use crate::tui::units::{Micros, SECOND};
 
@@ -25,46 +37,107 @@ use crate::tui::units::{Micros, SECOND};
 const TOAST: Micros = 3 * SECOND;
 /// Most messages at once.
 const MOST_TOASTS: usize = 3;
-/// Most text a terminal is asked to take into its clipboard; several refuse more.
-const MOST_COPIED: usize = 74_994;
+/// Messages remembered.
+const MOST_SAID: usize = 200;
+
+/// Where the browser begins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Start {
+    /// The screen; the catalog, or the one that was left the last time, unless it is named.
+    pub(crate) screen: Option<Screen>,
+    /// What to look for in the catalog or among the groups.
+    pub(crate) text: Option<String>,
+}
+
+/// Goes where the browser shall begin.
+pub(crate) fn begin(model: &mut Model, from: Start) {
+    if let Some(screen) = from.screen {
+        model.screen = screen;
+    }
+    if let Some(text) = from.text {
+        if from.screen.is_none() {
+            model.screen = Screen::Catalog;
+        }
+        if let Some(filtered) = filter_of(model) {
+            filtered.line.paste(&text);
+        }
+    }
+}
 
 /// The first questions, asked when the browser opens.
 pub(crate) fn start(model: &mut Model) -> Vec<Effect> {
-    refresh(model)
+    let mut effects = refresh(model);
+    effects.extend(show_screen(model, model.screen));
+    effects
 }
 
 /// Takes a message in and returns what is to be done.
 pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let now = model.now;
     model.toasts.retain(|toast| toast.until.is_none_or(|until| until > now));
-    match msg {
+    let mut effects = match msg {
         Msg::Key(key) => {
             model.toasts.retain(|toast| !toast.is_error);
             press(model, key)
         }
         Msg::Paste(text) => paste(model, &text),
+        Msg::Mouse(mouse) => mouse::take(model, mouse),
         Msg::Resize(columns, rows) => {
             model.size = (columns, rows);
             Vec::new()
         }
         Msg::FocusGained => refresh(model),
+        // What the demo writes is shown when it is complete.
+        Msg::Changed if model.demo.waiting_since().is_some() => Vec::new(),
+        Msg::Changed => refresh(model),
         Msg::Wake => Vec::new(),
         Msg::News(slot, generation, news) if model.awaits(slot, generation) => news::take(model, news),
         Msg::News(..) => Vec::new(),
-    }
+    };
+    effects.extend(catalog::follow(model));
+    effects
 }
 
 fn press(model: &mut Model, key: Key) -> Vec<Effect> {
     let focus = model.focus();
-    if let Some(action) = keymap::resolve(focus, key) {
-        return act(model, focus, action);
+    if model.pressed.is_empty() {
+        model.pressed_at = model.now;
     }
-    match key.typed() {
-        Some(character) if focus.is_typing() => edit(model, focus, Edit::Insert(character)),
-        // Shift with space or enter still means the key.
-        _ if key.code == Code::Escape => act(model, focus, Action::Back),
-        _ => Vec::new(),
+    model.pressed.push(key);
+    match model.keymap.resolve(focus, &model.pressed) {
+        Resolved::Action(action) => {
+            model.pressed.clear();
+            act(model, focus, action)
+        }
+        Resolved::Begun => Vec::new(),
+        Resolved::Nothing if model.pressed.len() > 1 => {
+            // The sequence leads nowhere: this key begins anew, and Esc only ends the sequence.
+            model.pressed.clear();
+            if key.code == Code::Escape { Vec::new() } else { press(model, key) }
+        }
+        Resolved::Nothing => {
+            model.pressed.clear();
+            match key.typed() {
+                Some(character) if focus.is_typing() => edit(model, focus, Edit::Insert(character)),
+                // Shift with space or enter still means the key.
+                _ if key.code == Code::Escape => act(model, focus, Action::Back),
+                _ => Vec::new(),
+            }
+        }
     }
+}
+
+/// How the keys pressed so far can go on, once they have waited.
+pub(crate) fn ways_on(model: &Model) -> Vec<(String, Action)> {
+    if model.pressed.is_empty() || model.now < model.pressed_at + WAYS_AFTER {
+        return Vec::new();
+    }
+    model.keymap.ways_on(model.focus(), &model.pressed)
+}
+
+/// True for what a store that is open read-only refuses.
+pub(crate) fn changes_the_store(action: Action) -> bool {
+    matches!(action, Action::FillDemo | Action::Flush | Action::EditDescription | Action::EditTags | Action::EditOwner | Action::UndoEdit)
 }
 
 fn act(model: &mut Model, focus: Focus, action: Action) -> Vec<Effect> {
@@ -80,16 +153,53 @@ fn act(model: &mut Model, focus: Focus, action: Action) -> Vec<Effect> {
         Action::Close => close(model),
         Action::Cancel => cancel(model, focus),
         Action::Refresh => refresh(model),
-        Action::Copy => copy(model, focus),
+        Action::Copy | Action::CopyReference | Action::CopyJson | Action::CopySql | Action::CopyCode => copying::copy(model, focus, action),
+        Action::Palette => palette::open(model),
+        Action::ThemePicker => layer::open_themes(model),
+        Action::Messages => layer::open_messages(model),
+        Action::Mouse => {
+            model.mouse = !model.mouse;
+            let said = if model.mouse { "the mouse is larder's" } else { "the mouse is the terminal's, to select text; M takes it back" };
+            tell(model, said.to_owned());
+            vec![Effect::Mouse(model.mouse)]
+        }
+        Action::EditDescription => forms::describe(model),
+        Action::EditTags => forms::tag(model),
+        Action::EditOwner => forms::own(model),
+        Action::UndoEdit => forms::undo(model),
+        Action::Forward => forward(model),
+        Action::BackInHistory => back_in_history(model),
+        Action::Population
+        | Action::ReadAnew
+        | Action::Baseline
+        | Action::Deeper
+        | Action::Shallower
+        | Action::UpOnly
+        | Action::DownOnly
+        | Action::WhatBreaks
+        | Action::Recenter
+        | Action::OpenNode
+        | Action::Flush
+        | Action::RunStatement
+        | Action::BreakLine
+        | Action::EditStatement
+        | Action::CompleteName
+        | Action::EarlierStatement
+        | Action::LaterStatement
+        | Action::ColumnsLeft
+        | Action::ColumnsRight
+        | Action::Export => act_there(model, action),
+        Action::Choose | Action::NextField | Action::PreviousField => layer::act(model, action),
         Action::ScreenGroups => go_to(model, Screen::Groups),
-        Action::ScreenFeatures => go_to(model, Screen::Features),
+        Action::ScreenCatalog => go_to(model, Screen::Catalog),
+        Action::ScreenLineage => show_screen(model, Screen::Lineage),
         Action::ScreenOnline => go_online(model),
+        Action::ScreenSql => show_screen(model, Screen::Sql),
+        Action::ScreenDatasets => show_screen(model, Screen::Datasets),
+        Action::ScreenJobs => show_screen(model, Screen::Jobs),
         Action::FillDemo => fill_demo(model),
         Action::Open => open(model),
-        Action::Sort | Action::SortReverse => {
-            sort(model, action == Action::SortReverse);
-            Vec::new()
-        }
+        Action::Sort | Action::SortReverse => sort(model, action == Action::SortReverse),
         Action::NextTab => group::show_tab(model, model.group_screen.tab.step(1)),
         Action::PreviousTab => group::show_tab(model, model.group_screen.tab.step(-1)),
         Action::Older => record::step(model, |at, _| at.saturating_sub(1)),
@@ -127,14 +237,51 @@ fn refresh(model: &mut Model) -> Vec<Effect> {
     let now = model.now;
     model.groups.ask(now);
     let mut effects = vec![model.ask(Slot::Groups, Request::Groups)];
+    effects.push(catalog::ask_evidence(model));
     effects.extend(record::again(model));
+    effects.extend(match (model.screen, model.group_screen.tab) {
+        (Screen::Catalog | Screen::Groups, _) => Vec::new(),
+        (Screen::Lineage, _) | (Screen::Group, Tab::Lineage) => lineage::refresh(model),
+        (Screen::Sql, _) => sql::refresh(model),
+        (Screen::Datasets, _) => datasets::refresh(model),
+        (Screen::Jobs, _) => jobs::refresh(model),
+        (Screen::Group, Tab::Stats | Tab::Drift) => statistics::refresh(model),
+        (Screen::Group, _) => Vec::new(),
+    });
     effects
+}
+
+/// Goes to a screen of its own and asks for what it shows.
+fn show_screen(model: &mut Model, screen: Screen) -> Vec<Effect> {
+    go_to(model, screen);
+    match screen {
+        Screen::Catalog | Screen::Groups | Screen::Group => Vec::new(),
+        Screen::Lineage => lineage::enter(model),
+        Screen::Sql => sql::enter(model),
+        Screen::Datasets => datasets::enter(model),
+        Screen::Jobs => jobs::enter(model),
+    }
+}
+
+/// An action of one screen or tab alone.
+fn act_there(model: &mut Model, action: Action) -> Vec<Effect> {
+    match (model.screen, model.group_screen.tab) {
+        (Screen::Catalog, _) => catalog::act(model, action),
+        (Screen::Groups, _) => groups::act(model, action),
+        (Screen::Lineage, _) | (Screen::Group, Tab::Lineage) => lineage::act(model, action),
+        (Screen::Sql, _) => sql::act(model, action),
+        (Screen::Datasets, _) => datasets::act(model, action),
+        (Screen::Jobs, _) => jobs::act(model, action),
+        (Screen::Group, Tab::Stats | Tab::Drift) => statistics::act(model, action),
+        (Screen::Group, Tab::Overview | Tab::Schema | Tab::Online | Tab::Use) => group::act(model, action),
+    }
 }
 
 fn go_to(model: &mut Model, screen: Screen) -> Vec<Effect> {
     if model.screen != screen {
         model.back.retain(|earlier| *earlier != screen);
         model.back.push(model.screen);
+        model.ahead.clear();
         model.screen = screen;
     }
     Vec::new()
@@ -143,29 +290,35 @@ fn go_to(model: &mut Model, screen: Screen) -> Vec<Effect> {
 fn go_online(model: &mut Model) -> Vec<Effect> {
     let name = match model.screen {
         Screen::Groups => model.group_under_cursor().map(|group| group.name.as_str().to_owned()),
-        Screen::Features => model.feature_under_cursor().map(|(group, _)| group.name.as_str().to_owned()),
+        Screen::Catalog => model.feature_under_cursor().map(|(group, _)| group.name.as_str().to_owned()),
         Screen::Group => Some(model.group_screen.name.clone()),
+        _ => None,
     };
     match name {
         Some(name) => group::open(model, &name, Tab::Online, None),
-        None => Vec::new(),
+        None => {
+            let online = |group: &&std::sync::Arc<crate::model::FeatureGroup>| group.online.is_some();
+            let name = model.open_group().or_else(|| model.groups.value()?.iter().find(online)).map(|group| group.name.to_string());
+            name.map_or_else(Vec::new, |name| group::open(model, &name, Tab::Online, None))
+        }
     }
 }
 
 fn open(model: &mut Model) -> Vec<Effect> {
     match model.screen {
         Screen::Groups => groups::open(model),
-        Screen::Features => features::open(model),
-        Screen::Group => Vec::new(),
+        Screen::Catalog => catalog::open(model),
+        _ => act_there(model, Action::Open),
     }
 }
 
-fn sort(model: &mut Model, reverse: bool) {
+fn sort(model: &mut Model, reverse: bool) -> Vec<Effect> {
     match model.screen {
         Screen::Groups => groups::sort(model, reverse),
-        Screen::Features => features::sort(model, reverse),
-        Screen::Group => {}
+        Screen::Catalog => catalog::sort(model, reverse),
+        _ => return act_there(model, if reverse { Action::SortReverse } else { Action::Sort }),
     }
+    Vec::new()
 }
 
 /// One layer back: a filter that narrows the list, then the screen before.
@@ -177,7 +330,26 @@ fn back(model: &mut Model) -> Vec<Effect> {
         show_again(model, false);
         return Vec::new();
     }
+    if model.screen == Screen::Group && model.group_screen.feature.take().is_some() {
+        return group::show_tab(model, model.group_screen.tab);
+    }
     if let Some(screen) = model.back.pop() {
+        model.screen = screen;
+    }
+    Vec::new()
+}
+
+fn back_in_history(model: &mut Model) -> Vec<Effect> {
+    if let Some(screen) = model.back.pop() {
+        model.ahead.push(model.screen);
+        model.screen = screen;
+    }
+    Vec::new()
+}
+
+fn forward(model: &mut Model) -> Vec<Effect> {
+    if let Some(screen) = model.ahead.pop() {
+        model.back.push(model.screen);
         model.screen = screen;
     }
     Vec::new()
@@ -195,7 +367,10 @@ fn close(model: &mut Model) -> Vec<Effect> {
 fn cancel(model: &mut Model, focus: Focus) -> Vec<Effect> {
     match focus {
         Focus::Help => help::toggle(model),
+        Focus::Layer => layer::leave(model),
         Focus::FilterInput | Focus::IdentifierInput => leave(model, focus),
+        Focus::Sql | Focus::SqlInput if sql::stop(model) => vec![Effect::Stop(Slot::Sql)],
+        Focus::SqlInput => sql::leave(model),
         _ if model.demo.waiting_since().is_some() => {
             tell(model, "the demo stops after this group".to_owned());
             vec![Effect::Stop(Slot::Demo)]
@@ -209,6 +384,8 @@ fn cancel(model: &mut Model, focus: Focus) -> Vec<Effect> {
 fn leave(model: &mut Model, focus: Focus) -> Vec<Effect> {
     match focus {
         Focus::Help => help::leave(model),
+        Focus::SqlInput => sql::leave(model),
+        Focus::Layer => layer::leave(model),
         Focus::IdentifierInput => record::leave(model),
         _ => {
             let Some(filtered) = filter_of(model) else { return Vec::new() };
@@ -233,9 +410,9 @@ fn set_typing(model: &mut Model, typing: bool) -> Vec<Effect> {
 /// Takes the filter that is being typed to the other list.
 fn search_other_list(model: &mut Model) -> Vec<Effect> {
     let (from, to, other) = match model.screen {
-        Screen::Groups => (&mut model.groups_screen.filtered, &mut model.features_screen.filtered, Screen::Features),
-        Screen::Features => (&mut model.features_screen.filtered, &mut model.groups_screen.filtered, Screen::Groups),
-        Screen::Group => return Vec::new(),
+        Screen::Groups => (&mut model.groups_screen.filtered, &mut model.catalog_screen.filtered, Screen::Catalog),
+        Screen::Catalog => (&mut model.catalog_screen.filtered, &mut model.groups_screen.filtered, Screen::Groups),
+        _ => return Vec::new(),
     };
     to.line = std::mem::take(&mut from.line);
     to.typing = true;
@@ -250,9 +427,9 @@ fn search_other_list(model: &mut Model) -> Vec<Effect> {
 fn filter_of(model: &mut Model) -> Option<&mut crate::tui::model::filtered::Filtered> {
     match (model.screen, model.group_screen.tab) {
         (Screen::Groups, _) => Some(&mut model.groups_screen.filtered),
-        (Screen::Features, _) => Some(&mut model.features_screen.filtered),
+        (Screen::Catalog, _) => Some(&mut model.catalog_screen.filtered),
         (Screen::Group, Tab::Schema) => Some(&mut model.group_screen.schema),
-        (Screen::Group, _) => None,
+        _ => None,
     }
 }
 
@@ -260,14 +437,17 @@ fn filter_of(model: &mut Model) -> Option<&mut crate::tui::model::filtered::Filt
 fn show_again(model: &mut Model, to_best: bool) {
     match model.screen {
         Screen::Groups => groups::show(model, to_best),
-        Screen::Features => features::show(model, to_best),
+        Screen::Catalog => catalog::show(model, to_best),
         Screen::Group => group::show_schema(model, to_best),
+        _ => {}
     }
 }
 
 fn edit(model: &mut Model, focus: Focus, edit: Edit) -> Vec<Effect> {
     match focus {
         Focus::Help => help::edit(model, edit),
+        Focus::SqlInput => sql::edit(model, edit),
+        Focus::Layer => layer::edit(model, edit),
         Focus::IdentifierInput => record::edit(model, edit),
         _ => {
             if filter_of(model).is_some_and(|filtered| filtered.edit(edit)) {
@@ -281,6 +461,8 @@ fn edit(model: &mut Model, focus: Focus, edit: Edit) -> Vec<Effect> {
 fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     match model.focus() {
         Focus::Help => help::paste(model, text),
+        Focus::SqlInput => sql::paste(model, text),
+        Focus::Layer => layer::paste(model, text),
         Focus::IdentifierInput => record::paste(model, text),
         Focus::FilterInput => {
             if let Some(filtered) = filter_of(model) {
@@ -296,34 +478,20 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
 fn step(model: &mut Model, focus: Focus, to: Move) -> Vec<Effect> {
     match focus {
         Focus::Help => help::go(model, to),
+        Focus::Layer => layer::go(model, to),
         Focus::IdentifierInput => record::choose(model, to),
         _ => match (model.screen, model.group_screen.tab) {
             (Screen::Groups, _) => groups::go(model, to),
-            (Screen::Features, _) => features::go(model, to),
+            (Screen::Catalog, _) => catalog::go(model, to),
+            (Screen::Lineage, _) | (Screen::Group, Tab::Lineage) => return lineage::go(model, to),
+            (Screen::Sql, _) => return sql::go(model, to),
+            (Screen::Datasets, _) => return datasets::go(model, to),
+            (Screen::Jobs, _) => return jobs::go(model, to),
+            (Screen::Group, Tab::Stats | Tab::Drift) => return statistics::go(model, to),
             (Screen::Group, _) => group::go(model, to),
         },
     }
     Vec::new()
-}
-
-fn copy(model: &mut Model, focus: Focus) -> Vec<Effect> {
-    let copied = match focus {
-        Focus::Groups => model.group_under_cursor().map(|group| (group.name.to_string(), group.name.to_string())),
-        Focus::Features => model.feature_under_cursor().and_then(|(group, feature)| {
-            let name = format!("{}.{}", group.name, group.schema.features().get(feature)?.name);
-            Some((name.clone(), name))
-        }),
-        Focus::Overview | Focus::Schema | Focus::Use => group::copied(model),
-        Focus::Record => record::copied(model),
-        _ => None,
-    };
-    let Some((text, what)) = copied else { return Vec::new() };
-    if text.len() > MOST_COPIED {
-        complain(model, format!("too much to copy: {} bytes; terminals take {MOST_COPIED}", text.len()));
-        return Vec::new();
-    }
-    tell(model, format!("{what} sent to the terminal's clipboard"));
-    vec![Effect::Copy(clean_lines(&text))]
 }
 
 fn fill_demo(model: &mut Model) -> Vec<Effect> {
@@ -350,6 +518,9 @@ fn complain(model: &mut Model, text: String) {
 }
 
 fn add_toast(model: &mut Model, toast: Toast) {
+    model.said.push((model.now, toast.is_error, toast.text.clone()));
+    let surplus = model.said.len().saturating_sub(MOST_SAID);
+    model.said.drain(..surplus);
     model.toasts.retain(|earlier| earlier.text != toast.text);
     model.toasts.push(toast);
     let surplus = model.toasts.len().saturating_sub(MOST_TOASTS);

@@ -1,6 +1,6 @@
 //! What jobs bring back. Whether an answer is still wanted was decided before.
 
-use super::{features, group, groups, record, refresh};
+use super::{catalog, datasets, forms, group, groups, jobs, lineage, record, refresh, sql, statistics};
 use crate::tui::model::Model;
 use crate::tui::model::remote::{ErrorText, Remote};
 use crate::tui::msg::{Effect, News, Request, Slot};
@@ -67,6 +67,13 @@ pub(super) fn take(model: &mut Model, news: News) -> Vec<Effect> {
             model.demo = Remote::Failed(error, None);
             refresh(model)
         }
+        News::Lineage(answer) => lineage::take(model, answer),
+        News::Sql(answer) => sql::take(model, answer),
+        News::Datasets(answer) => datasets::take(model, answer),
+        News::Jobs(answer) => jobs::take(model, answer),
+        News::Statistics(answer) => statistics::take(model, answer),
+        News::Edits(answer) => forms::take(model, answer),
+        News::Catalog(answer) => catalog::take(model, answer),
     }
 }
 
@@ -87,7 +94,7 @@ fn take_groups(model: &mut Model, answer: Result<Vec<std::sync::Arc<crate::model
         model.summaries.entry(name.clone()).or_default().ask(now);
     }
     groups::show(model, false);
-    features::gather(model);
+    catalog::gather(model);
     group::show_schema(model, false);
     if names.is_empty() {
         return Vec::new();

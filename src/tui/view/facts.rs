@@ -176,7 +176,7 @@ pub(super) fn feature_lines(group: &FeatureGroup, query: &Query, theme: &Theme, 
         spans.push(Span::raw(" ".repeat(name_width.saturating_sub(taken) + 2)));
         spans.push(Span::styled(format!("{:<12}", fit::cut(&feature.type_text(), 12)), theme.muted));
         let left = columns.saturating_sub(name_width + 2 + 12 + 2);
-        let said = feature.description.as_deref().or_else(|| super::features::role(group, feature));
+        let said = feature.description.as_deref().or_else(|| super::catalog::role(group, feature));
         if left >= 20
             && let Some(description) = said
         {

@@ -9,20 +9,28 @@ use super::states::spinner;
 use crate::tui::fit;
 use crate::tui::keymap::{self, Action};
 use crate::tui::model::Model;
+use crate::tui::model::mouse::{Place, Target};
 use crate::tui::model::screens::{Screen, Tab};
+use crate::tui::model::statistics::Level;
 use crate::tui::theme::{Theme, sign};
 use crate::tui::units::{ago, counted, latency};
+use crate::tui::update::result_facts;
 use crate::tui::widgets::{hints, text};
 
 /// The first line: where one is at the left, how it stands at the right. What doesn't fit leaves from the right.
 pub(super) fn header(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let mut steps: Vec<String> = vec![model.place.clone()];
     match model.screen {
-        Screen::Groups if model.is_empty_store() => {}
+        Screen::Catalog | Screen::Groups if model.is_empty_store() => {}
+        Screen::Catalog => steps.push("catalog".to_owned()),
         Screen::Groups => steps.push("groups".to_owned()),
-        Screen::Features => steps.push("features".to_owned()),
+        Screen::Lineage => steps.push("lineage".to_owned()),
+        Screen::Sql => steps.push("sql".to_owned()),
+        Screen::Datasets => steps.push("datasets".to_owned()),
+        Screen::Jobs => steps.push("jobs".to_owned()),
         Screen::Group => {
             steps.push(model.group_screen.name.clone());
+            steps.extend(model.group_screen.feature.clone());
             let record = &model.group_screen.record;
             if let (Tab::Online, false, Some(found)) = (model.group_screen.tab, record.typing, record.found.value()) {
                 steps.push(found.identifier.clone());
@@ -67,7 +75,7 @@ fn joined(facts: &[String], theme: &Theme) -> Vec<Span<'static>> {
 fn facts(model: &Model) -> Vec<String> {
     let mut facts: Vec<String> = Vec::new();
     match model.screen {
-        Screen::Groups | Screen::Features => {
+        Screen::Catalog | Screen::Groups => {
             if let Some(groups) = model.groups.value() {
                 if groups.is_empty() {
                     facts.push("empty".to_owned());
@@ -81,6 +89,8 @@ fn facts(model: &Model) -> Vec<String> {
                 }
             }
         }
+        Screen::Sql => facts.extend(result_facts(model)),
+        Screen::Lineage | Screen::Datasets | Screen::Jobs => {}
         Screen::Group => {
             let found = model.group_screen.record.found.value().and_then(|found| found.latency);
             match (model.group_screen.tab, found) {
@@ -110,6 +120,10 @@ fn marks(model: &Model, theme: &Theme) -> Vec<Span<'static>> {
     } else if model.groups.value().is_some() && model.groups.error().is_some() {
         spans.push(Span::styled(format!("  {} not refreshed", sign::BAD), theme.bad));
     }
+    let drifting = model.known.evidence.value().map_or(0, |evidence| evidence.at(Level::Alert));
+    if drifting > 0 && matches!(model.screen, Screen::Catalog | Screen::Groups) {
+        spans.push(Span::styled(format!("  {} {drifting} drifting", sign::WATCH), theme.watch));
+    }
     if model.read_only {
         spans.push(Span::styled("  read-only", theme.watch));
     }
@@ -121,6 +135,7 @@ fn marks(model: &Model, theme: &Theme) -> Vec<Span<'static>> {
 pub(super) fn hints(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let focus = model.focus();
     let mut pairs: Vec<(String, &str)> = Vec::new();
+    let mut actions: Vec<Action> = Vec::new();
     for action in keymap::hinted(focus) {
         let versions = model.group_screen.record.found.value().map_or(0, |found| found.versions.len());
         let pointless = match action {
@@ -133,14 +148,21 @@ pub(super) fn hints(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: R
         if pointless {
             continue;
         }
-        let (Some(key), Some(entry)) = (keymap::shown_key(focus, *action), keymap::entry(*action)) else { continue };
+        let (Some(key), Some(entry)) = (model.keymap.shown(focus, *action), keymap::entry(*action)) else { continue };
         // Neighbours with the same word share it: `↓ ↑ move`, `← → step`.
         match pairs.last_mut() {
             Some((keys, word)) if *word == entry.hint => keys.push_str(&format!(" {key}")),
-            _ => pairs.push((key, entry.hint)),
+            _ => {
+                pairs.push((key, entry.hint));
+                actions.push(*action);
+            }
         }
     }
-    hints::draw(frame.buffer_mut(), area, &pairs, theme);
+    for (at, x, width) in hints::draw(frame.buffer_mut(), area, &pairs, theme) {
+        if let Some(action) = actions.get(at) {
+            model.targets.borrow_mut().push((Place { x, y: area.y, width, height: 1 }, Target::Act(*action)));
+        }
+    }
 }
 
 /// Messages at the lower right of the screen, latest lowest.

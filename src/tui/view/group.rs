@@ -4,11 +4,12 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{facts, features, layout, record};
+use super::{catalog, facts, layout, lineage, record, statistics};
 use crate::model::FeatureGroup;
 use crate::tui::fit;
 use crate::tui::matching::Query;
 use crate::tui::model::Model;
+use crate::tui::model::mouse::{Place, Target};
 use crate::tui::model::screens::Tab;
 use crate::tui::snippets;
 use crate::tui::theme::{Theme, sign};
@@ -23,25 +24,40 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
         put(frame.buffer_mut(), layout::indent(body, 3), 1, &Line::from(span(&text, theme.text)));
         return;
     };
-    tabs(model.group_screen.tab, theme, frame, tabs_area);
+    tabs(model, theme, frame, tabs_area);
     match model.group_screen.tab {
         Tab::Overview => overview(model, group, theme, frame, rest),
-        Tab::Schema => features::schema(model, group, theme, frame, rest),
+        Tab::Schema => catalog::schema(model, group, theme, frame, rest),
         Tab::Online => record::draw(model, group, theme, frame, rest),
         Tab::Use => code(model, group, theme, frame, rest),
+        Tab::Stats => statistics::stats(model, theme, frame, rest),
+        Tab::Drift => statistics::drift(model, theme, frame, rest),
+        Tab::Lineage => lineage::draw(model, theme, frame, rest),
     }
 }
 
-fn tabs(shown: Tab, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+/// The strip of tabs; where not all fit it is scrolled so that the one shown and its neighbours are seen.
+fn tabs(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let shown = model.group_screen.tab;
     let mut spans = Vec::new();
-    for (tab, title) in Tab::ALL {
+    let mut x = area.x;
+    let width = |(_, title): &(Tab, &str)| fit::width(title) + 3;
+    let room = usize::from(area.width);
+    let at = Tab::ALL.iter().position(|(tab, _)| *tab == shown).unwrap_or(0);
+    let next = (at + 1).min(Tab::ALL.len() - 1);
+    let first = (0..=at).find(|first| Tab::ALL[*first..=next].iter().map(width).sum::<usize>() <= room).unwrap_or(at);
+    for (tab, title) in Tab::ALL.into_iter().skip(first) {
         if tab == shown {
             spans.push(Span::styled(sign::FOCUS, theme.accent));
             spans.push(Span::styled(title, theme.strong));
         } else {
             spans.push(Span::styled(format!(" {title}"), theme.muted));
         }
-        spans.push(Span::raw("   "));
+        spans.push(Span::raw("  "));
+        let columns = fit::width(title) as u16 + 3;
+        let place = Place { x, y: area.y, width: columns, height: 1 };
+        model.targets.borrow_mut().push((place, Target::Tab(tab)));
+        x += columns;
     }
     put(frame.buffer_mut(), area, 0, &Line::from(spans));
 }
@@ -80,7 +96,7 @@ fn overview(model: &Model, group: &FeatureGroup, theme: &Theme, frame: &mut Fram
 }
 
 fn code(model: &Model, group: &FeatureGroup, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
-    let snippets = snippets::of(group, shown_identifier(model).as_deref());
+    let snippets = snippets::of(group, model.group_screen.feature.as_deref(), shown_identifier(model).as_deref());
     let chosen = model.group_screen.snippets.at;
     let mut lines: Vec<(bool, Line<'static>)> = Vec::new();
     let mut chosen_rows = 0..0;

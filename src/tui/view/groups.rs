@@ -14,7 +14,7 @@ use crate::tui::model::filtered::Filtered;
 use crate::tui::model::screens::SortBy;
 use crate::tui::theme::{Theme, sign};
 use crate::tui::units::{UNKNOWN, age, counted, exact, thin_cell};
-use crate::tui::update::features;
+use crate::tui::update::catalog;
 use crate::tui::widgets::input::Input;
 use crate::tui::widgets::table::{Column, Table};
 use crate::tui::widgets::text::{name, prose, put, put_right, span};
@@ -41,7 +41,7 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
     let query = screen.filtered.query();
     if screen.filtered.rows.is_empty() {
         let features =
-            || model.features_screen.all.iter().filter_map(|(group, feature)| Some(features::haystack(groups.get(*group)?, *feature)));
+            || model.catalog_screen.all.iter().filter_map(|(group, feature)| Some(catalog::haystack(groups.get(*group)?, *feature)));
         let found = query.rank(features()).len() as u64;
         let elsewhere = (found > 0).then(|| counted(found, "feature matches", "features match"));
         states::nothing(&screen.filtered, "group", elsewhere, theme, frame, table_area);

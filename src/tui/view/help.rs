@@ -3,7 +3,6 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
 use super::layout;
 use crate::tui::fit;
@@ -23,21 +22,11 @@ enum Shown<'a> {
 }
 
 pub(super) fn draw(model: &Model, help: &HelpScreen, theme: &Theme, frame: &mut Frame<'_>, body: Rect) {
-    let rows = help_rows(model.focus_below_help(), help.line.text());
+    let rows = help_rows(&model.keymap, model.focus_below_help(), help.line.text());
     let shown = with_headings(&rows);
     // As high as everything there is to say, so that it keeps its size while one searches.
-    let everything = help_rows(model.focus_below_help(), "");
-    let area = layout::popup(body, 76, with_headings(&everything).len() as u16 + 4);
-    if body.width < area.width + 20 {
-        // Slivers of the screen beside the popup would only disturb.
-        Clear.render(body, frame.buffer_mut());
-    } else {
-        frame.buffer_mut().set_style(body, theme.muted);
-        Clear.render(area, frame.buffer_mut());
-    }
-    let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.muted).title(Span::styled(" help ", theme.strong));
-    let inner = block.inner(area);
-    block.render(area, frame.buffer_mut());
+    let everything = help_rows(&model.keymap, model.focus_below_help(), "");
+    let inner = super::layer::popup("help", 76, with_headings(&everything).len() as u16 + 4, theme, frame, body);
     let (input_area, list_area) = layout::below(inner, 2);
     Input { sign: "/", placeholder: "type a key or a word", line: &help.line, typing: true }.draw(frame, input_area, theme);
     if rows.is_empty() {

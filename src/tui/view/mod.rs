@@ -3,15 +3,21 @@
 //! One file per screen; this one draws what all of them share and seals the frame: no control character leaves it, and under
 //! `NO_COLOR` no colour does.
 
+mod catalog;
+mod datasets;
 mod facts;
-mod features;
 mod frame;
 mod group;
 mod groups;
 mod help;
+mod jobs;
+mod layer;
 pub(crate) mod layout;
+mod lineage;
 mod record;
+mod sql;
 mod states;
+mod statistics;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -21,15 +27,23 @@ use ratatui::text::{Line, Span};
 use crate::tui::clean::is_hostile;
 use crate::tui::model::Model;
 use crate::tui::model::screens::Screen;
-use crate::tui::theme::Theme;
+use crate::tui::theme::{NamedTheme, Theme, ascii};
 
 /// How the screen is drawn, apart from what is on it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Look {
-    /// Colours and weights.
-    pub(crate) theme: Theme,
+    /// The themes there are; the model names the one in use.
+    pub(crate) themes: Vec<NamedTheme>,
     /// Colours are left out.
     pub(crate) no_color: bool,
+    /// Signs are plain characters.
+    pub(crate) ascii: bool,
+}
+
+impl Look {
+    fn theme(&self, name: &str) -> Theme {
+        self.themes.iter().find(|theme| theme.name == name).map(|theme| theme.theme).unwrap_or_default()
+    }
 }
 
 /// Draws a whole frame.
@@ -41,9 +55,10 @@ pub(crate) fn draw(model: &Model, look: &Look, frame: &mut Frame<'_>) {
         let line = Line::from(Span::raw(crate::tui::fit::cut(&text, usize::from(area.width))));
         crate::tui::widgets::text::put(frame.buffer_mut(), area, 0, &line);
     } else {
-        draw_screen(model, &look.theme, frame);
+        model.targets.borrow_mut().clear();
+        draw_screen(model, &look.theme(&model.theme), frame);
     }
-    seal(frame.buffer_mut(), look.no_color);
+    seal(frame.buffer_mut(), look);
 }
 
 fn draw_screen(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
@@ -59,15 +74,23 @@ fn draw_screen(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
     } else {
         match model.screen {
             Screen::Groups => groups::draw(model, theme, frame, parts.body),
-            Screen::Features => features::draw(model, theme, frame, parts.body),
+            Screen::Catalog => catalog::draw(model, theme, frame, parts.body),
             Screen::Group => group::draw(model, theme, frame, parts.body),
+            Screen::Lineage => lineage::draw(model, theme, frame, parts.body),
+            Screen::Sql => sql::draw(model, theme, frame, parts.body),
+            Screen::Datasets => datasets::draw(model, theme, frame, parts.body),
+            Screen::Jobs => jobs::draw(model, theme, frame, parts.body),
         }
-        if states::looks_old(model, &model.groups) && model.screen != Screen::Group {
+        if states::looks_old(model, &model.groups) && matches!(model.screen, Screen::Catalog | Screen::Groups) {
             frame.buffer_mut().set_style(parts.body, theme.stale);
         }
     }
     frame::hints(model, theme, frame, parts.hints);
     frame::toasts(model, theme, frame, parts.body);
+    if let Some(layer) = &model.layer {
+        layer::draw(model, layer, theme, frame, parts.body);
+    }
+    layer::ways(model, theme, frame, parts.body);
     if let Some(help) = &model.help {
         help::draw(model, help, theme, frame, parts.body);
     }
@@ -75,7 +98,7 @@ fn draw_screen(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
 
 /// The last step of every frame. Text is cleaned where it is laid out; this makes sure, for every cell and whatever a widget did.
 /// Colours are taken out here because the terminal library, told about `NO_COLOR`, would send resets that wipe the weights.
-fn seal(buffer: &mut Buffer, no_color: bool) {
+fn seal(buffer: &mut Buffer, look: &Look) {
     for cell in &mut buffer.content {
         if !cell.symbol().is_ascii() || cell.symbol().chars().any(is_hostile) {
             let symbol: String = cell.symbol().chars().filter(|character| !is_hostile(*character)).collect();
@@ -83,7 +106,12 @@ fn seal(buffer: &mut Buffer, no_color: bool) {
                 cell.set_symbol(if symbol.is_empty() { " " } else { &symbol });
             }
         }
-        if no_color {
+        if look.ascii
+            && let Some(plain) = ascii::plain(cell.symbol())
+        {
+            cell.set_symbol(plain);
+        }
+        if look.no_color {
             cell.fg = Color::Reset;
             cell.bg = Color::Reset;
             cell.underline_color = Color::Reset;

@@ -10,6 +10,7 @@ use ratatui::text::{Line, Span};
 
 use super::text::put;
 use crate::tui::model::list::List;
+use crate::tui::model::mouse::Place;
 use crate::tui::theme::{Theme, sign};
 
 /// Room between two columns.
@@ -104,6 +105,11 @@ pub(crate) struct Table<'a> {
     pub(crate) sorted: Option<(&'static str, bool)>,
 }
 
+/// The lines of an area that rows are drawn on, for the mouse.
+pub(crate) fn placed(area: Rect, rows: usize) -> Place {
+    Place { x: area.x, y: area.y, width: area.width, height: area.height.min(u16::try_from(rows).unwrap_or(u16::MAX)) }
+}
+
 impl Table<'_> {
     /// Draws heading and visible rows. `cells` gives the cells of a row for columns (place, width) in that order.
     pub(crate) fn draw(
@@ -123,6 +129,7 @@ impl Table<'_> {
         let body = Rect { y: area.y + 1, height: area.height - 1, ..area };
         let window = self.list.window(self.length, usize::from(body.height));
         let first = window.start;
+        self.list.drawn_at(placed(body, window.len()));
         for (line, row) in window.enumerate() {
             let y = body.y + line as u16;
             let mut x = inner.x;

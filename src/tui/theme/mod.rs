@@ -5,10 +5,37 @@
 //! grey for the same reason. Selection is reversed, matches are bold and underlined, states have a sign and a word:
 //! everything survives without colour.
 
+pub(crate) mod ascii;
+pub(crate) mod file;
+
 use ratatui::style::{Color, Modifier, Style};
 
+/// The theme that is used unless a person chose another: the terminal's own colours.
+pub(crate) const TERMINAL: &str = "terminal";
+
+/// A theme under its name.
+#[derive(Debug, Clone)]
+pub(crate) struct NamedTheme {
+    /// What people call it.
+    pub(crate) name: String,
+    /// Its roles.
+    pub(crate) theme: Theme,
+}
+
+/// The themes that come with larder: the terminal's own colours first, then those of `assets/themes`.
+pub(crate) fn built_in() -> Vec<NamedTheme> {
+    let texts = [
+        ("slate", include_str!("../../../assets/themes/slate.toml")),
+        ("paper", include_str!("../../../assets/themes/paper.toml")),
+        ("blue-orange", include_str!("../../../assets/themes/blue-orange.toml")),
+        ("contrast", include_str!("../../../assets/themes/contrast.toml")),
+    ];
+    let of_file = |(name, text): (&str, &str)| NamedTheme { name: name.to_owned(), theme: file::read(text, &[]).0 };
+    std::iter::once(NamedTheme { name: TERMINAL.to_owned(), theme: Theme::default() }).chain(texts.into_iter().map(of_file)).collect()
+}
+
 /// What a piece of the screen means.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Theme {
     /// Ordinary data.
     pub(crate) text: Style,

@@ -10,17 +10,24 @@ use crate::tui::fit;
 use crate::tui::keymap::Focus;
 use crate::tui::matching::Query;
 use crate::tui::model::Model;
+use crate::tui::model::remote::Remote;
+use crate::tui::model::statistics::Level;
+use crate::tui::numbers::spark;
 use crate::tui::theme::{Theme, sign};
-use crate::tui::units::{UNKNOWN, counted};
+use crate::tui::units::{UNKNOWN, age, ago, counted, exact, thin};
 use crate::tui::widgets::table::{Column, Table};
 use crate::tui::widgets::text::{name, prose, put, span};
 
-const ALL: [Column; 5] = [
-    Column::text("FEATURE", 18, 34, 0),
-    Column::text("GROUP", 14, 26, 1),
-    Column::text("TYPE", 10, 12, 2),
-    Column::text("OWNER", 8, 16, 4),
-    Column::text("DESCRIPTION", 14, 90, 3),
+const ALL: [Column; 9] = [
+    Column::text("FEATURE", 16, 34, 0),
+    Column::text("GROUP", 12, 26, 1),
+    Column::text("TYPE", 10, 12, 4),
+    Column::number("NULL", 6, 2),
+    Column::text("SHAPE", 8, 8, 1),
+    Column::number("FRESH", 5, 3),
+    Column::number("READERS", 7, 6),
+    Column::text("OWNER", 8, 16, 7),
+    Column::text("DESCRIPTION", 18, 90, 8),
 ];
 
 const SCHEMA: [Column; 4] = [
@@ -33,7 +40,7 @@ const SCHEMA: [Column; 4] = [
 /// All features of all groups.
 pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Rect) {
     let Some(all_groups) = model.groups.value() else { return };
-    let screen = &model.features_screen;
+    let screen = &model.catalog_screen;
     let (list_area, detail_area) = layout::beside(body);
     let (filter_area, table_area) = layout::below(list_area, 1);
     groups::filter_line(&screen.filtered, screen.all.len(), "words   type:frac   group:orders   tag:pii", theme, frame, filter_area);
@@ -55,22 +62,28 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
     columns[0] = columns[0].fitting(shown().map(|(_, feature)| fit::width(feature.name.as_str())).max().unwrap_or(0), table_area.width);
     columns[1] = columns[1].fitting(shown().map(|(group, _)| fit::width(group.name.as_str())).max().unwrap_or(0), table_area.width);
     let longest_owner = shown().filter_map(|(group, _)| group.owner.as_deref()).map(fit::width).max().unwrap_or(0);
-    columns[3] = columns[3].fitting(longest_owner, table_area.width);
+    columns[7] = columns[7].fitting(longest_owner, table_area.width);
     let table = Table {
         columns: &columns,
         length: screen.filtered.rows.len(),
         list: &screen.filtered.list,
-        focused: matches!(model.focus(), Focus::Features | Focus::FilterInput),
+        focused: matches!(model.focus(), Focus::Catalog | Focus::FilterInput),
         sorted: query.is_empty().then_some((if screen.by_name { "FEATURE" } else { "GROUP" }, screen.reversed)),
     };
     table.draw(frame.buffer_mut(), table_area, theme, |row, widths| {
         let Some((group, feature)) = screen.filtered.rows.get(row).and_then(found) else { return Vec::new() };
-        widths.iter().map(|(at, width)| cell(ALL[*at].title, *width, group, feature, &query, theme)).collect()
+        widths
+            .iter()
+            .map(|(at, width)| match known_cell(model, ALL[*at].title, group, feature, theme) {
+                Some(line) => line,
+                None => cell(ALL[*at].title, *width, group, feature, &query, theme),
+            })
+            .collect()
     });
     if let (Some(area), Some((group, at))) = (detail_area, model.feature_under_cursor())
         && let Some(feature) = group.schema.features().get(at)
     {
-        beside(group, feature, true, &query, theme, frame, area);
+        beside(Some(model), group, feature, &query, theme, frame, area);
     }
 }
 
@@ -109,7 +122,7 @@ pub(super) fn schema(model: &Model, group: &FeatureGroup, theme: &Theme, frame: 
     });
     if let Some(feature) = filtered.selected().and_then(|place| group.schema.features().get(place)) {
         match detail_area {
-            Some(area) => beside(group, feature, false, &query, theme, frame, area),
+            Some(area) => beside(None, group, feature, &query, theme, frame, area),
             None => below(group, feature, theme, frame, footer),
         }
     }
@@ -160,11 +173,57 @@ pub(super) fn role(group: &FeatureGroup, feature: &FeatureDefinition) -> Option<
     }
 }
 
-/// Everything about a feature, for the pane beside the list; with its group where the list is not of one group.
+/// A cell of what is known of a feature besides its definition; none for another column.
+fn known_cell(model: &Model, title: &str, group: &FeatureGroup, feature: &FeatureDefinition, theme: &Theme) -> Option<Line<'static>> {
+    let line = model.known.evidence.value().and_then(|evidence| evidence.of(group, feature.name.as_str()));
+    let unknown = || Span::styled(UNKNOWN, theme.muted);
+    let text = |text: String| Span::styled(text, theme.text);
+    Some(Line::from(match title {
+        "NULL" => line.and_then(|line| line.nulls).map_or_else(unknown, |nulls| text(percent(nulls))),
+        "SHAPE" => match line {
+            Some(line) if !line.shape.is_empty() => Span::styled(spark(&line.shape), theme.accent),
+            _ => unknown(),
+        },
+        "FRESH" => {
+            let newest = model.summary(group.name.as_str()).and_then(|summary| summary.newest);
+            newest.map_or_else(unknown, |newest| text(age(newest, model.now)))
+        }
+        "READERS" => line.and_then(|line| line.readers).map_or_else(unknown, |readers| text(thin(readers))),
+        _ => return None,
+    }))
+}
+
+/// A share with one decimal: never nothing of something.
+fn percent(share: f64) -> String {
+    match share * 100.0 {
+        percent if percent > 0.0 && percent < 0.1 => "<0.1%".to_owned(),
+        percent => format!("{percent:.1}%"),
+    }
+}
+
+/// Drift and readers of a feature, in words.
+fn standing(model: &Model, group: &FeatureGroup, feature: &FeatureDefinition, facts: &mut super::facts::Facts<'_>) {
+    let theme = facts.theme;
+    let line = model.known.evidence.value().and_then(|evidence| evidence.of(group, feature.name.as_str()));
+    let drift = match line.and_then(|line| line.drift) {
+        Some(Level::Alert) => Span::styled(format!("{} alert", sign::BAD), theme.bad),
+        Some(Level::Watch) => Span::styled(format!("{} watch", sign::WATCH), theme.watch),
+        Some(Level::Ok) => Span::styled(format!("{} no drift", sign::GOOD), theme.good),
+        Some(Level::Few) | None => Span::styled(UNKNOWN, theme.muted),
+    };
+    facts.spans("drift", vec![drift]);
+    let readers = line.and_then(|line| line.readers);
+    facts.fact("readers", &readers.map_or(UNKNOWN.to_owned(), |readers| format!("{} in 30 days", exact(readers))));
+    if let Some(newest) = model.summary(group.name.as_str()).and_then(|summary| summary.newest) {
+        facts.fact("newest", &ago(newest, model.now));
+    }
+}
+
+/// Everything about a feature, for the pane beside the list; with what is known of it and its group where the list is not of one group.
 fn beside(
+    model: Option<&Model>,
     group: &FeatureGroup,
     feature: &FeatureDefinition,
-    with_group: bool,
     query: &Query,
     theme: &Theme,
     frame: &mut Frame<'_>,
@@ -187,27 +246,62 @@ fn beside(
     if let Some(role) = role(group, feature) {
         facts.fact("role", role);
     }
+    if let Some(model) = model {
+        facts.lines.push(Line::default());
+        standing(model, group, feature, &mut facts);
+    }
     if !feature.parameters.is_empty() {
         facts.heading("parameters");
         for (key, value) in &feature.parameters {
             facts.fact(&fit::cut(&crate::tui::clean::clean(key), 11), value);
         }
     }
-    if with_group {
+    if model.is_some() {
         facts.heading("group");
         facts.fact("name", group.name.as_str());
         facts.fact("about", group.description.as_deref().unwrap_or_default());
         facts.fact("owner", group.owner.as_deref().unwrap_or_default());
         facts.fact("identifier", group.schema.identifier().name.as_str());
     }
-    let mut lines = facts.lines;
-    let left = usize::from(inner.height).saturating_sub(lines.len() + 1);
-    if left >= 4 && with_group {
-        lines.push(Line::default());
-        lines.extend(super::facts::feature_lines(group, query, theme, columns, left));
-    }
+    let lines = facts.lines;
     for (row, line) in lines.iter().enumerate() {
         put(frame.buffer_mut(), inner, row as u16, line);
+    }
+    if let Some(model) = model {
+        let (_, rest) = layout::below(inner, lines.len() as u16 + 1);
+        values(model, group, feature, theme, frame, rest);
+    }
+}
+
+/// What the values of the feature under the cursor look like: its histogram and its figures, as far as there is room.
+fn values(model: &Model, group: &FeatureGroup, feature: &FeatureDefinition, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let is_of = |of: &crate::tui::model::catalog::FeatureName| of.0 == group.name.as_str() && of.1 == feature.name.as_str();
+    let known = &model.known;
+    if area.height < 3 || !known.figures_of.as_ref().is_some_and(is_of) {
+        return;
+    }
+    put(frame.buffer_mut(), area, 0, &Line::from(Span::styled("VALUES", theme.muted)));
+    let (_, area) = layout::below(area, 1);
+    match &known.figures {
+        // Until the answer is here the figures are those of the feature before.
+        Remote::Loading(_) | Remote::Stale(..) | Remote::Idle => {}
+        Remote::Failed(error, _) => {
+            let line = Line::from(vec![Span::styled(format!("{} ", sign::BAD), theme.bad), span(&error.what, theme.text)]);
+            put(frame.buffer_mut(), area, 0, &line);
+        }
+        Remote::Ready(None) => {
+            put(frame.buffer_mut(), area, 0, &Line::from(Span::styled("not profiled yet; the tab Stats reads them", theme.muted)))
+        }
+        Remote::Ready(Some(numbers)) => {
+            let lines = super::statistics::figures(model, numbers, theme);
+            let height = area.height.saturating_sub(lines.len() as u16 + 1).min(6);
+            let chart = Rect { width: area.width.saturating_sub(1), ..area };
+            let drawn = if height >= 2 { super::statistics::histogram(numbers, theme, frame, chart, height) } else { 0 };
+            let (_, rest) = layout::below(area, drawn);
+            for (row, line) in lines.iter().enumerate() {
+                put(frame.buffer_mut(), rest, row as u16, line);
+            }
+        }
     }
 }
 

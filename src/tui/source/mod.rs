@@ -3,6 +3,14 @@
 //! Everything the screens show passes through here, translated into [`super::model::data`]; no other file of this face knows the store.
 //! There is no rule in here, only translation: what a record is, which one is newest and what has expired the store has decided.
 
+pub(crate) mod catalog;
+pub(crate) mod datasets;
+pub(crate) mod edits;
+pub(crate) mod jobs;
+pub(crate) mod lineage;
+pub(crate) mod sql;
+pub(crate) mod statistics;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -19,11 +27,27 @@ const OFFERED: usize = 64;
 /// Versions of a record that are read.
 const VERSIONS: usize = 500;
 
-/// What the browser asks for.
+/// What the browser asks for; each screen of its own has a part of its own.
 #[async_trait]
-pub(super) trait Source: Send + Sync + 'static {
+pub(super) trait Source:
+    catalog::CatalogSource
+    + datasets::DatasetsSource
+    + edits::EditsSource
+    + jobs::JobsSource
+    + lineage::LineageSource
+    + sql::SqlSource
+    + statistics::StatisticsSource
+{
     /// A short name of the store.
     fn place(&self) -> String;
+    /// The folder of the store, to be watched; none if it lies in none.
+    fn folder(&self) -> Option<std::path::PathBuf> {
+        None
+    }
+    /// A token that differs once anybody changed definitions or records.
+    async fn changes(&self) -> Result<(i64, u64)> {
+        Ok((0, 0))
+    }
     /// All groups, by name.
     async fn groups(&self) -> Result<Vec<Arc<FeatureGroup>>>;
     /// Numbers of these groups.
@@ -39,13 +63,21 @@ pub(super) trait Source: Send + Sync + 'static {
 #[async_trait]
 impl Source for FeatureStore {
     fn place(&self) -> String {
-        let folder = self.folder();
+        let folder = FeatureStore::folder(self);
         let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
         match name {
             // The store that is used when none is named has a folder name that says nothing.
             Some(name) if name != "larder" => name,
             _ => shortened(&folder.to_string_lossy(), std::env::var("HOME").ok().as_deref()),
         }
+    }
+
+    fn folder(&self) -> Option<std::path::PathBuf> {
+        Some(FeatureStore::folder(self).to_owned())
+    }
+
+    async fn changes(&self) -> Result<(i64, u64)> {
+        FeatureStore::changes(self).await
     }
 
     async fn groups(&self) -> Result<Vec<Arc<FeatureGroup>>> {

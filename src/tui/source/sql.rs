@@ -1,0 +1,99 @@
+//! Runs statements: the first rows as texts, or all of them into a file. A job that is dropped stops reading.
+
+use std::path::Path;
+use std::time::Instant;
+
+use arrow::array::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use async_trait::async_trait;
+use futures::StreamExt;
+
+use crate::model::{Error, Result};
+use crate::store::output_file::OutputFile;
+use crate::store::{FeatureStore, OutputFormat, result_writer};
+use crate::tui::jobs::Voice;
+use crate::tui::model::remote::ErrorText;
+use crate::tui::model::sql::{Answer, Question, Table};
+use crate::tui::msg::News;
+
+/// Rows that are shown at most.
+pub(crate) const MOST_ROWS: u64 = 10_000;
+/// Characters of a cell that are kept.
+const MOST_CELL: usize = 10_000;
+
+/// What the browser asks.
+#[async_trait]
+pub(crate) trait SqlSource: Send + Sync + 'static {
+    /// Answers; says before how many rows have arrived.
+    async fn answer_sql(&self, question: Question, voice: &Voice) -> Answer;
+}
+
+#[async_trait]
+impl SqlSource for FeatureStore {
+    async fn answer_sql(&self, question: Question, voice: &Voice) -> Answer {
+        match question {
+            Question::Run(sql) => Answer::Rows(run(self, &sql, voice).await.map_err(|error| ErrorText::from(&error))),
+            Question::Export { sql, path } => Answer::Exported(export(self, &sql, &path).await.map_err(|error| ErrorText::from(&error))),
+        }
+    }
+}
+
+async fn run(store: &FeatureStore, sql: &str, voice: &Voice) -> Result<Table> {
+    let started = Instant::now();
+    // One more than is shown tells whether there are more.
+    let mut stream = store.query(sql, Some(MOST_ROWS + 1)).await?;
+    let schema = stream.schema();
+    let columns = schema.fields().iter().map(|field| (field.name().clone(), field.data_type().is_numeric())).collect();
+    let mut table = Table { columns, ..Table::default() };
+    while let Some(batch) = stream.next().await {
+        push(&mut table.rows, &batch?)?;
+        voice.mention(News::Sql(Answer::Arrived(table.rows.len() as u64)));
+    }
+    table.cut = table.rows.len() as u64 > MOST_ROWS;
+    table.rows.truncate(usize::try_from(MOST_ROWS).unwrap_or(usize::MAX));
+    table.took = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
+    Ok(table)
+}
+
+fn push(rows: &mut Vec<Vec<Option<String>>>, batch: &RecordBatch) -> Result<()> {
+    let fault = |error| Error::internal("a result can't be shown as text").source(error);
+    let options = FormatOptions::default();
+    let formatters = batch
+        .columns()
+        .iter()
+        .map(|column| ArrayFormatter::try_new(column, &options))
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .map_err(fault)?;
+    for row in 0..batch.num_rows() {
+        let cell = |(column, formatter): (&arrow::array::ArrayRef, &ArrayFormatter<'_>)| {
+            if column.is_null(row) {
+                return Ok(None);
+            }
+            let text = formatter.value(row).try_to_string()?;
+            Ok(Some(if text.len() > MOST_CELL { text.chars().take(MOST_CELL).collect() } else { text }))
+        };
+        let cells = batch.columns().iter().zip(&formatters).map(cell).collect::<std::result::Result<Vec<_>, arrow::error::ArrowError>>();
+        rows.push(cells.map_err(fault)?);
+    }
+    Ok(())
+}
+
+async fn export(store: &FeatureStore, sql: &str, path: &str) -> Result<(u64, String)> {
+    let format = OutputFormat::from_file_name(path).ok_or_else(|| {
+        Error::usage(format!("the name '{path}' does not say in which form to write")).remedy("end it in .csv, .json or .parquet")
+    })?;
+    let mut stream = store.query(sql, None).await?;
+    let mut file = OutputFile::create(Path::new(path))?;
+    let mut rows = 0;
+    {
+        let mut writer = result_writer(format, &stream.schema(), None, file.writer())?;
+        while let Some(batch) = stream.next().await {
+            let batch = batch?;
+            rows += batch.num_rows() as u64;
+            writer.write(&batch)?;
+        }
+        writer.finish()?;
+    }
+    file.finish()?;
+    Ok((rows, path.to_owned()))
+}

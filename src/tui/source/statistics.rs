@@ -1,0 +1,154 @@
+//! Asks the store what values look like and how far they drifted, and puts the answers into words and bars.
+
+use async_trait::async_trait;
+
+use crate::model::EventTime;
+use crate::store::statistics::{
+    self as store_statistics, DriftOptions, DriftReport, DriftWindow, FeatureStatistics, GroupStatistics, HistogramBins, Population,
+    StatisticsOptions, StatisticsWatch, Value,
+};
+use crate::store::{FeatureStore, statistics};
+use crate::tui::jobs::Voice;
+use crate::tui::model::remote::ErrorText;
+use crate::tui::model::statistics::{Answer, Day, Drift, FeatureDrift, FeatureNumbers, Level, Numbers, Question, Standing};
+use crate::tui::numbers::number;
+
+/// Most bars of a histogram.
+const MOST_BARS: usize = 60;
+const QUANTILES: [(&str, f64); 5] = [("p5", 0.05), ("p25", 0.25), ("p50", 0.5), ("p75", 0.75), ("p95", 0.95)];
+
+/// What the browser asks.
+#[async_trait]
+pub(crate) trait StatisticsSource: Send + Sync + 'static {
+    /// Answers; may say partial answers before.
+    async fn answer_statistics(&self, question: Question, voice: &Voice) -> Answer;
+}
+
+#[async_trait]
+impl StatisticsSource for FeatureStore {
+    async fn answer_statistics(&self, question: Question, _voice: &Voice) -> Answer {
+        match question {
+            Question::Numbers { group, latest, refresh } => {
+                let population = if latest { Population::Latest } else { Population::Events };
+                let options = StatisticsOptions { refresh, ..StatisticsOptions::of(population) };
+                let found = self.statistics(&group, &options).await;
+                Answer::Numbers(found.map(|found| numbers(&found)).map_err(|error| ErrorText::from(&error)))
+            }
+            Question::Days { group, feature } => {
+                let found = self.statistics_by_day(&group, Some(&feature)).await;
+                let days = found.map(|days| days.iter().filter_map(day).collect());
+                Answer::Days(feature, days.map_err(|error| ErrorText::from(&error)))
+            }
+            Question::Drift { group, baseline } => Answer::Drift(drift(self, &group, baseline).await),
+        }
+    }
+}
+
+fn day(line: &statistics::DayLine) -> Option<Day> {
+    let (rows, nulls, mean) = line.feature?;
+    Some(Day { rows, nulls, mean })
+}
+
+fn numbers(found: &GroupStatistics) -> Numbers {
+    Numbers {
+        rows: found.rows,
+        standing: match found.standing {
+            statistics::Standing::Fresh => Standing::Fresh,
+            statistics::Standing::Stale { rows, .. } => Standing::Stale(rows),
+            statistics::Standing::Footers => Standing::Footers,
+        },
+        taken: found.taken.unix_micros(),
+        features: found.features.iter().map(feature_numbers).collect(),
+    }
+}
+
+pub(super) fn feature_numbers(feature: &FeatureStatistics) -> FeatureNumbers {
+    let figures = &feature.figures;
+    let counts = [
+        ("zero", figures.zeros),
+        ("negative", figures.negatives),
+        ("empty", figures.empty),
+        ("NaN", figures.nan),
+        ("+Inf", figures.pos_inf),
+        ("−Inf", figures.neg_inf),
+    ];
+    let histogram = feature.profile.as_ref().and_then(|profile| {
+        let histogram = profile.histogram(HistogramBins::Auto)?;
+        if histogram.counts.len() <= MOST_BARS { Some(histogram) } else { profile.histogram(HistogramBins::Count(MOST_BARS)) }
+    });
+    let axis = histogram.as_ref().and_then(|histogram| match (histogram.values.as_slice(), histogram.edges.as_slice()) {
+        ([first, .., last], _) => Some((text(first), text(last))),
+        (_, [first, .., last]) => Some((number(*first), number(*last))),
+        _ => None,
+    });
+    FeatureNumbers {
+        name: feature.name.clone(),
+        kind: feature.type_text.clone(),
+        rows: figures.n,
+        nulls: figures.nulls,
+        read: feature.profile.is_some(),
+        distinct: (figures.distinct.estimate, figures.distinct.exact, figures.distinct.low, figures.distinct.high),
+        bounds: figures.min.as_ref().zip(figures.max.as_ref()).map(|(min, max)| (text(min), text(max))),
+        mean: figures.mean,
+        std: figures.std,
+        counts: counts.into_iter().filter(|(_, count)| *count > 0).collect(),
+        quantiles: QUANTILES.iter().filter_map(|(name, rank)| Some((*name, text(figures.quantile(*rank)?)))).collect(),
+        rank_error: figures.rank_error,
+        // Texts have no axis: their shape is how often the most frequent ones are.
+        spark: if figures.spark.is_empty() { figures.top.iter().take(8).map(|top| top.low).collect() } else { figures.spark.clone() },
+        bars: histogram.map(|histogram| histogram.counts).unwrap_or_default(),
+        axis,
+        top: figures.top.iter().map(|top| (top.value.clone(), top.low)).collect(),
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Number(value) => number(*value),
+        other => other.to_string(),
+    }
+}
+
+async fn drift(store: &FeatureStore, group: &str, baseline: &str) -> Result<Drift, ErrorText> {
+    let told = |error: crate::model::Error| ErrorText::from(&error);
+    let baseline = baseline.parse().map_err(told)?;
+    let options = DriftOptions { baseline, days: None, features: Vec::new(), max_age: None, watch: StatisticsWatch::default() };
+    let report = store.drift(group, &options).await.map_err(told)?;
+    Ok(Drift { windows: windows(&report), features: report.features.iter().map(feature_drift).collect(), notes: report.notes })
+}
+
+fn windows(report: &DriftReport) -> String {
+    let days = |window: &DriftWindow| {
+        if window.first == window.last { date(window.first) } else { format!("{} to {}", date(window.first), date(window.last)) }
+    };
+    match (&report.current, &report.reference) {
+        (Some(current), Some(reference)) => format!("{} against {}", days(current), days(reference)),
+        (Some(current), None) => format!("{} against {}", days(current), report.baseline),
+        _ => String::new(),
+    }
+}
+
+/// A day as `24 Nov`.
+fn date(day: i32) -> String {
+    let time = EventTime::from_unix_seconds(i64::from(day) * 86_400).map(EventTime::unix_micros).unwrap_or_default();
+    crate::tui::units::day(time, time)
+}
+
+fn feature_drift(feature: &statistics::FeatureDrift) -> FeatureDrift {
+    let level = |level: store_statistics::Level| match level {
+        store_statistics::Level::Few => Level::Few,
+        store_statistics::Level::Ok => Level::Ok,
+        store_statistics::Level::Watch => Level::Watch,
+        store_statistics::Level::Alert => Level::Alert,
+    };
+    FeatureDrift {
+        name: feature.name.clone(),
+        level: level(feature.drift.level),
+        measures: feature
+            .drift
+            .measures
+            .iter()
+            .map(|measure| (measure.metric.as_str(), measure.value, level(measure.level), measure.detail.clone()))
+            .collect(),
+    }
+}

@@ -1,0 +1,102 @@
+//! What is copied: a name, a full reference, JSON, a statement, code.
+
+use super::forms::subject;
+use super::{datasets, group, jobs, lineage, record, sql, statistics};
+use crate::tui::clean::clean_lines;
+use crate::tui::keymap::{Action, Focus};
+use crate::tui::model::Model;
+use crate::tui::msg::Effect;
+use crate::tui::snippets;
+
+/// Most text a terminal is asked to take into its clipboard; several refuse more.
+const MOST_COPIED: usize = 74_994;
+
+pub(super) fn copy(model: &mut Model, focus: Focus, action: Action) -> Vec<Effect> {
+    let copied = match action {
+        Action::CopyReference => reference(model).map(|text| (text.clone(), text)),
+        Action::CopyJson => json(model, focus),
+        Action::CopySql => statement(model),
+        Action::CopyCode => code(model),
+        _ => plain(model, focus),
+    };
+    let Some((text, what)) = copied else {
+        super::tell(model, "there is nothing of that kind to copy here".to_owned());
+        return Vec::new();
+    };
+    if text.len() > MOST_COPIED {
+        super::complain(model, format!("too much to copy: {} bytes; terminals take {MOST_COPIED}", text.len()));
+        return Vec::new();
+    }
+    super::tell(model, format!("{what} sent to the terminal's clipboard"));
+    vec![Effect::Copy(clean_lines(&text))]
+}
+
+/// Text to copy and what to call it.
+fn plain(model: &Model, focus: Focus) -> Option<(String, String)> {
+    match focus {
+        Focus::Groups => model.group_under_cursor().map(|group| (group.name.to_string(), group.name.to_string())),
+        Focus::Catalog => reference(model).map(|name| (name.clone(), name)),
+        Focus::Overview | Focus::Schema | Focus::Use => group::copied(model),
+        Focus::Record => record::copied(model),
+        Focus::Lineage => lineage::copied(model),
+        Focus::Sql => sql::copied(model),
+        Focus::Datasets => datasets::copied(model),
+        Focus::Jobs => jobs::copied(model),
+        Focus::Stats | Focus::Drift => statistics::copied(model),
+        _ => None,
+    }
+}
+
+fn reference(model: &Model) -> Option<String> {
+    let (group, feature) = subject(model)?;
+    Some(match feature {
+        Some(feature) => format!("{}.{feature}", group.name),
+        None => group.name.to_string(),
+    })
+}
+
+/// The record that is shown, or the definition of what is under the cursor.
+fn json(model: &Model, focus: Focus) -> Option<(String, String)> {
+    if focus == Focus::Record {
+        return record::copied(model);
+    }
+    let (group, feature) = subject(model)?;
+    let of_feature = |feature: &crate::model::FeatureDefinition| {
+        serde_json::json!({
+            "name": feature.name.as_str(),
+            "type": feature.feature_type.to_string(),
+            "description": feature.description,
+            "parameters": feature.parameters,
+        })
+    };
+    let definition = match &feature {
+        Some(name) => {
+            let feature = group.schema.features().iter().find(|known| known.name.as_str() == name)?;
+            let mut definition = of_feature(feature);
+            definition["group"] = group.name.as_str().into();
+            definition
+        }
+        None => serde_json::json!({
+            "name": group.name.as_str(),
+            "description": group.description,
+            "owner": group.owner,
+            "tags": group.tags,
+            "record_identifier": group.schema.identifier().name.as_str(),
+            "event_time": group.schema.event_time().name.as_str(),
+            "features": group.schema.features().iter().map(of_feature).collect::<Vec<_>>(),
+        }),
+    };
+    Some((serde_json::to_string_pretty(&definition).ok()?, format!("{} as JSON", reference(model)?)))
+}
+
+fn statement(model: &Model) -> Option<(String, String)> {
+    let (group, feature) = subject(model)?;
+    Some((snippets::statement(&group, feature.as_deref()), "the statement".to_owned()))
+}
+
+fn code(model: &Model) -> Option<(String, String)> {
+    let (group, feature) = subject(model)?;
+    let all = snippets::of(&group, feature.as_deref(), super::shown_identifier(model).as_deref());
+    let chosen = all.into_iter().find(|snippet| snippet.title.starts_with("Python"))?;
+    Some((chosen.text, chosen.title.to_owned()))
+}

@@ -1,0 +1,110 @@
+//! What lies over a screen: opening it, its keys, closing it.
+
+use super::{forms, palette};
+use crate::tui::keymap::Action;
+use crate::tui::model::Model;
+use crate::tui::model::layer::Layer;
+use crate::tui::model::line::{Edit, Line};
+use crate::tui::model::list::{List, Move};
+use crate::tui::msg::Effect;
+
+/// Opens the choice of colours with the cursor on those in use.
+pub(super) fn open_themes(model: &mut Model) -> Vec<Effect> {
+    let at = model.themes.iter().position(|name| *name == model.theme).unwrap_or(0);
+    model.layer = Some(Layer::Themes(List::at(at), model.theme.clone()));
+    Vec::new()
+}
+
+/// Opens what was said lately, with the cursor on the latest.
+pub(super) fn open_messages(model: &mut Model) -> Vec<Effect> {
+    model.layer = Some(Layer::Messages(List::at(model.said.len().saturating_sub(1))));
+    Vec::new()
+}
+
+/// Esc: an input with text is cleared first, but for a form, whose text was there before.
+pub(super) fn leave(model: &mut Model) -> Vec<Effect> {
+    match model.layer.take() {
+        Some(Layer::Palette(mut palette)) if !palette.line.is_empty() => {
+            palette.line = Line::default();
+            palette.list.at = 0;
+            model.layer = Some(Layer::Palette(palette));
+        }
+        Some(Layer::Themes(_, before)) => model.theme = before,
+        _ => {}
+    }
+    Vec::new()
+}
+
+pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    match (action, &mut model.layer) {
+        (Action::Choose, Some(Layer::Palette(_))) => palette::choose(model),
+        (Action::Choose, Some(Layer::Form(_))) => forms::submit(model),
+        (Action::Choose, _) => {
+            model.layer = None;
+            Vec::new()
+        }
+        (Action::NextField, Some(Layer::Form(form))) => {
+            form.at = (form.at + 1) % form.fields.len().max(1);
+            Vec::new()
+        }
+        (Action::PreviousField, Some(Layer::Form(form))) => {
+            form.at = (form.at + form.fields.len().max(1) - 1) % form.fields.len().max(1);
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn go(model: &mut Model, to: Move) {
+    let length = match &model.layer {
+        Some(Layer::Palette(palette)) => palette::rows(model, palette.line.text()).len(),
+        Some(Layer::Themes(..)) => model.themes.len(),
+        Some(Layer::Messages(_)) => model.said.len(),
+        Some(Layer::Form(form)) => form.fields.len(),
+        None => 0,
+    };
+    match &mut model.layer {
+        Some(Layer::Palette(palette)) => palette.list.go(to, length),
+        Some(Layer::Messages(list)) => list.go(to, length),
+        Some(Layer::Form(form)) => {
+            let mut list = List::at(form.at);
+            list.go(to, length);
+            form.at = list.at;
+        }
+        Some(Layer::Themes(list, _)) => {
+            list.go(to, length);
+            if let Some(name) = model.themes.get(list.at) {
+                model.theme.clone_from(name);
+            }
+        }
+        None => {}
+    }
+}
+
+pub(super) fn edit(model: &mut Model, edit: Edit) -> Vec<Effect> {
+    with_line(model, |line| {
+        line.edit(edit);
+    });
+    Vec::new()
+}
+
+pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
+    with_line(model, |line| line.paste(text));
+    Vec::new()
+}
+
+fn with_line(model: &mut Model, change: impl FnOnce(&mut Line)) {
+    match &mut model.layer {
+        Some(Layer::Palette(palette)) => {
+            change(&mut palette.line);
+            palette.list.at = 0;
+        }
+        Some(Layer::Form(form)) => {
+            form.complaint = None;
+            if let Some(field) = form.fields.get_mut(form.at) {
+                change(&mut field.line);
+            }
+        }
+        _ => {}
+    }
+}

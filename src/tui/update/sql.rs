@@ -1,0 +1,217 @@
+//! Keys and answers of the SQL screen.
+
+use crate::tui::keymap::Action;
+use crate::tui::model::Model;
+use crate::tui::model::layer::{Field, Form, Layer, Purpose};
+use crate::tui::model::line::{Edit, Line};
+use crate::tui::model::list::{List, Move};
+use crate::tui::model::remote::Remote;
+use crate::tui::model::sql::{Answer, Editor, Question};
+use crate::tui::msg::{Effect, Request, Slot};
+use crate::tui::snippets::sql_name;
+use crate::tui::units::{counted, thin};
+
+/// Names on offer.
+const OFFERED: usize = 8;
+
+/// Shown: a statement about what was under the cursor stands there to begin with.
+pub(super) fn enter(model: &mut Model) -> Vec<Effect> {
+    if model.sql.editor == Editor::default()
+        && let Some(group) = model.group_under_cursor().or(model.groups.value().and_then(|groups| groups.first()))
+        && group.offline.is_some()
+    {
+        let text = format!("select *\nfrom {}\nlimit 100", sql_name(&format!("{}$latest", group.name)));
+        model.sql.editor = Editor::new(&text);
+    }
+    Vec::new()
+}
+
+/// Asks again for what is shown: a statement is run by its own key only.
+pub(super) fn refresh(_model: &mut Model) -> Vec<Effect> {
+    Vec::new()
+}
+
+/// An action of this screen alone.
+pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    match action {
+        Action::RunStatement => run(model),
+        Action::BreakLine => {
+            model.sql.editor.break_line();
+            Vec::new()
+        }
+        Action::EditStatement | Action::Filter => {
+            model.sql.typing = true;
+            Vec::new()
+        }
+        Action::CompleteName => {
+            if let Some(name) = offers(model).into_iter().next() {
+                model.sql.editor.complete(&name);
+            }
+            Vec::new()
+        }
+        Action::EarlierStatement => recall(model, 1),
+        Action::LaterStatement => recall(model, -1),
+        Action::ColumnsRight => {
+            let last = model.sql.result.value().map_or(0, |table| table.columns.len().saturating_sub(1));
+            model.sql.column = (model.sql.column + 1).min(last);
+            Vec::new()
+        }
+        Action::ColumnsLeft => {
+            model.sql.column = model.sql.column.saturating_sub(1);
+            Vec::new()
+        }
+        Action::Export => export(model),
+        _ => Vec::new(),
+    }
+}
+
+/// Leaves the editor for the result.
+pub(super) fn leave(model: &mut Model) -> Vec<Effect> {
+    model.sql.typing = false;
+    Vec::new()
+}
+
+fn run(model: &mut Model) -> Vec<Effect> {
+    let sql = model.sql.editor.text();
+    if sql.trim().is_empty() {
+        return Vec::new();
+    }
+    model.sql.remember(&sql);
+    model.sql.arrived = 0;
+    model.sql.list = List::default();
+    model.sql.column = 0;
+    model.sql.result = Remote::Loading(model.now);
+    vec![model.ask(Slot::Sql, Request::Sql(Question::Run(sql)))]
+}
+
+/// Stops a statement that runs; true if one did.
+pub(super) fn stop(model: &mut Model) -> bool {
+    let runs = model.sql.result.waiting_since().is_some();
+    if runs {
+        model.sql.result = Remote::Idle;
+        model.forget(Slot::Sql);
+        super::tell(model, "stopped".to_owned());
+    }
+    runs
+}
+
+fn recall(model: &mut Model, by: isize) -> Vec<Effect> {
+    let screen = &mut model.sql;
+    let at = screen.recalled.map_or(-1, |at| at as isize) + by;
+    let last = screen.asked.len() as isize - 1;
+    if (0..=last).contains(&at) {
+        screen.recalled = Some(at as usize);
+        if let Some(text) = screen.asked.iter().rev().nth(at as usize) {
+            screen.editor = Editor::new(text);
+        }
+    }
+    Vec::new()
+}
+
+fn export(model: &mut Model) -> Vec<Effect> {
+    let sql = model.sql.editor.text();
+    if sql.trim().is_empty() {
+        return Vec::new();
+    }
+    let fields =
+        vec![Field { label: "FILE", line: Line::new("result.parquet"), note: ".csv, .json or .parquet; all rows, not only those shown" }];
+    let form = Form { title: "export the result".to_owned(), fields, at: 0, purpose: Purpose::Export { sql }, complaint: None };
+    model.layer = Some(Layer::Form(form));
+    Vec::new()
+}
+
+/// Sends the export that a form asked for.
+pub(super) fn send_export(model: &mut Model, sql: String, path: String) -> Vec<Effect> {
+    vec![model.ask(Slot::Export, Request::Sql(Question::Export { sql, path }))]
+}
+
+/// Names that begin with the word before the caret: groups first, then features.
+pub(crate) fn offers(model: &Model) -> Vec<String> {
+    let word = model.sql.editor.word().to_lowercase();
+    let bare = word.trim_start_matches('"');
+    if bare.is_empty() {
+        return Vec::new();
+    }
+    let Some(groups) = model.groups.value() else { return Vec::new() };
+    let begins = |name: &&str| name.to_lowercase().starts_with(bare) && name.to_lowercase() != bare;
+    let tables = groups.iter().map(|group| group.name.as_str()).filter(begins);
+    let features = groups.iter().flat_map(|group| group.schema.features()).map(|feature| feature.name.as_str()).filter(begins);
+    let mut found: Vec<String> = Vec::new();
+    for name in tables.chain(features) {
+        let name = sql_name(name);
+        if !found.contains(&name) {
+            found.push(name);
+        }
+        if found.len() == OFFERED {
+            break;
+        }
+    }
+    found
+}
+
+pub(super) fn edit(model: &mut Model, edit: Edit) -> Vec<Effect> {
+    model.sql.editor.edit(edit);
+    Vec::new()
+}
+
+pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
+    model.sql.editor.paste(text);
+    Vec::new()
+}
+
+/// Moves the cursor: in the editor among its lines, else among the rows.
+pub(super) fn go(model: &mut Model, to: Move) -> Vec<Effect> {
+    if model.sql.typing {
+        match to {
+            Move::Down => {
+                model.sql.editor.step(true);
+            }
+            Move::Up => {
+                model.sql.editor.step(false);
+            }
+            _ => {}
+        }
+        return Vec::new();
+    }
+    let length = model.sql.result.value().map_or(0, |table| table.rows.len());
+    model.sql.list.go(to, length);
+    Vec::new()
+}
+
+/// Text to copy and what to call it: the row under the cursor, or the statement.
+pub(super) fn copied(model: &Model) -> Option<(String, String)> {
+    let row = model.sql.result.value().and_then(|table| table.rows.get(model.sql.list.at));
+    match row {
+        Some(row) => {
+            let cells: Vec<&str> = row.iter().map(|cell| cell.as_deref().unwrap_or_default()).collect();
+            Some((cells.join("\t"), "the row".to_owned()))
+        }
+        None => Some((model.sql.editor.text(), "the statement".to_owned())),
+    }
+}
+
+/// Takes an answer in.
+pub(super) fn take(model: &mut Model, answer: Answer) -> Vec<Effect> {
+    match answer {
+        Answer::Arrived(rows) => model.sql.arrived = rows,
+        Answer::Rows(answer) => {
+            // A result is there to be read; a fault is there to be mended.
+            model.sql.typing = answer.is_err();
+            model.sql.result.answer(answer);
+        }
+        Answer::Exported(Ok((rows, path))) => super::tell(model, format!("{} in {path}", counted(rows, "row", "rows"))),
+        Answer::Exported(Err(error)) => super::complain(model, error.line()),
+        Answer::Failed(error) => model.sql.result.answer(Err(error)),
+    }
+    Vec::new()
+}
+
+/// What the first line says of the result.
+pub(crate) fn result_facts(model: &Model) -> Vec<String> {
+    let Some(table) = model.sql.result.value() else { return Vec::new() };
+    let rows = match table.cut {
+        true => format!("the first {} rows", thin(table.rows.len() as u64)),
+        false => counted(table.rows.len() as u64, "row", "rows"),
+    };
+    vec![rows, crate::tui::units::latency(table.took.unsigned_abs())]
+}

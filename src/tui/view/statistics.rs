@@ -1,0 +1,291 @@
+//! Draws the tabs Stats and Drift: features with their shapes, the one under the cursor large beside or below them, distances in words.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::{layout, states};
+use crate::tui::clean::clean;
+use crate::tui::fit;
+use crate::tui::model::Model;
+use crate::tui::model::statistics::{BASELINES, FeatureDrift, FeatureNumbers, Level, Numbers, Standing};
+use crate::tui::numbers::{columns, number, series, share, spark};
+use crate::tui::theme::{Theme, sign};
+use crate::tui::units::{UNKNOWN, ago, exact, thin};
+use crate::tui::update::shown_feature;
+use crate::tui::widgets::table::{Column, Table};
+use crate::tui::widgets::text::{put, put_right, span};
+
+const FEATURES: [Column; 6] = [
+    Column::text("FEATURE", 14, 40, 0),
+    Column::text("TYPE", 10, 14, 5),
+    Column::number("NULL", 6, 1),
+    Column::number("DISTINCT", 8, 3),
+    Column::number("MEAN", 9, 2),
+    Column::text("SHAPE", 8, 8, 0),
+];
+const DRIFTS: [Column; 3] = [Column::text("FEATURE", 14, 40, 0), Column::text("", 8, 8, 0), Column::text("DISTANCES", 24, 120, 1)];
+/// From this width on the large picture stands beside the list.
+const WIDE: u16 = 110;
+
+pub(super) fn stats(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Rect) {
+    let page = &model.statistics;
+    let Some(numbers) = page.numbers.value() else {
+        match page.numbers.error() {
+            Some(error) => states::failed(error, "the statistics", theme, frame, body),
+            None => states::loading(model, page.numbers.waiting_since(), "reading statistics", theme, frame, body),
+        }
+        return;
+    };
+    let (heading, rest) = layout::below(body, 1);
+    standing(model, numbers, theme, frame, heading);
+    if model.group_screen.feature.is_some() {
+        match shown_feature(model) {
+            Some(feature) => picture(model, feature, theme, frame, layout::indent(rest, 1)),
+            None => {
+                put(frame.buffer_mut(), layout::indent(rest, 3), 1, &Line::from(Span::styled("Nothing is known of it yet.", theme.text)))
+            }
+        }
+        return;
+    }
+    let (list_area, detail) = if rest.width >= WIDE {
+        let left = rest.width * 52 / 100;
+        (Rect { width: left, ..rest }, Some(Rect { x: rest.x + left + 2, width: rest.width - left - 2, ..rest }))
+    } else if rest.height >= 18 {
+        let upper = rest.height - 11;
+        (Rect { height: upper, ..rest }, Some(Rect { y: rest.y + upper, height: 11, ..rest }))
+    } else {
+        (rest, None)
+    };
+    list(model, numbers, theme, frame, list_area);
+    if let (Some(area), Some(feature)) = (detail, shown_feature(model)) {
+        picture(model, feature, theme, frame, layout::indent(area, 1));
+    }
+    if states::looks_old(model, &page.numbers) {
+        frame.buffer_mut().set_style(rest, theme.stale);
+    }
+}
+
+/// What the numbers are of, and how far they can be trusted.
+fn standing(model: &Model, numbers: &Numbers, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let population = if model.statistics.latest { "latest record of each identifier" } else { "all events" };
+    let facts = format!(" {population} · {} rows · {}", thin(numbers.rows), ago(numbers.taken, model.now));
+    put(frame.buffer_mut(), area, 0, &Line::from(span(&facts, theme.muted)));
+    let (mark, text, style) = match numbers.standing {
+        Standing::Fresh => (sign::GOOD, "of all rows".to_owned(), theme.good),
+        Standing::Stale(rows) => (sign::WATCH, format!("{} rows are in no figure; R reads them", thin(rows)), theme.watch),
+        Standing::Footers => (sign::WATCH, "the files' own words; R reads the values".to_owned(), theme.watch),
+    };
+    let taken = fit::width(&facts) as u16 + 1;
+    put_right(frame.buffer_mut(), area, 0, taken, &Line::from(Span::styled(format!("{mark} {text} "), style)));
+}
+
+fn list(model: &Model, numbers: &Numbers, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let features = &numbers.features;
+    let mut columns = FEATURES;
+    columns[0] = columns[0].fitting(features.iter().take(500).map(|feature| fit::width(&feature.name)).max().unwrap_or(0), area.width);
+    let table = Table { columns: &columns, length: features.len(), list: &model.statistics.list, focused: true, sorted: None };
+    table.draw(frame.buffer_mut(), area, theme, |row, widths| {
+        let Some(feature) = features.get(row) else { return Vec::new() };
+        widths
+            .iter()
+            .map(|(at, width)| {
+                let text = match at {
+                    0 => fit::cut_middle(&clean(&feature.name), usize::from(*width)),
+                    1 => fit::cut(&feature.kind, usize::from(*width)),
+                    2 => share(feature.nulls, feature.rows),
+                    3 => distinct(feature),
+                    4 => feature.mean.map_or_else(|| UNKNOWN.to_owned(), number),
+                    _ => spark(&feature.spark),
+                };
+                Line::from(Span::styled(text, if *at == 0 { theme.strong } else { theme.text }))
+            })
+            .collect()
+    });
+}
+
+fn distinct(feature: &FeatureNumbers) -> String {
+    let (estimate, is_exact, ..) = feature.distinct;
+    match (feature.read, is_exact) {
+        (false, _) => UNKNOWN.to_owned(),
+        (true, true) => thin(estimate.round() as u64),
+        (true, false) => format!("≈{}", thin(estimate.round() as u64)),
+    }
+}
+
+/// One feature: its histogram, figures beside it where there is room, and its last days.
+fn picture(model: &Model, feature: &FeatureNumbers, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let title = Line::from(vec![
+        Span::styled(fit::cut_middle(&clean(&feature.name), usize::from(area.width).saturating_sub(16)), theme.strong),
+        Span::styled(format!("  {}", feature.kind), theme.muted),
+    ]);
+    put(frame.buffer_mut(), area, 0, &title);
+    let (_, rest) = layout::below(area, 1);
+    let lines = figures(model, feature, theme);
+    let beside = rest.width >= 96;
+    let height =
+        if beside { rest.height.saturating_sub(3).clamp(3, 14) } else { rest.height.saturating_sub(lines.len() as u16 + 2).clamp(2, 8) };
+    let chart = if beside { Rect { width: rest.width * 45 / 100, ..rest } } else { rest };
+    let drawn = histogram(feature, theme, frame, chart, height);
+    let facts = if beside {
+        let left = chart.width + 3;
+        Rect { x: rest.x + left, width: rest.width.saturating_sub(left), ..rest }
+    } else {
+        layout::below(rest, drawn).1
+    };
+    for (row, line) in lines.iter().take(usize::from(facts.height)).enumerate() {
+        put(frame.buffer_mut(), facts, row as u16, line);
+    }
+}
+
+/// Draws bars with the ends of their axis; returns the rows it took.
+pub(super) fn histogram(feature: &FeatureNumbers, theme: &Theme, frame: &mut Frame<'_>, area: Rect, height: u16) -> u16 {
+    let most = feature.bars.iter().copied().max().unwrap_or(0);
+    if most == 0 {
+        return 0;
+    }
+    let cells = usize::from(area.width.min(62)).saturating_sub(2);
+    let rows = columns(&feature.bars, most, cells, usize::from(height), 4);
+    let width = rows.first().map_or(0, |row| row.chars().count());
+    for (row, bars) in rows.iter().enumerate() {
+        put(frame.buffer_mut(), area, row as u16, &Line::from(Span::styled(bars.clone(), theme.accent)));
+    }
+    if let Some((least, greatest)) = &feature.axis {
+        let room = width.saturating_sub(1) / 2;
+        let (least, greatest) = (fit::cut(&clean(least), room.max(4)), fit::cut(&clean(greatest), room.max(4)));
+        let gap = width.saturating_sub(fit::width(&least) + fit::width(&greatest)).max(1);
+        let axis = format!("{least}{}{greatest}", " ".repeat(gap));
+        put(frame.buffer_mut(), area, height, &Line::from(Span::styled(axis, theme.muted)));
+    }
+    height + 1
+}
+
+pub(super) fn figures(model: &Model, feature: &FeatureNumbers, theme: &Theme) -> Vec<Line<'static>> {
+    let fact = |name: &str, text: String| Line::from(vec![Span::styled(format!("{name:<10}"), theme.muted), span(&text, theme.text)]);
+    let mut lines = vec![Line::default()];
+    let values = feature.rows - feature.nulls.min(feature.rows);
+    lines.push(fact("values", format!("{} exact   {} null {}", exact(values), sign::NULL, share(feature.nulls, feature.rows))));
+    if feature.read {
+        let (estimate, is_exact, low, high) = feature.distinct;
+        lines.push(fact(
+            "distinct",
+            match is_exact {
+                true => format!("{} exact", exact(estimate.round() as u64)),
+                false => format!("≈ {}  ({} … {})", thin(estimate.round() as u64), thin(low as u64), thin(high.ceil() as u64)),
+            },
+        ));
+    }
+    if !feature.counts.is_empty() {
+        let counts: Vec<String> = feature.counts.iter().map(|(name, count)| format!("{name} {}", share(*count, feature.rows))).collect();
+        lines.push(fact("among them", counts.join("   ")));
+    }
+    if let Some(mean) = feature.mean {
+        let std = feature.std.map(|std| format!("   std {}", number(std))).unwrap_or_default();
+        lines.push(fact("mean", format!("{}{std}", number(mean))));
+    }
+    if let Some((least, greatest)) = &feature.bounds {
+        lines.push(fact("bounds", format!("{} … {}", fit::cut(&clean(least), 24), fit::cut(&clean(greatest), 24))));
+    }
+    if !feature.quantiles.is_empty() {
+        let quantiles: Vec<String> = feature.quantiles.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        let error = if feature.rank_error > 0.0 { format!("   ≈ rank ±{:.1}%", feature.rank_error * 100.0) } else { String::new() };
+        lines.push(fact("quantiles", format!("{}{error}", quantiles.join("   "))));
+    }
+    for (place, (value, count)) in feature.top.iter().take(3).enumerate() {
+        let name = if place == 0 { "frequent" } else { "" };
+        lines.push(fact(name, format!("{}  {}", fit::cut(&clean(value), 28), share(*count, values))));
+    }
+    if let Some((of, days)) = model.statistics.days.value()
+        && *of == feature.name
+        && days.len() > 1
+    {
+        let days = &days[days.len().saturating_sub(30)..];
+        let means: Vec<Option<f64>> = days.iter().map(|day| day.mean).collect();
+        let nulls: Vec<Option<f64>> = days.iter().map(|day| (day.rows > 0).then(|| day.nulls as f64 / day.rows as f64)).collect();
+        if means.iter().any(Option::is_some) {
+            lines.push(line_of_days("mean", days.len(), series(&means, false), &means, theme));
+        }
+        lines.push(line_of_days("null", days.len(), series(&nulls, true), &nulls, theme));
+    }
+    lines
+}
+
+fn line_of_days(name: &str, days: usize, picture: String, values: &[Option<f64>], theme: &Theme) -> Line<'static> {
+    let known = || values.iter().flatten().copied();
+    let (least, most) = (known().fold(f64::INFINITY, f64::min), known().fold(f64::NEG_INFINITY, f64::max));
+    let ends = match (name, least.is_finite()) {
+        (_, false) => String::new(),
+        ("null", _) => format!("  {:.1}–{:.1}%", least * 100.0, most * 100.0),
+        _ => format!("  {}–{}", number(least), number(most)),
+    };
+    Line::from(vec![
+        Span::styled(format!("{name} {days} d"), theme.muted),
+        Span::raw(" ".repeat(10usize.saturating_sub(name.len() + days.to_string().len() + 3))),
+        Span::styled(picture, theme.accent),
+        Span::styled(ends, theme.muted),
+    ])
+}
+
+pub(super) fn drift(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Rect) {
+    let page = &model.statistics;
+    let Some(drift) = page.drift.value() else {
+        match page.drift.error() {
+            Some(error) => states::failed(error, "the drift", theme, frame, body),
+            None => states::loading(model, page.drift.waiting_since(), "comparing", theme, frame, body),
+        }
+        return;
+    };
+    let (heading, rest) = layout::below(body, 1);
+    let baseline = BASELINES[page.baseline % BASELINES.len()];
+    put(frame.buffer_mut(), heading, 0, &Line::from(span(&format!(" {}   baseline {baseline}", drift.windows), theme.muted)));
+    let notes = drift.notes.len().min(2) as u16;
+    let (table_area, notes_area) = layout::below(rest, rest.height.saturating_sub(notes));
+    if drift.features.is_empty() && drift.notes.is_empty() {
+        put(frame.buffer_mut(), layout::indent(table_area, 3), 1, &Line::from(Span::styled("Nothing to compare yet.", theme.text)));
+    }
+    let mut columns = DRIFTS;
+    let longest = drift.features.iter().take(500).map(|feature| fit::width(&feature.name)).max().unwrap_or(0);
+    columns[0] = columns[0].fitting(longest, table_area.width);
+    let table = Table { columns: &columns, length: drift.features.len(), list: &page.drift_list, focused: true, sorted: None };
+    table.draw(frame.buffer_mut(), table_area, theme, |row, widths| {
+        let Some(feature) = drift.features.get(row) else { return Vec::new() };
+        let (mark, word, style) = told(feature.level, theme);
+        widths
+            .iter()
+            .map(|(at, width)| match at {
+                0 => Line::from(Span::styled(fit::cut_middle(&clean(&feature.name), usize::from(*width)), theme.strong)),
+                1 => Line::from(Span::styled(format!("{mark} {word}"), style)),
+                _ => Line::from(Span::styled(fit::cut(&clean(&distances(feature)), usize::from(*width)), theme.text)),
+            })
+            .collect()
+    });
+    for (row, note) in drift.notes.iter().take(2).enumerate() {
+        let text = fit::cut(&clean(note), usize::from(notes_area.width).saturating_sub(4));
+        put(frame.buffer_mut(), notes_area, row as u16, &Line::from(Span::styled(format!(" {} {text}", sign::WATCH), theme.muted)));
+    }
+    if states::looks_old(model, &page.drift) {
+        frame.buffer_mut().set_style(rest, theme.stale);
+    }
+}
+
+fn told(level: Level, theme: &Theme) -> (&'static str, &'static str, ratatui::style::Style) {
+    match level {
+        Level::Few => (UNKNOWN, "few", theme.muted),
+        Level::Ok => (sign::GOOD, "ok", theme.good),
+        Level::Watch => (sign::WATCH, "watch", theme.watch),
+        Level::Alert => (sign::BAD, "alert", theme.bad),
+    }
+}
+
+/// Distances that are over a limit with what they mean; without any, the telling ones.
+fn distances(feature: &FeatureDrift) -> String {
+    let over = |level: &Level| *level >= Level::Watch;
+    let any = feature.measures.iter().any(|(_, _, level, _)| over(level));
+    let shown =
+        feature.measures.iter().filter(|(name, value, level, _)| if any { over(level) } else { *value != 0.0 || *name != "null_share" });
+    let word = |(name, value, _, detail): &(&str, f64, Level, Option<String>)| {
+        let detail = detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default();
+        format!("{} {}{detail}", name.replace('_', " "), number(*value))
+    };
+    shown.take(4).map(word).collect::<Vec<_>>().join("   ")
+}
