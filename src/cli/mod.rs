@@ -32,6 +32,7 @@ mod compact;
 mod completions;
 mod create;
 mod dataset;
+mod definitions;
 mod delete;
 mod demo;
 mod describe;
@@ -159,6 +160,9 @@ struct Global {
 enum Verb {
     Demo(demo::Demo),
     Create(create::Create),
+    Plan(definitions::plan::Plan),
+    Apply(definitions::apply::Apply),
+    Validate(definitions::validate::Validate),
     List(list::List),
     Describe(describe::Describe),
     Search(search::Search),
@@ -186,6 +190,8 @@ enum Verb {
     Drift(drift::Drift),
     Check(check::Check),
     Doctor(doctor::Doctor),
+    Export(definitions::export::Export),
+    Schema(definitions::schema::Schema),
     Completions(completions::Completions),
     Tui(tui::Tui),
 }
@@ -247,6 +253,11 @@ fn act(verb: Verb, place: &Place, console: &mut Console) -> Verdict {
         Verb::Drift(drift) => on_all_cores(drift.run(place, console)),
         Verb::Check(check) => on_all_cores(interrupt::until_signal(check.run(place, console))),
         Verb::Doctor(doctor) => on_all_cores(interrupt::until_signal(doctor.run(place, console))),
+        Verb::Plan(plan) => on_all_cores(plan.run(place, console)),
+        Verb::Apply(apply) => on_all_cores(apply.run(place, console)),
+        Verb::Validate(validate) => on_one_core(validate.run(console)),
+        Verb::Export(export) => on_one_core(export.run(place, console)),
+        Verb::Schema(schema) => schema.run(console),
         Verb::Completions(completions) => completions.run(console),
         // Both end elsewhere: see `run`.
         Verb::Demo(_) | Verb::Tui(_) => Err(Error::internal("a verb was run in the wrong place").into()),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::FeatureStore;
 use super::groups::{NewGroup, check_tier_change};
-use crate::model::{Error, ErrorKind, EventTime, FeatureGroup, Result};
+use crate::model::{Error, ErrorKind, EventTime, FeatureGroup, GroupName, Result};
 
 /// A change of a group, worked out from what it was.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +27,8 @@ impl FeatureStore {
     ///
     /// # Errors
     /// `AlreadyExists` for a name that is taken, `Conflict` if a group is not what its change was worked out from, `Invalid` where a rule
-    /// is broken: nothing has happened then. A disk that fails after the decision is told as such; the groups are as they were to be.
+    /// is broken: nothing has happened then. A disk that fails after the decision is told as such; the groups are as they were to be, and
+    /// [`Self::mend_definitions`] writes what is missing beside the data.
     pub async fn change_groups(&self, made: Vec<NewGroup>, changed: Vec<GroupChange>) -> Result<Vec<Arc<FeatureGroup>>> {
         self.check_writable()?;
         let now = self.now();
@@ -98,6 +99,20 @@ impl FeatureStore {
             None => Ok(done),
             Some(error) => Err(error.within("the catalog has all changes, yet a definition beside the data could not be written")),
         }
+    }
+
+    /// Writes the definition beside the data of groups where it is not what the catalog says: a disk failed after a change. Returns how many.
+    pub async fn mend_definitions(&self, names: &[GroupName]) -> Result<usize> {
+        self.check_writable()?;
+        let mut mended = 0;
+        for name in names {
+            let group = self.group(name.as_str()).await?;
+            if self.inner.offline.read_definition(&group).await?.as_ref() != Some(&*group) {
+                self.after_change(FeatureGroup::clone(&group)).await?;
+                mended += 1;
+            }
+        }
+        Ok(mended)
     }
 }
 

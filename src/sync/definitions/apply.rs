@@ -30,6 +30,10 @@ pub async fn apply(store: &FeatureStore, definitions: &[Definition]) -> Result<A
     if !made.is_empty() || !changed.is_empty() {
         store.change_groups(made, changed).await?;
     }
+    // What a disk that failed left undone the last time.
+    let changed = |definition: &&Definition| plan.groups.iter().any(|group| group.name == definition.name);
+    let others: Vec<_> = definitions.iter().filter(|definition| !changed(definition)).map(|definition| definition.name.clone()).collect();
+    store.mend_definitions(&others).await?;
     for group in &plan.groups {
         let told = |error: Error| error.within("the groups are as they were defined, yet not all lineage is declared");
         declare(store, &group.flows).await.map_err(told)?;

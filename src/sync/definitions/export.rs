@@ -216,7 +216,7 @@ fn lineage(group: &FeatureGroup, flows: &[(String, String)]) -> (Vec<SourceDocum
             let written = (kind != OutsideKind::Source).then_some(kind);
             match (sources.last_mut(), field) {
                 (Some(last), Some(field)) if (last.kind, last.name.as_str()) == (written, name) && !last.features.is_empty() => {
-                    last.features.push(field)
+                    last.features.push(field);
                 }
                 (_, field) => sources.push(SourceDocument { kind: written, name: name.to_owned(), features: field.into_iter().collect() }),
             }

@@ -136,7 +136,7 @@ pub async fn plan(store: &FeatureStore, definitions: &[Definition]) -> Result<Pl
         if group.action == Action::Nothing && !group.changes.is_empty() {
             group.action = Action::Change;
         }
-        group.changes.sort_by(|one, two| two.kind.cmp(&one.kind));
+        group.changes.sort_by_key(|change| std::cmp::Reverse(change.kind));
         if group.action == Action::Nothing {
             plan.unchanged += 1;
             continue;

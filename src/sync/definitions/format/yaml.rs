@@ -59,7 +59,7 @@ fn position(location: Location) -> Position {
 /// What the library says, without the place that stands before it already.
 fn message(error: &serde_saphyr::Error) -> String {
     let text = one_line(&error.without_snippet().to_string());
-    match text.rfind(" at line ") {
+    match text.find(" at line ") {
         Some(at) => text[..at].to_owned(),
         None => text,
     }
