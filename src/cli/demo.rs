@@ -165,7 +165,9 @@ impl Demo {
         let exit = console.finish(verdict);
         let wants_browser = !self.no_tui && !console.json() && io::stdin().is_terminal() && io::stdout().is_terminal();
         match place.folder() {
-            Ok(store) if wants_browser && exit == Exit::Done => Ending::Browse(Browse { store, read_only: false }),
+            Ok(store) if wants_browser && exit == Exit::Done => {
+                Ending::Browse(Browse { store, read_only: false, object_store: place.object_store() })
+            }
             _ => Ending::Exit(exit.code()),
         }
     }

@@ -30,7 +30,7 @@ impl Tui {
             return Ending::Exit(console.finish(Err(error.into())).code());
         }
         match place.folder() {
-            Ok(store) => Ending::Browse(Browse { store, read_only: self.read_only }),
+            Ok(store) => Ending::Browse(Browse { store, read_only: self.read_only, object_store: place.object_store() }),
             Err(error) => Ending::Exit(console.finish(Err(error.into())).code()),
         }
     }
