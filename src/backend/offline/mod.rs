@@ -164,6 +164,11 @@ impl OfflineStore {
         self.disk()?.open_file(&self.folder(group)?.data_file(path), size, Some(runtime))
     }
 
+    /// Where a live file of a snapshot lies on this machine; for a store in a folder.
+    pub fn file_path(&self, snapshot: &TableSnapshot, file: &DataFile) -> Result<PathBuf> {
+        self.local()?.file_path(&snapshot.folder().data_file(&file.path))
+    }
+
     /// Where a staged file of a group lies on this machine; `path` is relative to its data folder.
     pub fn staged_path(&self, group: &FeatureGroup, path: &str) -> Result<PathBuf> {
         self.local()?.file_path(&self.folder(group)?.data_file(path))
