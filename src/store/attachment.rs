@@ -23,6 +23,8 @@ use crate::model::{Error, ErrorKind, FeatureGroup, GroupStatus, Result};
 const BOUND: &str = "object-store";
 /// How long a handle trusts its catalog before it looks for changes of other machines.
 const FOLLOW_EVERY: Duration = Duration::from_secs(2);
+/// How long a look may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Age in seconds at which a noted summary of a group in a bucket is made anew.
 const SUMMARY_AGE: f64 = 2.0;
 
@@ -99,19 +101,36 @@ pub(super) async fn attach(offline: &OfflineStore, folder: &Path, url: &str) -> 
 }
 
 impl FeatureStore {
-    /// Takes in what other machines changed, if it was not looked for lately.
+    /// Takes in what other machines changed, if it was not looked for lately. The first look of a handle is awaited; later ones run
+    /// beside the caller, whose look-ups in the online store must not wait for a bucket.
+    ///
+    /// # Errors
+    /// Those of the first look where the catalog is new. An older one is good enough to go on with while the bucket is away.
     pub(super) async fn follow_bucket(&self) -> Result<()> {
         if !self.inner.offline.is_remote() || self.inner.read_only {
             return Ok(());
         }
-        {
+        let is_first = {
             let mut seen = self.inner.following.state.lock().unwrap_or_else(PoisonError::into_inner);
             if seen.looked.is_some_and(|looked| looked.elapsed() < FOLLOW_EVERY) {
                 return Ok(());
             }
-            seen.looked = Some(Instant::now());
+            seen.looked.replace(Instant::now()).is_none()
+        };
+        let store = self.clone();
+        let look = async move {
+            let looked = match tokio::time::timeout(PATIENCE, store.follow_bucket_now()).await {
+                Ok(looked) => looked,
+                Err(_) => Err(Error::new(ErrorKind::Io, "the bucket does not answer").why(format!("{} s went by", PATIENCE.as_secs()))),
+            };
+            looked.inspect_err(|error| tracing::warn!(%error, "changes of other machines were not looked for"))
+        };
+        if is_first {
+            let looked = look.await;
+            return if self.inner.catalog.is_new() { looked } else { Ok(()) };
         }
-        self.follow_bucket_now().await
+        tokio::spawn(look);
+        Ok(())
     }
 
     /// Takes in what other machines changed up to now.
@@ -119,16 +138,13 @@ impl FeatureStore {
         if !self.inner.offline.is_remote() || self.inner.read_only {
             return Ok(());
         }
-        let forget = |store: &Self| {
-            store.inner.following.state.lock().unwrap_or_else(PoisonError::into_inner).looked = None;
-        };
-        let change = self.inner.offline.last_change().await.inspect_err(|_| forget(self))?;
+        let change = self.inner.offline.last_change().await?;
         let known = || self.inner.following.state.lock().unwrap_or_else(PoisonError::into_inner).change.clone();
         if change.is_none() || change == known() {
             return Ok(());
         }
         // The mark was read first: a change made meanwhile shows in the next look.
-        self.follow_definitions().await.inspect_err(|_| forget(self))?;
+        self.follow_definitions().await?;
         self.inner.following.state.lock().unwrap_or_else(PoisonError::into_inner).change = change;
         Ok(())
     }

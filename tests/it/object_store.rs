@@ -79,7 +79,6 @@ async fn three_machines_write_one_group_and_each_record_is_there_once() {
         for number in 0..3 {
             assert_eq!(times(store, &format!("w{number}")).await, expected, "writer {number}");
         }
-        // Beyond the 64th commit there is a checkpoint in the bucket.
         assert_sound(store).await;
     }
     let newcomer = tempfile::tempdir().unwrap();
@@ -183,7 +182,7 @@ fn serve(folder: &Path) -> (Server, String) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let output: Box<dyn std::io::Read + Send> = Box::new(child.stdout.take().unwrap());
+    let output = child.stdout.take().unwrap();
     let server = Server(child);
     let line = BufReader::new(output).lines().map_while(std::io::Result::ok).find(|line| line.contains("listening on ")).unwrap();
     let endpoint = line.split("listening on ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
@@ -195,7 +194,7 @@ fn a_machine_with_only_the_url_sees_the_teams_groups_over_http() {
     let folder = tempfile::tempdir().unwrap();
     let served = folder.path().join("served");
     std::fs::create_dir_all(served.join("s3/team")).unwrap();
-    let (_server, endpoint) = serve(&served);
+    let (server, endpoint) = serve(&served);
     let larder = |store: &str, arguments: &[&str]| -> Output {
         Command::new(env!("CARGO_BIN_EXE_larder"))
             .arg("--store")
@@ -232,4 +231,19 @@ fn a_machine_with_only_the_url_sees_the_teams_groups_over_http() {
     let built = done(larder("two", &[&build[..], &["-o", out.to_str().unwrap(), "--json"]].concat()));
     let built: serde_json::Value = serde_json::from_str(&built).unwrap();
     assert_eq!((built["rows"].as_u64(), built["matched"]["things"].as_u64()), (Some(2), Some(1)), "C300 is of a later time");
+    let missing = Command::new(env!("CARGO_BIN_EXE_larder"))
+        .arg("--store")
+        .arg(folder.path().join("three"))
+        .args(["--object-store", "s3://no-such-bucket", "list"])
+        .env("LARDER_OBJECT_STORE_ENDPOINT", &endpoint)
+        .env("LARDER_OBJECT_STORE_ALLOW_HTTP", "true")
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test-secret")
+        .output()
+        .unwrap();
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("no bucket 'no-such-bucket'"));
+    // A bucket that is away stops no look-up in the online store.
+    drop(server);
+    assert!(done(larder("one", &["get", "things", "C7"])).contains("14"));
 }

@@ -120,7 +120,14 @@ impl RemoteObjects {
     /// # Errors
     /// Invalid if both do: then two machines could overwrite each other's commits. Io if the bucket can't be reached.
     pub async fn probe(&self) -> Result<()> {
-        let fault = |error| from_object_store(format!("can't write to s3://{}", self.home), error);
+        let fault = |error| match error {
+            // Not as NotFound: that would pass for a store that was never made.
+            object_store::Error::NotFound { .. } => Error::usage(format!("can't keep a store in s3://{}", self.home))
+                .why(format!("there is no bucket '{}'", self.bucket))
+                .remedy("make the bucket first, or check the name and object_store.endpoint"),
+            error => from_object_store(format!("can't write to s3://{}", self.home), error)
+                .remedy("check credentials, object_store.endpoint and object_store.region"),
+        };
         let location = Path::from(format!("{}/_larder/probe-{}", self.home, uuid::Uuid::now_v7()));
         let create = || PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         self.put_opts(&location, PutPayload::from_static(b"first"), create()).await.map_err(fault)?;
