@@ -5,6 +5,7 @@
 //! time), definitions within [`DEFINITIONS_AGE`], because a handle keeps parsed definitions that long.
 
 pub mod athena;
+mod attachment;
 mod compaction;
 pub mod datasets;
 pub mod demo;
@@ -75,6 +76,10 @@ pub struct OpenOptions {
     pub clock: Option<Clock>,
     /// Settings; none are those of the folder and the environment.
     pub settings: Option<Settings>,
+    /// URL of the bucket that holds the history; comes before the settings.
+    pub object_store: Option<String>,
+    /// A client to use for the bucket in place of one made from the settings.
+    pub objects: Option<Arc<dyn object_store::ObjectStore>>,
     /// Makes steps fail in tests.
     pub faults: Option<Arc<Faults>>,
 }
@@ -103,6 +108,7 @@ struct Inner {
     emitter: Emitter,
     objects: Arc<objects::ObjectLocks>,
     executions: athena::Executions,
+    following: attachment::Following,
 }
 
 /// Parsed definitions by folded name, and when they were last known to be current.
@@ -145,14 +151,16 @@ impl FeatureStore {
     pub async fn open(folder: impl AsRef<Path>, options: OpenOptions) -> Result<Self> {
         let folder = folder.as_ref().to_owned();
         let exists = folder.join("catalog.db").exists() || folder.join("online/data.mdb").exists() || folder.join("s3").exists();
-        if !exists && !options.create {
-            return Err(Error::not_found(format!("there is no store in {}", folder.display()))
-                .remedy("make one with `larder create` or `larder demo`, or name another with --store DIR"));
-        }
-        let settings = match options.settings {
+        let mut settings = match options.settings {
             Some(settings) => settings,
             None => Settings::read(&folder, |name| std::env::var(name).ok())?,
         };
+        attachment::choose(&folder, &mut settings, options.object_store.as_deref())?;
+        let is_remote = !settings.object_store.url.is_empty();
+        if !exists && !options.create && !is_remote {
+            return Err(Error::not_found(format!("there is no store in {}", folder.display()))
+                .remedy("make one with `larder create` or `larder demo`, or name another with --store DIR"));
+        }
         if !options.read_only {
             std::fs::create_dir_all(&folder).map_err(|error| Error::io(format!("can't make the store {}", folder.display()), error))?;
         }
@@ -164,11 +172,16 @@ impl FeatureStore {
         };
         let offline = OfflineOptions {
             root: folder.join("s3"),
+            remote: attachment::client(&settings, options.objects)?,
             account: settings.account.clone(),
             region: settings.region.clone(),
             read_only: options.read_only,
             faults: options.faults.clone(),
         };
+        let offline = OfflineStore::open(offline)?;
+        if is_remote && !options.read_only {
+            attachment::attach(&offline, &folder, &settings.object_store.url).await?;
+        }
         let catalog = CatalogOptions { read_only: options.read_only, create: !options.read_only, ..CatalogOptions::default() };
         let catalog = Catalog::open(folder.join("catalog.db"), catalog).await?;
         let online: Arc<dyn OnlineStore> = Arc::new(LmdbStore::open(&folder.join("online"), lmdb)?);
@@ -177,13 +190,14 @@ impl FeatureStore {
         let inner = Inner {
             writer: Writer::new(online.clone(), clock.clone()),
             read_only: options.read_only || catalog.is_read_only(),
-            offline: OfflineStore::open(offline)?,
+            offline,
             drains: drains::Drains::default(),
             upkeep: compaction::Upkeep::default(),
             usage: lineage::usage::Usage::new(writes.then_some(folder.as_path()), clock.clone()),
             emitter: lineage::emitter(&settings)?,
             objects: objects::ObjectLocks::new(),
             executions: athena::Executions::default(),
+            following: attachment::Following::default(),
             definitions: Mutex::default(),
             engine: OnceLock::new(),
             faults: options.faults,
@@ -195,7 +209,9 @@ impl FeatureStore {
         };
         let store = Self { inner: Arc::new(inner) };
         if store.inner.catalog.is_new() {
-            store.take_in_definitions().await?;
+            if !is_remote {
+                store.take_in_definitions().await?;
+            }
             store.take_in_datasets().await?;
             store.take_in_journal().await?;
         }

@@ -273,6 +273,25 @@ impl Catalog {
     }
 }
 
+impl Catalog {
+    /// Makes a group what its definition beside the data says, whichever machine wrote that; does nothing if it is so already.
+    ///
+    /// # Errors
+    /// `NotFound` if the catalog has no such group, `Conflict` if it is being deleted or the definition takes back features.
+    pub async fn follow_definition(&self, definition: &FeatureGroup) -> Result<FeatureGroup> {
+        self.change_group(&definition.id, "follow a definition", |group| {
+            let keeps = group.schema.features().iter().zip(definition.schema.features());
+            if definition.schema.len() < group.schema.len() || keeps.into_iter().any(|(old, new)| old.name != new.name) {
+                return Err(Error::new(ErrorKind::Conflict, format!("the definition of '{}' lacks features the catalog has", group.name))
+                    .remedy("restore the definition beside the data from a backup"));
+            }
+            group.clone_from(definition);
+            Ok(())
+        })
+        .await
+    }
+}
+
 fn gone(id: &GroupId) -> Error {
     Error::not_found("the feature group is gone")
         .why(format!("nothing has the id {id} any more"))

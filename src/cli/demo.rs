@@ -165,7 +165,9 @@ impl Demo {
         let exit = console.finish(verdict);
         let wants_browser = !self.no_tui && !console.json() && io::stdin().is_terminal() && io::stdout().is_terminal();
         match place.folder() {
-            Ok(store) if wants_browser && exit == Exit::Done => Ending::Browse(Browse { store, ..Browse::default() }),
+            Ok(store) if wants_browser && exit == Exit::Done => {
+                Ending::Browse(Browse { store, object_store: place.object_store(), ..Browse::default() })
+            }
             _ => Ending::Exit(exit.code()),
         }
     }

@@ -209,7 +209,7 @@ pub(crate) fn location(store: &FeatureStore, group: &FeatureGroup) -> Result<Opt
     if let Some(external) = group.offline.as_ref().and_then(|offline| offline.external.clone()) {
         return Ok(Some(external));
     }
-    Ok(store.table_folder(group)?.map(|folder| folder.display().to_string()))
+    Ok(store.table_folder(group)?.map(|folder| folder.display().to_string()).or_else(|| store.resolved_uri(group)))
 }
 
 /// Returns which stores a group has, in words.

@@ -88,6 +88,8 @@ pub struct Browse {
     pub store: PathBuf,
     /// Whether nothing may be changed from it.
     pub read_only: bool,
+    /// URL of the bucket that holds its history, if one was named.
+    pub object_store: Option<String>,
     /// The screen to begin with.
     pub screen: Option<String>,
     /// What to look for.
@@ -106,7 +108,8 @@ impl Browse {
     where
         Browsing: Future<Output = crate::model::Result<()>>,
     {
-        let options = OpenOptions { read_only: self.read_only, create: !self.read_only, ..OpenOptions::default() };
+        let object_store = self.object_store.clone();
+        let options = OpenOptions { read_only: self.read_only, create: !self.read_only, object_store, ..OpenOptions::default() };
         let verdict = on_all_cores(async {
             let store = FeatureStore::open(&self.store, options).await?;
             browser(store.clone(), self.clone()).await?;
@@ -148,6 +151,9 @@ struct Global {
     /// Use the store in this folder [env: LARDER_STORE] [default: ~/.local/share/larder]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
     store: Option<PathBuf>,
+    /// Keep the history in this bucket, s3://BUCKET/PREFIX, not in the store's folder [env: LARDER_OBJECT_STORE]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
+    object_store: Option<String>,
     /// Answer with one JSON document on standard output
     #[arg(long, global = true, help_heading = "Global options")]
     json: bool,
@@ -206,7 +212,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Ending {
             return Ending::Exit(console.finish(verdict).code());
         }
     };
-    let place = Place::new(cli.global.store);
+    let place = Place::new(cli.global.store).with_object_store(cli.global.object_store);
     let mut console = Console::new(cli.global.json, cli.global.quiet);
     let verb = match cli.verb {
         None => return tui::Tui::default().ending(&place, &mut console),

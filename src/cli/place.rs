@@ -12,12 +12,23 @@ use crate::store::{FeatureStore, OpenOptions, default_path};
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     folder: Option<PathBuf>,
+    object_store: Option<String>,
 }
 
 impl Place {
     /// Takes what `--store` said.
     pub(crate) fn new(folder: Option<PathBuf>) -> Place {
-        Place { folder }
+        Place { folder, object_store: None }
+    }
+
+    /// Takes what `--object-store` said.
+    pub(crate) fn with_object_store(self, object_store: Option<String>) -> Place {
+        Place { object_store, ..self }
+    }
+
+    /// Returns what `--object-store` said.
+    pub(crate) fn object_store(&self) -> Option<String> {
+        self.object_store.clone()
     }
 
     /// Returns the folder.
@@ -36,12 +47,12 @@ impl Place {
 
     /// Opens a store that is there.
     pub(crate) async fn open(&self) -> Result<FeatureStore> {
-        FeatureStore::open(self.folder()?, OpenOptions::default()).await
+        FeatureStore::open(self.folder()?, OpenOptions { object_store: self.object_store(), ..OpenOptions::default() }).await
     }
 
     /// Opens a store, and makes it if it is not there.
     pub(crate) async fn open_or_make(&self) -> Result<FeatureStore> {
-        FeatureStore::open(self.folder()?, OpenOptions { create: true, ..OpenOptions::default() }).await
+        FeatureStore::open(self.folder()?, OpenOptions { create: true, object_store: self.object_store(), ..OpenOptions::default() }).await
     }
 }
 

@@ -59,6 +59,7 @@ impl Tui {
             Ok(store) => Ending::Browse(Browse {
                 store,
                 read_only: self.read_only,
+                object_store: place.object_store(),
                 screen: self.screen,
                 text: self.text,
                 theme: self.theme,

@@ -91,6 +91,7 @@ pub struct GroupSummary {
 impl FeatureStore {
     /// All groups, ordered by name ignoring case.
     pub async fn list_groups(&self) -> Result<Vec<FeatureGroup>> {
+        self.follow_bucket().await?;
         self.inner.catalog.groups().await
     }
 
@@ -99,6 +100,7 @@ impl FeatureStore {
     /// # Errors
     /// `NotFound`, with the nearest name.
     pub async fn group(&self, name: &str) -> Result<Arc<FeatureGroup>> {
+        self.follow_bucket().await?;
         if let Some(group) = self.known_definition(name).await? {
             return Ok(group);
         }
@@ -237,6 +239,7 @@ impl FeatureStore {
         if let (Some(tier), Some(online)) = (&update.storage_type, &group.online) {
             check_tier_change(online.declared.storage_type.as_deref(), tier)?;
         }
+        self.follow_bucket_now().await?;
         let changed = self.inner.catalog.update_group(&group.id, update, self.now()).await?;
         self.after_change(changed).await
     }
@@ -246,6 +249,7 @@ impl FeatureStore {
         self.check_writable()?;
         let group = self.group(name).await?;
         crate::store::statistics::check_drift_limits(&update.drift_limits)?;
+        self.follow_bucket_now().await?;
         let changed = self.inner.catalog.update_feature(&group.id, feature, update, self.now()).await?;
         self.after_change(changed).await
     }
@@ -282,9 +286,10 @@ impl FeatureStore {
         Ok(group)
     }
 
-    /// Folder of a group's Delta table on this machine; none for a group without a history of its own.
+    /// Folder of a group's Delta table on this machine; none for a group without a history of its own,
+    /// and for one whose history lies in a bucket.
     pub fn table_folder(&self, group: &FeatureGroup) -> Result<Option<std::path::PathBuf>> {
-        if !group.keeps_history() {
+        if !group.keeps_history() || self.inner.offline.is_remote() {
             return Ok(None);
         }
         Ok(Some(self.inner.offline.root().join(self.inner.offline.folder(group)?.data_key())))
@@ -315,6 +320,8 @@ impl FeatureStore {
         let mut summaries = HashMap::with_capacity(groups.len());
         for group in groups {
             let summary = match noted.get(&group.id) {
+                // Other machines commit to a bucket without a word to this catalog.
+                Some(noted) if self.is_stale(group, noted) => self.group_summary(group).await.unwrap_or_default(),
                 None if group.offline.is_some() => self.group_summary(group).await.unwrap_or_default(),
                 offline => self.summary_of(group, self.inner.online.counts(group.id)?, offline)?,
             };

@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::backend::offline::RemoteSettings;
 use crate::model::suggest::suggest;
 use crate::model::{Error, Result, TimeMode};
 
@@ -43,6 +44,8 @@ pub struct Settings {
     pub compact_grace: u64,
     /// `query.memory`: bytes a query may hold before it spills.
     pub query_memory: u64,
+    /// `object_store.…`: the bucket that holds the history in place of the folder; none is the folder.
+    pub object_store: RemoteSettings,
     /// `openlineage.…`: where lineage events go.
     pub openlineage: OpenLineageSettings,
     /// `serve.bind`: address and port the server listens on.
@@ -176,6 +179,7 @@ impl Default for Settings {
             compact_bytes: 128 << 20,
             compact_grace: 3_600,
             query_memory: 1 << 30,
+            object_store: RemoteSettings::default(),
             openlineage: OpenLineageSettings::default(),
             serve_bind: SocketAddr::from(([127, 0, 0, 1], 8400)),
             serve_keys: Vec::new(),
@@ -191,7 +195,7 @@ impl Default for Settings {
 }
 
 /// Every key, for errors and for the variables.
-const KEYS: [&str; 28] = [
+const KEYS: [&str; 33] = [
     "store.account",
     "store.region",
     "store.s3_uri",
@@ -206,6 +210,11 @@ const KEYS: [&str; 28] = [
     "compact.target_bytes",
     "compact.grace_seconds",
     "query.memory",
+    "object_store.url",
+    "object_store.endpoint",
+    "object_store.region",
+    "object_store.path_style",
+    "object_store.allow_http",
     "openlineage.url",
     "openlineage.endpoint",
     "openlineage.api_key",
@@ -246,6 +255,10 @@ impl Settings {
                 settings.set(key, &text).map_err(|error| error.within(name))?;
             }
         }
+        // What `--object-store` is called as a variable.
+        if let Some(text) = variable("LARDER_OBJECT_STORE").filter(|text| !text.is_empty()) {
+            settings.set("object_store.url", &text).map_err(|error| error.within("LARDER_OBJECT_STORE"))?;
+        }
         for key in KEYS {
             let name = format!("LARDER_{}", key.replace('.', "_").to_uppercase());
             if let Some(text) = variable(&name) {
@@ -261,7 +274,7 @@ impl Settings {
         for (section, values) in &table {
             let toml::Value::Table(values) = values else {
                 return Err(Error::usage(format!("'{section}' stands outside a section"))
-                    .remedy("write it under [store], [online], [drain], [compact], [query], [openlineage] or [serve]"));
+                    .remedy("write it under [store], [online], [drain], [compact], [query], [object_store], [openlineage] or [serve]"));
             };
             for (name, value) in values {
                 let text = match value {
@@ -308,7 +321,26 @@ impl Settings {
             "openlineage.api_key" => self.openlineage.api_key = Some(Secret(text.into())),
             "openlineage.namespace" => self.openlineage.namespace = text.into(),
             "openlineage.disabled" => self.openlineage.disabled = parse_flag(key, &text.to_lowercase())?,
+            _ if key.starts_with("object_store.") => return self.set_object_store(key, text),
             _ if key.starts_with("serve.") => return self.set_serve(key, text),
+            _ => return Err(unknown(key)),
+        }
+        Ok(())
+    }
+
+    fn set_object_store(&mut self, key: &str, text: &str) -> Result<()> {
+        match key {
+            "object_store.url" => self.object_store.url = RemoteSettings::of_url(text)?.url,
+            "object_store.endpoint" if text.starts_with("http://") || text.starts_with("https://") => {
+                self.object_store.endpoint = Some(text.into());
+            }
+            "object_store.endpoint" => {
+                return Err(Error::usage(format!("'{}' is not an endpoint", text.escape_debug()))
+                    .remedy("write it like https://minio.example.com:9000"));
+            }
+            "object_store.region" => self.object_store.region = Some(text.into()),
+            "object_store.path_style" => self.object_store.path_style = Some(parse_flag(key, text)?),
+            "object_store.allow_http" => self.object_store.allow_http = parse_flag(key, text)?,
             _ => return Err(unknown(key)),
         }
         Ok(())

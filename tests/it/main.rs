@@ -26,6 +26,7 @@ mod fuzzy;
 mod layers;
 mod lineage;
 mod load;
+mod object_store;
 mod offline;
 mod online_contract;
 mod openlineage;

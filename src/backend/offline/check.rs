@@ -7,11 +7,10 @@
 //! A check never stops at the first fault and never changes anything.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 
 use deltalake_core::kernel::Action;
 use futures::TryStreamExt;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::ObjectStoreExt;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::durable::from_object_store;
@@ -127,9 +126,8 @@ impl OfflineStore {
         if found.size != file.size {
             return Err(Error::corrupt(format!("the file has {} bytes", found.size)).why(format!("the log says {}", file.size)));
         }
-        let path = self.disk()?.file_path(&location)?;
+        let opened = self.disk()?.open_file(&location, file.size, None)?;
         let footer = move || -> Result<i64> {
-            let opened = File::open(&path).map_err(|error| Error::io("can't open the file", error))?;
             let builder = ParquetRecordBatchReaderBuilder::try_new(opened)
                 .map_err(|error| Error::corrupt("the footer can't be read").source(error))?;
             Ok(builder.metadata().file_metadata().num_rows())

@@ -34,6 +34,7 @@ use uuid::Uuid;
 use super::durable::from_object_store;
 use super::log::{self, DataFile, TableState};
 use super::parquet_file::StagedFile;
+use super::remote::may_have_happened;
 use super::table::MAX_ATTEMPTS;
 use super::{GroupFolder, OfflineStore};
 use crate::model::{Error, ErrorKind, EventTime, FeatureGroup, Result};
@@ -221,6 +222,11 @@ impl OfflineStore {
             let error = match log_store.write_commit_entry(attempt.version, offer, Uuid::nil()).await {
                 Ok(()) => return Ok(Won::Yes),
                 Err(error) => offer_error(attempt.version, error),
+            };
+            // A request to a bucket may arrive after its sender gave up: as long as the server has not refused it, nobody knows.
+            let error = match self.disk()?.is_remote() && may_have_happened(&error) {
+                true => unknown(attempt.version, &error),
+                false => error,
             };
             // Taken, failed, or unknown: the commit of that number decides, if it can be read.
             match log::read(self.disk()?.as_ref(), &location).await {

@@ -8,13 +8,13 @@
 
 use futures::TryStreamExt;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use serde::{Deserialize, Serialize};
 
-use super::OfflineStore;
 use super::durable::from_object_store;
-use super::layout::{DEFAULT_S3_URI, DEFINITION, GroupFolder};
+use super::layout::{DEFAULT_S3_URI, DEFINITION, DROPPED_DEFINITION, GroupFolder};
 use super::log::read;
+use super::{Home, OfflineStore};
 use crate::model::{Error, ErrorKind, FeatureGroup, Result};
 
 /// Version of the file. Readers refuse a greater one.
@@ -54,7 +54,8 @@ impl OfflineStore {
         if group.keeps_history() {
             return self.folder(group);
         }
-        self.layout().folder_of(DEFAULT_S3_URI, &group.name, group.created)
+        let home = self.inner.options.remote.as_ref().map_or(DEFAULT_S3_URI, |(url, _)| url);
+        self.layout().folder_of(home, &group.name, group.created)
     }
 
     /// Writes or replaces the definition of a group; durable when it returns.
@@ -71,7 +72,7 @@ impl OfflineStore {
         let mode = if self.check_same_group(group, &folder.definition()).await? { PutMode::Overwrite } else { PutMode::Create };
         let options = PutOptions { mode, ..PutOptions::default() };
         match disk.put_opts(&folder.definition(), PutPayload::from(text), options).await {
-            Ok(_) => Ok(()),
+            Ok(_) => self.note_change().await,
             Err(error) => Err(from_object_store(format!("can't write the definition of '{}'", group.name), error)),
         }
     }
@@ -116,7 +117,7 @@ impl OfflineStore {
         let folder = self.definition_folder(group)?;
         let Some(disk) = self.existing_disk()? else { return Ok(()) };
         match disk.rename(&folder.definition(), &folder.dropped_definition()).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => self.note_change().await,
             Err(error) => Err(from_object_store(format!("can't drop the definition of '{}'", group.name), error)),
         }
     }
@@ -124,14 +125,41 @@ impl OfflineStore {
     /// Finds the definitions of all groups that were not dropped, without looking into any group's data. A file
     /// that cannot be read is reported in its place and does not hide the others.
     pub async fn definitions(&self) -> Result<Vec<FoundDefinition>> {
+        self.find(DEFINITION).await
+    }
+
+    /// Finds the definitions of groups that were dropped.
+    pub async fn dropped_definitions(&self) -> Result<Vec<FoundDefinition>> {
+        self.find(DROPPED_DEFINITION).await
+    }
+
+    /// Tells other machines that share a bucket that definitions have changed: they look at this one object, not at all of them.
+    async fn note_change(&self) -> Result<()> {
+        let Some(bucket) = self.bucket()? else { return Ok(()) };
+        let text = uuid::Uuid::now_v7().to_string();
+        let put = bucket.put(&changes_of(bucket.home()), PutPayload::from(text)).await;
+        put.map(|_| ()).map_err(|error| from_object_store("can't tell other machines of a changed definition", error))
+    }
+
+    /// What stands in a bucket for the last change of a definition; none in a local folder and where nothing was ever changed.
+    pub async fn last_change(&self) -> Result<Option<String>> {
+        let Some(bucket) = self.bucket()? else { return Ok(None) };
+        let found = read(bucket.as_ref(), &changes_of(bucket.home())).await?;
+        Ok(found.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    async fn find(&self, name: &str) -> Result<Vec<FoundDefinition>> {
         let Some(disk) = self.existing_disk()? else { return Ok(Vec::new()) };
         let fault = |error| from_object_store("can't look for definitions", error);
         let mut found = Vec::new();
-        let mut folders: Vec<Option<Path>> = vec![None];
+        let mut folders: Vec<Option<Path>> = match disk {
+            Home::Local(_) => vec![None],
+            Home::Remote(bucket) => vec![Some(Path::from(bucket.home()))],
+        };
         while let Some(folder) = folders.pop() {
             let listed = disk.list_with_delimiter(folder.as_ref()).await.map_err(fault)?;
             for object in &listed.objects {
-                if object.location.filename() == Some(DEFINITION)
+                if object.location.filename() == Some(name)
                     && let Some(folder) = GroupFolder::of_definition(&object.location)
                     && let Some(bytes) = read(disk.as_ref(), &object.location).await?
                 {
@@ -169,8 +197,13 @@ impl OfflineStore {
     }
 }
 
+/// The object that changes with every definition.
+fn changes_of(home: &str) -> Path {
+    Path::from(format!("{home}/_larder/changes"))
+}
+
 fn has_definition(listed: &object_store::ListResult) -> bool {
-    listed.objects.iter().any(|object| matches!(object.location.filename(), Some(DEFINITION | super::layout::DROPPED_DEFINITION)))
+    listed.objects.iter().any(|object| matches!(object.location.filename(), Some(DEFINITION | DROPPED_DEFINITION)))
 }
 
 fn parse(location: &Path, bytes: &[u8]) -> Result<FeatureGroup> {

@@ -33,10 +33,12 @@ pub mod compaction;
 pub mod definitions;
 pub mod durable;
 pub mod external;
+mod home;
 pub mod layout;
 mod log;
 pub mod orphans;
 pub mod parquet_file;
+pub mod remote;
 pub mod retired;
 pub mod scan;
 pub mod table;
@@ -53,11 +55,13 @@ pub use layout::{DEFAULT_S3_URI, GroupFolder, Layout};
 pub use log::DataFile;
 pub use orphans::Orphan;
 pub use parquet_file::StagedFile;
+pub use remote::{RemoteObjects, RemoteSettings};
 pub use scan::{Predicate, ScannedBatch};
 pub use table::TableSnapshot;
 
 use crate::backend::faults::Faults;
 use crate::model::{Error, ErrorKind, FeatureGroup, Result};
+pub(crate) use home::{FileBytes, Home};
 use log::TableState;
 
 /// Tables whose state is kept in memory; beyond it the cache starts over.
@@ -66,8 +70,10 @@ const MAX_CACHED: usize = 4_096;
 /// Settings of the offline store.
 #[derive(Debug, Clone)]
 pub struct OfflineOptions {
-    /// Folder that stands for `s3://`.
+    /// Folder that stands for `s3://`, unless `remote` says otherwise.
     pub root: PathBuf,
+    /// URL of the bucket that holds the objects, and the client for it.
+    pub remote: Option<(String, Arc<dyn ObjectStore>)>,
     /// Account in object names: 12 digits.
     pub account: String,
     /// Region in object names.
@@ -83,6 +89,7 @@ impl OfflineOptions {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
+            remote: None,
             account: layout::DEFAULT_ACCOUNT.into(),
             region: layout::DEFAULT_REGION.into(),
             read_only: false,
@@ -100,7 +107,9 @@ pub struct OfflineStore {
 struct Inner {
     options: OfflineOptions,
     layout: Layout,
-    disk: OnceLock<Arc<DurableLocal>>,
+    home: OnceLock<Home>,
+    /// The folder, which a store in a bucket needs too: for objects that belong to no group.
+    folder: OnceLock<Arc<DurableLocal>>,
     tables: Mutex<HashMap<GroupFolder, Arc<TableState>>>,
     /// Files that this process knows to be deleted, so that it need not try again.
     deleted: Mutex<HashMap<GroupFolder, HashSet<String>>>,
@@ -110,7 +119,16 @@ impl OfflineStore {
     /// Opens the store. The folder is made with the first write.
     pub fn open(options: OfflineOptions) -> Result<Self> {
         let layout = Layout::new(&options.account, &options.region)?;
-        Ok(Self { inner: Arc::new(Inner { options, layout, disk: OnceLock::new(), tables: Mutex::default(), deleted: Mutex::default() }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                options,
+                layout,
+                home: OnceLock::new(),
+                folder: OnceLock::new(),
+                tables: Mutex::default(),
+                deleted: Mutex::default(),
+            }),
+        })
     }
 
     /// Folder that stands for `s3://`.
@@ -128,24 +146,47 @@ impl OfflineStore {
         self.inner.layout.folder(group)
     }
 
-    /// Where a live file of a snapshot lies on this machine.
+    /// True if the objects lie in a bucket, not in a folder of this machine.
+    pub fn is_remote(&self) -> bool {
+        self.inner.options.remote.is_some()
+    }
+
+    /// The bucket, for what only a bucket needs.
+    pub(crate) fn bucket(&self) -> Result<Option<Arc<RemoteObjects>>> {
+        Ok(match self.disk()? {
+            Home::Local(_) => None,
+            Home::Remote(remote) => Some(remote.clone()),
+        })
+    }
+
+    /// The bytes of a staged file of a group; `path` is relative to its data folder. Read them on a thread that may block.
+    pub(crate) fn open_staged(&self, group: &FeatureGroup, path: &str, size: u64, runtime: &tokio::runtime::Handle) -> Result<FileBytes> {
+        self.disk()?.open_file(&self.folder(group)?.data_file(path), size, Some(runtime))
+    }
+
+    /// Where a live file of a snapshot lies on this machine; for a store in a folder.
     pub fn file_path(&self, snapshot: &TableSnapshot, file: &DataFile) -> Result<PathBuf> {
-        self.disk()?.file_path(&snapshot.folder().data_file(&file.path))
+        self.local()?.file_path(&snapshot.folder().data_file(&file.path))
     }
 
     /// Where a staged file of a group lies on this machine; `path` is relative to its data folder.
     pub fn staged_path(&self, group: &FeatureGroup, path: &str) -> Result<PathBuf> {
-        self.disk()?.file_path(&self.folder(group)?.data_file(path))
+        self.local()?.file_path(&self.folder(group)?.data_file(path))
     }
 
     /// The objects themselves.
     pub fn object_store(&self) -> Result<Arc<dyn ObjectStore>> {
-        Ok(self.disk()?.clone())
+        Ok(self.disk()?.store())
     }
 
     /// The folder of objects, for what is no table.
     pub(crate) fn local(&self) -> Result<Arc<DurableLocal>> {
-        self.disk().cloned()
+        let Inner { options, folder, .. } = self.inner.as_ref();
+        if let Some(known) = folder.get() {
+            return Ok(known.clone());
+        }
+        let opened = DurableLocal::open(&options.root, !options.read_only, options.faults.clone())?;
+        Ok(folder.get_or_init(|| Arc::new(opened)).clone())
     }
 
     fn check_writable(&self) -> Result<()> {
@@ -155,18 +196,21 @@ impl OfflineStore {
         Ok(())
     }
 
-    fn disk(&self) -> Result<&Arc<DurableLocal>> {
-        if let Some(disk) = self.inner.disk.get() {
-            return Ok(disk);
+    fn disk(&self) -> Result<&Home> {
+        let Inner { options, home, .. } = self.inner.as_ref();
+        if let Some(home) = home.get() {
+            return Ok(home);
         }
-        let Inner { options, disk, .. } = self.inner.as_ref();
-        let opened = DurableLocal::open(&options.root, !options.read_only, options.faults.clone())?;
-        Ok(disk.get_or_init(|| Arc::new(opened)))
+        let opened = match &options.remote {
+            Some((url, client)) => Home::Remote(Arc::new(RemoteObjects::new(url, client.clone(), options.faults.clone())?)),
+            None => Home::Local(self.local()?),
+        };
+        Ok(home.get_or_init(|| opened))
     }
 
     /// The objects, or none if nothing was ever written.
-    fn existing_disk(&self) -> Result<Option<&Arc<DurableLocal>>> {
-        if self.inner.disk.get().is_none() && !self.root().is_dir() {
+    fn existing_disk(&self) -> Result<Option<&Home>> {
+        if !self.is_remote() && self.inner.home.get().is_none() && !self.root().is_dir() {
             return Ok(None);
         }
         self.disk().map(Some)
@@ -175,12 +219,17 @@ impl OfflineStore {
     /// The `deltalake` crate's access to a table's log.
     fn log_store(&self, folder: &GroupFolder) -> Result<LogStoreRef> {
         let disk = self.disk()?;
-        let table: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(disk.clone(), folder.data()));
-        // For checkpoints the crate goes by URL and insists that it is a folder of this machine.
-        let root: Arc<dyn ObjectStore> = Arc::new(disk.by_absolute_path());
-        let location = disk.folder_path(&folder.data());
-        let location = url::Url::from_directory_path(&location)
-            .map_err(|()| Error::internal(format!("{} is not an absolute path", location.display())))?;
+        let table: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(disk.store(), folder.data()));
+        // For checkpoints the crate goes by URL: of a folder of this machine, or of the bucket, whose path has no bucket.
+        let (root, location): (Arc<dyn ObjectStore>, _) = match disk {
+            Home::Local(local) => {
+                let location = local.folder_path(&folder.data());
+                let location = url::Url::from_directory_path(&location)
+                    .map_err(|()| Error::internal(format!("{} is not an absolute path", location.display())))?;
+                (Arc::new(local.by_absolute_path()), location)
+            }
+            Home::Remote(remote) => (remote.physical_store(), remote.url_of(&folder.data())?),
+        };
         Ok(default_logstore(table, root, &location, &StorageConfig::default()))
     }
 

@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use deltalake_core::kernel::Action;
 use futures::TryStreamExt;
+use object_store::ObjectStoreExt;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::durable::from_object_store;
 use super::log::{actions_of, read};

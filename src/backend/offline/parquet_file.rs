@@ -206,7 +206,7 @@ impl Staging {
         store.check_writable()?;
         let path = layout::data_file_name(latest, &layout::new_token());
         let location = store.folder(group)?.data_file(&path);
-        let objects: Arc<dyn ObjectStore> = store.disk()?.clone();
+        let objects: Arc<dyn ObjectStore> = store.disk()?.store();
         let identifier = group.schema.identifier().name.to_string();
         let (sender, receiver) = mpsc::channel(CHUNKS_WAITING);
         let sink = Chunks { sender, buffer: BytesMut::with_capacity(CHUNK.min(1 << 20)), written: 0 };

@@ -6,8 +6,6 @@
 //! told. The iterator blocks: call it from a thread that may.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -17,16 +15,19 @@ use arrow::compute;
 use arrow::compute::kernels::cmp;
 use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema as ArrowSchema, SchemaRef, TimestampMicrosecondType};
 use arrow::error::ArrowError;
+use object_store::path::Path;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{
     ArrowPredicate, ArrowPredicateFn, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowFilter,
 };
 use parquet::arrow::{ProjectionMask, RowNumber};
+use parquet::errors::ParquetError;
+use tokio::runtime::Handle;
 
 use super::bounds::{Bound, ColumnBounds};
 use super::columns::EVENT_TIME;
 use super::table::TableSnapshot;
-use super::{DataFile, OfflineStore};
+use super::{DataFile, FileBytes, Home, OfflineStore};
 use crate::model::{Error, ErrorKind, Result};
 
 /// Rows decoded at once.
@@ -64,9 +65,9 @@ impl OfflineStore {
         let sieve = Arc::new(Sieve::new(snapshot, predicate)?);
         let mut files = VecDeque::new();
         for file in snapshot.files().iter().filter(|file| sieve.may_hold(file)) {
-            files.push_back((Arc::from(file.path.as_str()), self.file_path(snapshot, file)?));
+            files.push_back((Arc::from(file.path.as_str()), snapshot.folder().data_file(&file.path), file.size));
         }
-        Ok(Scan { schema, sieve, files, open: None })
+        Ok(Scan { schema, sieve, files, open: None, home: self.existing_disk()?.cloned(), runtime: Handle::try_current().ok() })
     }
 }
 
@@ -123,7 +124,7 @@ impl Sieve {
     }
 
     /// Row groups whose statistics allow a match; one without statistics is read.
-    fn row_groups(&self, builder: &ParquetRecordBatchReaderBuilder<File>) -> Vec<usize> {
+    fn row_groups(&self, builder: &ParquetRecordBatchReaderBuilder<FileBytes>) -> Vec<usize> {
         let groups = builder.metadata().row_groups();
         let ranges = |name: &str| -> Option<(ArrayRef, ArrayRef)> {
             let converter = StatisticsConverter::try_new(name, builder.schema(), builder.parquet_schema()).ok()?;
@@ -143,7 +144,7 @@ impl Sieve {
     }
 
     /// The filter of rows; none if every row is wanted.
-    fn row_filter(&self, builder: &ParquetRecordBatchReaderBuilder<File>) -> Option<RowFilter> {
+    fn row_filter(&self, builder: &ParquetRecordBatchReaderBuilder<FileBytes>) -> Option<RowFilter> {
         let mut predicates: Vec<Box<dyn ArrowPredicate>> = Vec::new();
         if let Some((name, value)) = self.identifier.clone() {
             let mask = ProjectionMask::columns(builder.parquet_schema(), [name.as_str()]);
@@ -194,13 +195,16 @@ fn equals(column: &dyn Array, value: &Bound) -> std::result::Result<BooleanArray
 }
 
 /// A file that is gone was in the table when the snapshot was taken.
-fn not_opened(name: &str, path: &FilePath, error: std::io::Error) -> Error {
-    if error.kind() == std::io::ErrorKind::NotFound {
-        return Error::new(ErrorKind::Conflict, format!("{name} is gone"))
-            .why("it was compacted or dropped meanwhile")
-            .remedy("run the command again; if it fails again, `larder doctor` says what is missing");
-    }
-    Error::io(format!("can't open {}", path.display()), error)
+fn gone(name: &str) -> Error {
+    Error::new(ErrorKind::Conflict, format!("{name} is gone"))
+        .why("it was compacted or dropped meanwhile")
+        .remedy("run the command again; if it fails again, `larder doctor` says what is missing")
+}
+
+/// True if a bucket said that it has no such object.
+fn is_missing(error: &ParquetError) -> bool {
+    let ParquetError::External(error) = error else { return false };
+    matches!(error.downcast_ref::<object_store::Error>(), Some(object_store::Error::NotFound { .. }))
 }
 
 /// Brings a file's batch into columns of the table; one that the file lacks is null.
@@ -224,7 +228,9 @@ pub(super) fn conformed(schema: &SchemaRef, path: &str, found: &RecordBatch) -> 
 pub struct Scan {
     schema: SchemaRef,
     sieve: Arc<Sieve>,
-    files: VecDeque<(Arc<str>, PathBuf)>,
+    files: VecDeque<(Arc<str>, Path, u64)>,
+    home: Option<Home>,
+    runtime: Option<Handle>,
     open: Option<OpenFile>,
 }
 
@@ -239,13 +245,20 @@ impl Scan {
         &self.schema
     }
 
-    fn open_file(&self, path: Arc<str>, disk_path: &PathBuf) -> Result<OpenFile> {
-        let fault = |error: parquet::errors::ParquetError| {
+    fn open_file(&self, path: Arc<str>, location: &Path, size: u64) -> Result<OpenFile> {
+        let fault = |error: ParquetError| {
+            if is_missing(&error) {
+                return gone(&path);
+            }
             Error::corrupt(format!("data file {path} can't be read"))
                 .source(error)
                 .remedy("run `larder doctor`; restore that file from a backup")
         };
-        let file = File::open(disk_path).map_err(|error| not_opened(&path, disk_path, error))?;
+        let home = self.home.as_ref().ok_or_else(|| gone(&path))?;
+        let file = home.open_file(location, size, self.runtime.as_ref()).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => gone(&path),
+            _ => error,
+        })?;
         let position: FieldRef = Arc::new(Field::new(POSITION, DataType::Int64, false).with_extension_type(RowNumber));
         let options = ArrowReaderOptions::new().with_virtual_columns(vec![position]).map_err(fault)?;
         let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(fault)?;
@@ -283,8 +296,8 @@ impl Scan {
                 }
                 self.open = None;
             }
-            let Some((path, disk_path)) = self.files.pop_front() else { return Ok(None) };
-            self.open = Some(self.open_file(path, &disk_path)?);
+            let Some((path, location, size)) = self.files.pop_front() else { return Ok(None) };
+            self.open = Some(self.open_file(path, &location, size)?);
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use super::marks::PartMark;
 use crate::backend::offline::columns::{feature_schema, file_schema, with_plumbing};
 use crate::backend::offline::parquet_file::{encode, micros_range, range_of};
-use crate::backend::offline::{FileStatistics, OfflineStore, StagedFile};
+use crate::backend::offline::{FileBytes, FileStatistics, OfflineStore, StagedFile};
 use crate::catalog::{Catalog, RunId, RunState};
 use crate::ingest::files::Coerced;
 use crate::model::{Arrival, Error, EventTime, FeatureGroup, Result, Schema};
@@ -159,11 +159,13 @@ impl Shelf {
 
     /// Reads a part back, in its order. Call it from a thread that may block.
     pub(super) fn read(&self, part: &PartMark) -> Result<ParquetRecordBatchReader> {
-        let location = match self {
-            Self::Spool { folder, .. } => folder.join(&part.path),
-            Self::Table { offline, group, .. } => offline.staged_path(group, &part.path)?,
+        let file = match self {
+            Self::Spool { folder, .. } => {
+                let location = folder.join(&part.path);
+                FileBytes::Local(File::open(&location).map_err(|error| Error::io(format!("can't read '{}'", location.display()), error))?)
+            }
+            Self::Table { offline, group, runtime } => offline.open_staged(group, &part.path, part.size, runtime)?,
         };
-        let file = File::open(&location).map_err(|error| Error::io(format!("can't read '{}'", location.display()), error))?;
         let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.with_batch_size(READ_ROWS).build());
         reader.map_err(|error| Error::corrupt(format!("can't read {}", part.path)).source(error))
     }

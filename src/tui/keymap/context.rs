@@ -163,6 +163,7 @@ pub(crate) enum Focus {
     Stats,
     Drift,
     Lineage,
+    LineageTab,
     Sql,
     SqlInput,
     Datasets,
@@ -176,7 +177,7 @@ pub(crate) enum Focus {
 impl Focus {
     /// Every focus, for the tests and the help.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Waiting,
         Self::FirstRun,
         Self::Groups,
@@ -188,6 +189,7 @@ impl Focus {
         Self::Stats,
         Self::Drift,
         Self::Lineage,
+        Self::LineageTab,
         Self::Sql,
         Self::SqlInput,
         Self::Datasets,
@@ -211,6 +213,7 @@ impl Focus {
             Self::Record => &[C::Record, C::Tabs, C::Move, C::Global, C::Always],
             Self::Stats => &[C::Stats, C::OpenRow, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
             Self::Drift => &[C::Drift, C::OpenRow, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
+            Self::LineageTab => &[C::Lineage, C::OpenRow, C::Tabs, C::Move, C::Ends, C::Global, C::Always],
             Self::Lineage => &[C::Lineage, C::OpenRow, C::Move, C::Ends, C::Global, C::Always],
             Self::Sql => &[C::Sql, C::Move, C::Ends, C::Global, C::Always],
             Self::SqlInput => &[C::SqlInput, C::Edit, C::Always],

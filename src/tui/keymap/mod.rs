@@ -126,6 +126,7 @@ pub(crate) fn hinted(focus: Focus) -> &'static [Action] {
         Focus::Use => &[A::Copy, A::MoveDown, A::MoveUp, A::NextTab, A::Back, A::Help],
         Focus::Stats => &[A::Open, A::Population, A::ReadAnew, A::NextTab, A::Copy, A::Back, A::Help],
         Focus::Drift => &[A::Open, A::Baseline, A::NextTab, A::Copy, A::Back, A::Help],
+        Focus::LineageTab => &[A::Open, A::Recenter, A::WhatBreaks, A::OpenNode, A::NextTab, A::Back, A::Help],
         Focus::Lineage => &[A::Open, A::Recenter, A::UpOnly, A::DownOnly, A::WhatBreaks, A::OpenNode, A::Help],
         Focus::Sql => &[A::EditStatement, A::RunStatement, A::ColumnsRight, A::Export, A::Copy, A::Cancel, A::Help],
         Focus::SqlInput => &[A::RunStatement, A::CompleteName, A::EarlierStatement, A::Cancel, A::Leave],

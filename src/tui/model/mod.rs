@@ -186,7 +186,7 @@ impl Model {
                 Tab::Overview => Focus::Overview,
                 Tab::Stats => Focus::Stats,
                 Tab::Drift => Focus::Drift,
-                Tab::Lineage => Focus::Lineage,
+                Tab::Lineage => Focus::LineageTab,
                 Tab::Schema if self.group_screen.schema.typing => Focus::FilterInput,
                 Tab::Schema => Focus::Schema,
                 Tab::Online if self.group_screen.record.typing => Focus::IdentifierInput,

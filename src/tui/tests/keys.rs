@@ -552,3 +552,14 @@ fn jobs_flush_unless_the_store_is_read_only() {
     stage.keys("f");
     assert!(stage.model.toasts.last().unwrap().text.contains("read-only"));
 }
+
+#[test]
+fn the_lineage_tab_can_be_left_by_its_keys() {
+    let mut stage = shop();
+    stage.keys("j<enter>]]]]");
+    assert_eq!(stage.model.group_screen.tab, Tab::Lineage);
+    stage.keys("]");
+    assert_eq!(stage.model.group_screen.tab, Tab::Online);
+    stage.keys("<esc>[<tab>");
+    assert_eq!(stage.model.group_screen.tab, Tab::Online);
+}

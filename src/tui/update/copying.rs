@@ -38,7 +38,7 @@ fn plain(model: &Model, focus: Focus) -> Option<(String, String)> {
         Focus::Catalog => reference(model).map(|name| (name.clone(), name)),
         Focus::Overview | Focus::Schema | Focus::Use => group::copied(model),
         Focus::Record => record::copied(model),
-        Focus::Lineage => lineage::copied(model),
+        Focus::Lineage | Focus::LineageTab => lineage::copied(model),
         Focus::Sql => sql::copied(model),
         Focus::Datasets => datasets::copied(model),
         Focus::Jobs => jobs::copied(model),

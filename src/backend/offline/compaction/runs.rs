@@ -10,8 +10,6 @@
 //! So the memory of a compaction is at most 160 MiB for its runs, whatever their number, a row group being encoded, and a
 //! few batches and chunks between the threads.
 
-use std::fs::File;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -24,6 +22,7 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use super::Job;
 use super::merge::{Merge, OpenRun, Stopped};
 use super::order::{Keys, compare};
+use crate::backend::offline::FileBytes;
 use crate::backend::offline::parquet_file::{StagedFile, Staging};
 use crate::backend::offline::scan::conformed;
 use crate::model::{Error, Result};
@@ -70,10 +69,10 @@ pub(super) struct Run {
 }
 
 enum Place {
-    /// A file of the table.
-    Table(PathBuf),
+    /// A file of the table, and its bytes.
+    Table(String, u64),
     /// A file of this compaction's own.
-    Own(StagedFile, PathBuf),
+    Own(StagedFile),
     /// No file.
     Memory(Vec<RecordBatch>),
 }
@@ -87,14 +86,13 @@ impl Job<'_> {
         for file in self.files {
             self.check_cancelled()?;
             let name: Arc<str> = Arc::from(file.path.as_str());
-            let path = self.store.disk()?.file_path(&self.folder.data_file(&file.path))?;
-            let builder = self.reader(&name, &path)?;
+            let builder = self.reader(&name, &file.path, file.size)?;
             let rows = builder.metadata().file_metadata().num_rows();
             self.rows.fetch_add(u64::try_from(rows).unwrap_or(0), Ordering::Relaxed);
             if unsorted.contains(&name) || !self.says_sorted(builder.metadata()) {
                 self.pieces(&name, builder, &mut runs)?;
             } else {
-                runs.push(Run { name, cost: cost_of(builder.metadata(), BATCH_ROWS.1), place: Place::Table(path) });
+                runs.push(Run { name, cost: cost_of(builder.metadata(), BATCH_ROWS.1), place: Place::Table(file.path.clone(), file.size) });
             }
         }
         self.merge_neighbours(runs)
@@ -105,14 +103,15 @@ impl Job<'_> {
         let rows = (BATCH_ROWS.0 / runs.len().max(1)).clamp(LEAST_BATCH_ROWS, BATCH_ROWS.1);
         let mut open = Vec::with_capacity(runs.len());
         for run in runs {
-            let path = match &run.place {
-                Place::Table(path) | Place::Own(_, path) => path,
+            let (path, size) = match &run.place {
+                Place::Table(path, size) => (path, *size),
+                Place::Own(file) => (&file.path, file.size),
                 Place::Memory(batches) => {
                     open.push(OpenRun { name: run.name.clone(), batches: Box::new(batches.clone().into_iter().map(Ok)) });
                     continue;
                 }
             };
-            let builder = self.reader(&run.name, path)?.with_batch_size(rows);
+            let builder = self.reader(&run.name, path, size)?.with_batch_size(rows);
             open.push(OpenRun { name: run.name.clone(), batches: self.batches(&run.name, builder)? });
         }
         Ok(open)
@@ -122,8 +121,8 @@ impl Job<'_> {
     fn clear(&self, runs: Vec<Run>) {
         for run in runs {
             match run.place {
-                Place::Table(_) => {}
-                Place::Own(file, _) => self.discard(&[file]),
+                Place::Table(..) => {}
+                Place::Own(file) => self.discard(&[file]),
                 Place::Memory(_) => {
                     self.kept_bytes.fetch_sub(run.cost as usize, Ordering::Relaxed);
                 }
@@ -131,8 +130,8 @@ impl Job<'_> {
         }
     }
 
-    fn reader(&self, name: &str, path: &PathBuf) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-        let file = File::open(path).map_err(|error| Error::io(format!("can't open {}", path.display()), error))?;
+    fn reader(&self, name: &str, path: &str, size: u64) -> Result<ParquetRecordBatchReaderBuilder<FileBytes>> {
+        let file = self.store.disk()?.open_file(&self.folder.data_file(path), size, Some(self.runtime))?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| unreadable(name, error))?;
         let columns: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
         let mask = ProjectionMask::columns(builder.parquet_schema(), columns);
@@ -143,7 +142,7 @@ impl Job<'_> {
     fn batches(
         &self,
         name: &Arc<str>,
-        builder: ParquetRecordBatchReaderBuilder<File>,
+        builder: ParquetRecordBatchReaderBuilder<FileBytes>,
     ) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + Send>> {
         let reader = builder.build().map_err(|error| unreadable(name, error))?;
         let (schema, name) = (self.schema.clone(), name.clone());
@@ -174,7 +173,7 @@ impl Job<'_> {
     fn pieces(
         &self,
         name: &Arc<str>,
-        builder: ParquetRecordBatchReaderBuilder<File>,
+        builder: ParquetRecordBatchReaderBuilder<FileBytes>,
         runs: &mut Vec<Run>,
     ) -> std::result::Result<(), Stopped> {
         let mut gathered: Vec<RecordBatch> = Vec::new();
@@ -271,9 +270,8 @@ impl Job<'_> {
         }
         let file = staging.finish()?;
         self.note_own(&file);
-        let path = self.store.disk()?.file_path(&self.folder.data_file(&file.path))?;
-        let cost = cost_of(self.reader(&file.path, &path)?.metadata(), BATCH_ROWS.1);
-        Ok(Run { name: name.clone(), cost, place: Place::Own(file, path) })
+        let cost = cost_of(self.reader(&file.path, &file.path, file.size)?.metadata(), BATCH_ROWS.1);
+        Ok(Run { name: name.clone(), cost, place: Place::Own(file) })
     }
 }
 
