@@ -53,6 +53,9 @@ pub struct FeatureLine {
 /// A row of the figures: group, feature, rows, nulls, upper bound of distinct values.
 type FiguresRow = (Vec<u8>, String, i64, i64, Option<f64>);
 
+/// Group, feature, rows, nulls, and the bars of the shape as JSON.
+type ColumnRow = (Vec<u8>, String, i64, i64, Option<String>);
+
 impl Catalog {
     /// What the profiles say of each feature that was profiled.
     pub async fn feature_figures(&self) -> Result<HashMap<FeatureKey, FeatureFigures>> {
@@ -74,7 +77,7 @@ impl Catalog {
     /// What a list shows of the values of each feature that was profiled, over all history.
     pub async fn feature_lines(&self) -> Result<HashMap<FeatureKey, FeatureLine>> {
         let mut reader = self.reader.lock().await;
-        let rows: Vec<(Vec<u8>, String, i64, i64, Option<String>)> = sqlx::query_as(
+        let rows: Vec<ColumnRow> = sqlx::query_as(
             "SELECT p.group_id, lower(c.feature), c.n, c.n_null, c.figures -> '$.spark'
              FROM profiles p JOIN profile_columns c ON c.profile_id = p.id WHERE p.population = 'events' AND p.grain = 'whole'",
         )

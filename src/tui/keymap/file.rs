@@ -50,7 +50,7 @@ pub(crate) fn read(text: &str) -> (Keymap, Vec<Fault>) {
     let mut faults = Vec::new();
     match DeTable::parse(text) {
         Err(error) => {
-            faults.push(Fault { line: line_of(text, error.span().map_or(0, |span| span.start)), what: error.message().to_owned() })
+            faults.push(Fault { line: line_of(text, error.span().map_or(0, |span| span.start)), what: error.message().to_owned() });
         }
         Ok(table) => {
             // The preset first, wherever it stands: a person's own keys go on top of it.

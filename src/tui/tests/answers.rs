@@ -51,7 +51,11 @@ pub(super) fn answer(request: &Request) -> Vec<News> {
         }
         Request::Sql(sql::Question::Run(_)) => {
             let row = |at: usize| {
-                vec![Some(format!("C{at:04}")), (at % 3 > 0).then(|| format!("0.{at}")), Some("books, garden\u{1b}[31m".to_owned())]
+                vec![
+                    Some(format!("C{at:04}")),
+                    (!at.is_multiple_of(3)).then(|| format!("0.{at}")),
+                    Some("books, garden\u{1b}[31m".to_owned()),
+                ]
             };
             let columns = vec![("customer_id".to_owned(), false), ("loyalty_score".to_owned(), true), ("interests".to_owned(), false)];
             let table = sql::Table { columns, rows: (1..=120).map(row).collect(), cut: false, took: 18_400 };

@@ -19,8 +19,11 @@ use toml::de::{DeTable, DeValue};
 use super::{NamedTheme, Theme};
 use crate::tui::keymap::file::{Fault, line_of, unknown};
 
+/// The place of a role in a theme.
+type Role = fn(&mut Theme) -> &mut Style;
+
 /// The roles by name.
-const ROLES: [(&str, fn(&mut Theme) -> &mut Style); 11] = [
+const ROLES: [(&str, Role); 11] = [
     ("text", |theme| &mut theme.text),
     ("strong", |theme| &mut theme.strong),
     ("muted", |theme| &mut theme.muted),

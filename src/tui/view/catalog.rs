@@ -290,7 +290,7 @@ fn values(model: &Model, group: &FeatureGroup, feature: &FeatureDefinition, them
             put(frame.buffer_mut(), area, 0, &line);
         }
         Remote::Ready(None) => {
-            put(frame.buffer_mut(), area, 0, &Line::from(Span::styled("not profiled yet; the tab Stats reads them", theme.muted)))
+            put(frame.buffer_mut(), area, 0, &Line::from(Span::styled("not profiled yet; the tab Stats reads them", theme.muted)));
         }
         Remote::Ready(Some(numbers)) => {
             let lines = super::statistics::figures(model, numbers, theme);

@@ -43,7 +43,7 @@ pub(super) fn stats(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: R
         match shown_feature(model) {
             Some(feature) => picture(model, feature, theme, frame, layout::indent(rest, 1)),
             None => {
-                put(frame.buffer_mut(), layout::indent(rest, 3), 1, &Line::from(Span::styled("Nothing is known of it yet.", theme.text)))
+                put(frame.buffer_mut(), layout::indent(rest, 3), 1, &Line::from(Span::styled("Nothing is known of it yet.", theme.text)));
             }
         }
         return;
