@@ -560,6 +560,4 @@ fn the_lineage_tab_can_be_left_by_its_keys() {
     assert_eq!(stage.model.group_screen.tab, Tab::Lineage);
     stage.keys("]");
     assert_eq!(stage.model.group_screen.tab, Tab::Online);
-    stage.keys("<esc>[<tab>");
-    assert_eq!(stage.model.group_screen.tab, Tab::Online);
 }
