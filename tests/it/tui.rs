@@ -78,7 +78,7 @@ impl Session {
         let pair = native_pty_system().openpty(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).unwrap();
         let before = settings(pair.master.as_ref());
         let mut command = CommandBuilder::new(BINARY);
-        command.args(["--store", store.to_str().unwrap(), "tui"]);
+        command.args(["--store", store.to_str().unwrap(), "tui", "--screen", "groups"]);
         command.env_remove("NO_COLOR");
         command.env_remove("LARDER_STORE");
         command.env("TERM", "xterm-256color");
