@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use super::Catalog;
@@ -16,8 +16,8 @@ pub struct DriftRow {
     pub feature: String,
     /// What was measured, by the name `statistics` gives it.
     pub metric: String,
-    /// How far apart.
-    pub value: f64,
+    /// How far apart; none where no number says it.
+    pub value: Option<f64>,
     /// What chance alone brings.
     pub noise: Option<f64>,
     /// From where on it is worth a look.
@@ -31,18 +31,24 @@ pub struct DriftRow {
 }
 
 impl Catalog {
-    /// Keeps the comparison of a group with a kind of baseline, in place of the last one.
+    /// Keeps the comparison of a group with a kind of baseline, in place of the last one. The same numbers again write nothing: whoever
+    /// watches the catalog for changes and compares anew at each would never come to rest.
     pub async fn set_drift(&self, group: &GroupId, baseline: &str, rows: &[DriftRow], taken: EventTime) -> Result<()> {
         let what = "note a comparison";
         let mut writer = self.writer(what).await?;
         let mut transaction = self.begin(&mut writer, what).await?;
+        let mut wanted: Vec<DriftRow> = rows.iter().map(kept).collect();
+        wanted.sort_by(|one, other| (&one.feature, &one.metric).cmp(&(&other.feature, &other.metric)));
+        if comparison(&mut transaction, group, baseline).await.map_err(self.fault(what))? == wanted {
+            return Ok(());
+        }
         sqlx::query("DELETE FROM drift_results WHERE group_id = ?1 AND baseline = ?2")
             .bind(group.bytes().as_slice())
             .bind(baseline)
             .execute(&mut *transaction)
             .await
             .map_err(self.fault(what))?;
-        for row in rows {
+        for row in &wanted {
             sqlx::query(
                 "INSERT OR REPLACE INTO drift_results (group_id, feature, baseline, metric, value, noise, watch, alert, level, detail, taken)
                  SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM feature_groups WHERE id = ?1",
@@ -51,8 +57,8 @@ impl Catalog {
             .bind(&row.feature)
             .bind(baseline)
             .bind(&row.metric)
-            .bind(Some(row.value).filter(|value| value.is_finite()))
-            .bind(row.noise.filter(|noise| noise.is_finite()))
+            .bind(row.value)
+            .bind(row.noise)
             .bind(row.watch)
             .bind(row.alert)
             .bind(&row.level)
@@ -80,6 +86,37 @@ impl Catalog {
     }
 }
 
+/// A row as it can be kept: SQLite has no numbers that aren't finite.
+fn kept(row: &DriftRow) -> DriftRow {
+    let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
+    DriftRow { value: finite(row.value), noise: finite(row.noise), ..row.clone() }
+}
+
+/// The last comparison, by feature and metric.
+async fn comparison(connection: &mut SqliteConnection, group: &GroupId, baseline: &str) -> std::result::Result<Vec<DriftRow>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT feature, metric, value, noise, watch, alert, level, detail FROM drift_results
+         WHERE group_id = ?1 AND baseline = ?2 ORDER BY feature, metric",
+    )
+    .bind(group.bytes().as_slice())
+    .bind(baseline)
+    .fetch_all(connection)
+    .await?;
+    let row = |row: &SqliteRow| {
+        Ok(DriftRow {
+            feature: row.try_get(0)?,
+            metric: row.try_get(1)?,
+            value: row.try_get(2)?,
+            noise: row.try_get(3)?,
+            watch: row.try_get(4)?,
+            alert: row.try_get(5)?,
+            level: row.try_get(6)?,
+            detail: row.try_get(7)?,
+        })
+    };
+    rows.iter().map(row).collect()
+}
+
 fn level(row: &SqliteRow) -> std::result::Result<((GroupId, String), String), sqlx::Error> {
     let id = Uuid::from_slice(row.try_get::<&[u8], _>(0)?).map_err(|error| sqlx::Error::Decode(error.into()))?;
     let ranked: &str = row.try_get(2)?;
@@ -100,7 +137,7 @@ mod tests {
         let row = |metric: &str, level: &str| DriftRow {
             feature: "price".into(),
             metric: metric.into(),
-            value: 0.3,
+            value: Some(0.3),
             noise: None,
             watch: 0.1,
             alert: 0.2,
@@ -114,6 +151,10 @@ mod tests {
         assert_eq!(level().await.as_deref(), Some("alert"));
         catalog.set_drift(&clicks.id, "previous", &[row("ks", "ok")], now).await.unwrap();
         assert_eq!(level().await.as_deref(), Some("ok"));
+        let version = catalog.data_version().await.unwrap();
+        let later = EventTime::from_unix_seconds(9).unwrap();
+        catalog.set_drift(&clicks.id, "previous", &[row("ks", "ok")], later).await.unwrap();
+        assert_eq!(catalog.data_version().await.unwrap(), version, "the same again is written once");
         catalog.set_drift(&clicks.id, "june", &[row("ks", "few")], now).await.unwrap();
         assert_eq!(level().await.as_deref(), Some("ok"));
     }

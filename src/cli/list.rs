@@ -1,7 +1,5 @@
 //! `larder list`: every group on one line.
 
-use std::collections::HashSet;
-
 use clap::Args;
 
 use super::console::Console;
@@ -26,9 +24,6 @@ impl List {
             Ok(store) => {
                 let groups = store.list_groups().await?;
                 synced = synced_groups(&store, None).await?;
-                // A group that is here too is the one of this store.
-                let own: HashSet<String> = groups.iter().map(|group| group.name.folded()).collect();
-                synced.retain(|synced| !own.contains(&synced.group.name.to_lowercase()));
                 let mut summaries = store.group_summaries(&groups).await?;
                 groups
                     .into_iter()

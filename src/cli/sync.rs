@@ -12,7 +12,9 @@ use super::interrupt::{Begun, Stopped, stopping_on_signal};
 use super::place::Place;
 use super::text::visible;
 use crate::model::{Error, EventTime, TimeMode, Ttl};
-use crate::sync::{Change, FieldChange, MaxDelete, Prune, SourceReport, SourceStatus, SyncOptions, SyncReport, changes_since, sync};
+use crate::sync::{
+    Change, FieldChange, MaxDelete, Prune, SourceReport, SourceStatus, SyncOptions, SyncReport, Withheld, changes_since, sync,
+};
 
 /// Version of the document of `sync --json`.
 const DOCUMENT_VERSION: u32 = 1;
@@ -199,7 +201,7 @@ fn exit_of(report: &SyncReport, check: bool) -> Exit {
         return Exit::Partly;
     }
     // That nothing be deleted was the wish then.
-    if report.sources.iter().any(|source| source.withheld > 0 && source.withheld_because != Some("--prune never")) {
+    if report.sources.iter().any(|source| source.withheld_because.is_some_and(|why| why != Withheld::Asked)) {
         return Exit::Withheld;
     }
     if check && !report.changes.is_empty() { Exit::CheckSaysNo } else { Exit::Done }
@@ -235,8 +237,10 @@ fn complain(console: &mut Console, report: &SyncReport, exit: Exit) {
         }
         if let Some(why) = source.withheld_because {
             console.complain(visible(&format!(
-                "{}: {} deletions withheld ({why}); see --prune and --max-delete",
-                source.name, source.withheld
+                "{}: {} deletions withheld ({}); see --prune and --max-delete",
+                source.name,
+                source.withheld,
+                why.as_str()
             )));
         }
     }

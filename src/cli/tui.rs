@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::place::Place;
 use super::{Browse, Ending};
 use crate::model::Error;
-use crate::tui::{SCREENS, keys_page};
+use crate::tui::{keys_page, screens};
 
 /// Open the terminal browser; the same as no verb
 #[derive(Args, Debug, Default)]
@@ -28,7 +28,7 @@ pub(crate) struct Tui {
     /// What to look for
     text: Option<String>,
     /// The screen to begin with
-    #[arg(long, value_parser = PossibleValuesParser::new(SCREENS))]
+    #[arg(long, value_parser = PossibleValuesParser::new(screens()))]
     screen: Option<String>,
     /// Colours: terminal, slate, paper, blue-orange, contrast, or own for your theme.toml
     #[arg(long)]

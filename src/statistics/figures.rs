@@ -208,7 +208,20 @@ pub struct Figures {
     pub elements: Option<Box<Figures>>,
 }
 
+/// Most bars of a shape.
+const BARS: usize = 8;
+
+/// The shape of values without an axis: how often the most frequent ones occur, at most eight of them.
+pub fn frequencies(top: &[TopValue]) -> Vec<u64> {
+    top.iter().take(BARS).map(|top| top.low).collect()
+}
+
 impl Figures {
+    /// At most eight bars: the histogram in small, or where there is no axis the most frequent values.
+    pub fn shape(&self) -> Vec<u64> {
+        if self.spark.is_empty() { frequencies(&self.top) } else { self.spark.clone() }
+    }
+
     /// Rows with a value that counts: neither null nor NaN nor infinite.
     pub fn values(&self) -> u64 {
         self.n.saturating_sub(self.nulls + self.nan + self.pos_inf + self.neg_inf + self.beyond)

@@ -29,7 +29,7 @@ mod quantile_sketch;
 mod text;
 mod wide;
 
-pub use figures::{Distinct, Figures, LengthFigures, NormFigures, ParsesAs, QUANTILE_RANKS, Quantile, TopValue, Value};
+pub use figures::{Distinct, Figures, LengthFigures, NormFigures, ParsesAs, QUANTILE_RANKS, Quantile, TopValue, Value, frequencies};
 pub use histogram::{Histogram, HistogramBins};
 pub use kind::ColumnKind;
 pub use profile::ColumnProfile;

@@ -3,11 +3,13 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde::Deserialize;
+
 use super::FeatureStore;
 use super::statistics::FeatureStatistics;
 use crate::catalog::search::READER_DAYS;
 use crate::model::{Error, GroupId, Result};
-use crate::statistics::{ColumnProfile, Figures};
+use crate::statistics::{ColumnProfile, Figures, TopValue, frequencies};
 
 const DAY_SECONDS: i64 = 86_400;
 
@@ -37,7 +39,7 @@ impl FeatureStore {
         let mut evidence = EvidenceByGroup::new();
         for ((group, feature), line) in catalog.feature_lines().await? {
             let known =
-                FeatureEvidence { rows: line.rows, nulls: line.nulls, shape: bars(line.spark.as_deref()), ..FeatureEvidence::default() };
+                FeatureEvidence { rows: line.rows, nulls: line.nulls, shape: bars(line.shape.as_deref()), ..FeatureEvidence::default() };
             evidence.entry(group).or_default().insert(feature, known);
         }
         for ((group, feature), level) in catalog.drift_levels().await? {
@@ -83,7 +85,19 @@ impl FeatureStore {
     }
 }
 
-/// The bars of a list of numbers in JSON; one that can't be read is none.
-fn bars(spark: Option<&str>) -> Vec<u64> {
-    spark.and_then(|spark| serde_json::from_str(spark).ok()).unwrap_or_default()
+/// What the catalog has of a shape: bars, or most frequent values.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Shape {
+    Bars(Vec<u64>),
+    Frequent(Vec<TopValue>),
+}
+
+/// The bars of a shape in JSON; one that can't be read is none.
+fn bars(shape: Option<&str>) -> Vec<u64> {
+    match shape.and_then(|shape| serde_json::from_str(shape).ok()) {
+        Some(Shape::Bars(bars)) => bars,
+        Some(Shape::Frequent(top)) => frequencies(&top),
+        None => Vec::new(),
+    }
 }

@@ -5,6 +5,8 @@
 
 use std::str::FromStr;
 
+use serde::Serialize;
+
 use crate::model::{Error, Result};
 
 /// Deletions up to this number are let through by the limit that holds when none is given.
@@ -59,30 +61,62 @@ pub struct Situation {
     pub degraded: bool,
 }
 
+/// Why deletions are withheld.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(into = "&'static str")]
+pub enum Withheld {
+    /// It was asked for.
+    Asked,
+    /// The source could not be read as a whole.
+    Degraded,
+    /// The source lists nothing at all.
+    Empty,
+    /// More are gone than may be.
+    TooMany,
+}
+
+impl Withheld {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Asked => "--prune never",
+            Self::Degraded => "the source could not be read as a whole",
+            Self::Empty => "the source lists nothing at all",
+            Self::TooMany => "more groups are gone than --max-delete allows",
+        }
+    }
+}
+
+impl From<Withheld> for &'static str {
+    fn from(why: Withheld) -> Self {
+        why.as_str()
+    }
+}
+
 /// Why deletions are withheld; none lets them through.
-pub fn withheld(situation: Situation, prune: Prune, limit: MaxDelete) -> Option<&'static str> {
+pub fn withheld(situation: Situation, prune: Prune, limit: MaxDelete) -> Option<Withheld> {
     let Situation { known, listed, gone, degraded } = situation;
     if gone == 0 {
         return None;
     }
     if prune == Prune::Never {
-        return Some("--prune never");
+        return Some(Withheld::Asked);
     }
     if degraded {
-        return Some("the source could not be read as a whole");
+        return Some(Withheld::Degraded);
     }
     if prune == Prune::Force {
         return None;
     }
     if listed == 0 {
-        return Some("the source lists nothing at all");
+        return Some(Withheld::Empty);
     }
     let too_many = match limit {
         MaxDelete::Usual => gone > ALWAYS_ALLOWED && gone * 4 > known,
         MaxDelete::Count(most) => gone > most,
         MaxDelete::Percent(percent) => gone * 100 > known * percent,
     };
-    too_many.then_some("more groups are gone than --max-delete allows")
+    too_many.then_some(Withheld::TooMany)
 }
 
 #[cfg(test)]

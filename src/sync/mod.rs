@@ -16,7 +16,7 @@ mod source;
 mod sources;
 
 pub use difference::FieldChange;
-pub use guard::{MaxDelete, Prune};
+pub use guard::{MaxDelete, Prune, Withheld};
 pub use kinds::KINDS;
 pub use observed::{ObservedFeature, ObservedGroup};
 pub use run::{Change, GroupFault, SourceReport, SourceStatus, SyncOptions, SyncReport, sync};

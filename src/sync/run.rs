@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::difference::{FieldChange, difference};
-use super::guard::{self, MaxDelete, Prune, Situation};
+use super::guard::{self, MaxDelete, Prune, Situation, Withheld};
 use super::source::{Listed, Listing, Source, SourceError, Trouble};
 use super::sources::{no_source, sources as all_sources};
 use super::{kinds, lock};
@@ -103,7 +103,7 @@ pub struct SourceReport {
     pub deleted: usize,
     pub withheld: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub withheld_because: Option<&'static str>,
+    pub withheld_because: Option<Withheld>,
     pub faulty: usize,
     pub errors: Vec<GroupFault>,
 }
@@ -290,7 +290,8 @@ async fn plan_from(
             seen: None,
         });
     }
-    report.unchanged = report.listed - report.created - report.updated - report.faulty;
+    // A source that answers more than it was asked must not bring the count below nothing.
+    report.unchanged = report.listed.saturating_sub(report.created + report.updated + report.faulty);
     if report.faulty > 0 || !listing.complete {
         report.status = SourceStatus::Degraded;
     }

@@ -1,6 +1,6 @@
 //! Sources as they are configured, and what they have told so far.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::kinds;
 use super::observed::ObservedGroup;
@@ -86,10 +86,16 @@ pub async fn sources(store: &FeatureStore) -> Result<Vec<SourceView>> {
     store.catalog().sync_sources().await
 }
 
-/// The groups that sources told of, one of each name: that of the source with the highest priority. Of one name if asked.
+/// The groups that sources told of and that this store has not itself, one of each name: that of the source with the highest priority.
+/// Of one name if asked.
 pub async fn synced_groups(store: &FeatureStore, name: Option<&str>) -> Result<Vec<SyncedGroup>> {
     let mut rows = store.catalog().sync_groups(name).await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
     rows.dedup_by(|later, first| later.name.to_lowercase() == first.name.to_lowercase());
+    let own: HashSet<String> = store.list_groups().await?.iter().map(|group| group.name.folded()).collect();
+    rows.retain(|row| !own.contains(&row.name.to_lowercase()));
     rows.into_iter()
         .map(|row| {
             let group = ObservedGroup::from_stored(&row.content).map_err(|error| error.within(&row.name))?;

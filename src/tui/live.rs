@@ -16,8 +16,8 @@ use tokio::task::AbortHandle;
 use super::msg::Msg;
 use super::source::Source;
 
-/// How long the first write of a burst waits for the others.
-const BURST: Duration = Duration::from_millis(150);
+/// How long the first write of a burst waits for the others; a store that is written all the time is read anew twice a second at most.
+const BURST: Duration = Duration::from_millis(500);
 /// The files whose writes matter, in the store's folder and in `online/`.
 const FILES: [&str; 3] = ["catalog.db", "catalog.db-wal", "data.mdb"];
 

@@ -59,7 +59,10 @@ pub struct TuiOptions {
 }
 
 /// Names of the screens, as `--screen` takes them.
-pub const SCREENS: [&str; 6] = ["catalog", "groups", "lineage", "sql", "datasets", "jobs"];
+#[must_use]
+pub fn screens() -> [&'static str; 6] {
+    model::screens::Screen::NAMED.map(|(_, name)| name)
+}
 
 /// Every action with its keys, as a page of Markdown: made from the catalogue and from the person's own keymap.
 #[must_use]

@@ -64,7 +64,7 @@ impl Slot {
 
     /// True if its jobs write: asking again doesn't stop one, and it ends at its next safe place when it is told to stop.
     pub(crate) fn writes(self) -> bool {
-        matches!(self, Self::Demo | Self::Flush | Self::Edits | Self::Export)
+        matches!(self, Self::Demo | Self::Flush | Self::Edits)
     }
 }
 

@@ -5,7 +5,9 @@
 //! is forgotten, state that can't be written is lost: neither is worth a word.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -34,6 +36,8 @@ pub(super) struct Preferences {
     faults: Vec<String>,
     state: State,
     state_file: Option<PathBuf>,
+    /// Nothing moves by itself.
+    still: bool,
 }
 
 /// What is remembered from one time to the next, for each store.
@@ -42,8 +46,6 @@ pub(super) struct Preferences {
 struct State {
     theme: Option<String>,
     no_mouse: bool,
-    #[serde(skip)]
-    still: bool,
     stores: BTreeMap<String, StoreState>,
 }
 
@@ -54,6 +56,13 @@ struct StoreState {
     groups_sort: Option<String>,
     groups_reversed: bool,
     recent: BTreeMap<String, Vec<String>>,
+}
+
+impl State {
+    /// What a file holds; nothing if it can't be read.
+    fn read(file: &Path) -> Self {
+        settings(file).ok().flatten().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+    }
 }
 
 const SORTS: [(&str, SortBy); 5] = [
@@ -105,9 +114,8 @@ impl Preferences {
                 theme.theme = theme_file::adapted(theme.theme, profile);
             }
         }
-        let state = state_file.as_deref().and_then(|file| settings(file).ok().flatten());
-        let state = state.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-        Self { keymap, themes, faults, state, state_file }
+        let state = state_file.as_deref().map(State::read).unwrap_or_default();
+        Self { keymap, themes, faults, state, state_file, still: false }
     }
 
     /// Sets what the command line says.
@@ -115,7 +123,7 @@ impl Preferences {
     /// # Errors
     /// `Usage` for a theme that doesn't exist.
     pub(super) fn set(&mut self, theme: Option<String>, still: bool) -> Result<()> {
-        self.state.still = still;
+        self.still = still;
         if let Some(name) = theme {
             if !self.themes.iter().any(|theme| theme.name == name) {
                 let names: Vec<&str> = self.themes.iter().map(|theme| theme.name.as_str()).collect();
@@ -131,19 +139,19 @@ impl Preferences {
         self.themes.clone()
     }
 
-    /// Puts all of it into the model.
-    pub(super) fn apply(&self, model: &mut Model) {
+    /// Puts all of it into the model; `store` is the folder of the store.
+    pub(super) fn apply(&self, model: &mut Model, store: &str) {
         model.keymap = self.keymap.clone();
         model.themes = self.themes.iter().map(|theme| theme.name.clone()).collect();
         let known = |name: &&String| model.themes.contains(name);
         model.theme = self.state.theme.as_ref().filter(known).or(model.themes.first()).cloned().unwrap_or_default();
         model.mouse = !self.state.no_mouse;
-        model.still = self.state.still;
+        model.still = self.still;
         for fault in &self.faults {
             model.toasts.push(Toast { text: fault.clone(), is_error: true, until: None });
             model.said.push((model.now, true, fault.clone()));
         }
-        if let Some(state) = self.state.stores.get(&model.place) {
+        if let Some(state) = self.state.stores.get(store) {
             let screen = state.screen.as_deref().and_then(|name| Screen::named(name).ok());
             model.screen = screen.unwrap_or_default();
             model.groups_screen.reversed = state.groups_reversed;
@@ -154,10 +162,12 @@ impl Preferences {
     }
 
     /// Remembers what the next time shall find.
-    pub(super) fn keep(&mut self, model: &Model) {
+    pub(super) fn keep(&self, model: &Model, store: &str) {
         let Some(file) = &self.state_file else { return };
-        self.state.theme = Some(model.theme.clone()).filter(|name| !name.is_empty());
-        self.state.no_mouse = !model.mouse;
+        // Another browser may have written what it left of another store meanwhile.
+        let mut state = State::read(file);
+        state.theme = Some(model.theme.clone()).filter(|name| !name.is_empty());
+        state.no_mouse = !model.mouse;
         let sort = SORTS.iter().find(|(_, sort)| *sort == model.groups_screen.sort).map(|(name, _)| (*name).to_owned());
         let recent = model.recent.iter().map(|(group, ids)| (group.clone(), ids.iter().take(MOST_RECENT).cloned().collect())).collect();
         let of_store = StoreState {
@@ -166,9 +176,9 @@ impl Preferences {
             groups_reversed: model.groups_screen.reversed,
             recent,
         };
-        self.state.stores.insert(model.place.clone(), of_store);
+        state.stores.insert(store.to_owned(), of_store);
         // Nobody is left to tell.
-        let _ = write(file, &self.state);
+        let _ = write(file, &state);
     }
 
     /// Every action with its keys, as a page of Markdown.
@@ -216,7 +226,8 @@ fn write(file: &Path, state: &State) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
     // Two browsers that end at once each write a whole file; the last one stays.
     let part = folder.join(format!("browser.json.{}", std::process::id()));
-    let mut out = std::fs::File::create(&part)?;
+    // Identifiers that were looked up are nobody else's business.
+    let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
     out.write_all(&serde_json::to_vec_pretty(state)?)?;
     drop(out);
     std::fs::rename(part, file)
@@ -228,29 +239,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_is_found_the_next_time() {
+    fn what_is_kept_is_found_the_next_time_by_the_store_it_is_of() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("larder/browser.json");
-        let mut model = Model::new("demo".to_owned(), false, (80, 24), 0);
-        let mut first = Preferences::read_from(None, Some(file.clone()), TermProfile::Ansi16);
-        first.apply(&mut model);
+        let read = || Preferences::read_from(None, Some(file.clone()), TermProfile::Ansi16);
+        let opened = |store: &str| {
+            let mut model = Model::new("demo".to_owned(), false, (80, 24), 0);
+            read().apply(&mut model, store);
+            model
+        };
+        let mut model = opened("/srv/a/demo");
         assert_eq!((model.screen, model.theme.as_str()), (Screen::Catalog, TERMINAL));
         model.screen = Screen::Sql;
         model.theme = "paper".to_owned();
         model.groups_screen.sort = SortBy::Owner;
         model.recent.insert("trips".to_owned(), vec!["C1".to_owned()]);
-        first.keep(&model);
+        let meanwhile = read();
+        read().keep(&model, "/srv/a/demo");
 
-        let mut again = Model::new("demo".to_owned(), false, (80, 24), 0);
-        Preferences::read_from(None, Some(file.clone()), TermProfile::Ansi16).apply(&mut again);
+        let again = opened("/srv/a/demo");
         assert_eq!((again.screen, again.theme.as_str(), again.groups_screen.sort), (Screen::Sql, "paper", SortBy::Owner));
         assert_eq!(again.recent["trips"], ["C1"]);
-        let mut other = Model::new("prod".to_owned(), false, (80, 24), 0);
-        Preferences::read_from(None, Some(file.clone()), TermProfile::Ansi16).apply(&mut other);
+        let other = opened("/srv/b/demo");
         assert_eq!((other.screen, other.theme.as_str()), (Screen::Catalog, "paper"), "colours are everywhere the same");
+        assert!(other.recent.is_empty(), "a folder of the same name is another store");
+        meanwhile.keep(&other, "/srv/b/demo");
+        assert_eq!(opened("/srv/a/demo").recent["trips"], ["C1"], "a browser that ends later keeps what another one wrote");
 
         std::fs::write(&file, "{ broken").unwrap();
-        Preferences::read_from(None, Some(file), TermProfile::Ansi16).apply(&mut again);
+        assert_eq!(opened("/srv/a/demo").screen, Screen::Catalog);
     }
 
     #[test]
@@ -260,7 +277,7 @@ mod tests {
         std::fs::write(folder.path().join("theme.toml"), "inherits = \"slat\"\n").unwrap();
         let read = Preferences::read_from(Some(folder.path()), None, TermProfile::TrueColor);
         let mut model = Model::new("demo".to_owned(), false, (80, 24), 0);
-        read.apply(&mut model);
+        read.apply(&mut model, "/srv/demo");
         let told: Vec<&str> = model.toasts.iter().map(|toast| toast.text.as_str()).collect();
         assert_eq!(told[0], "keymap.toml:2: no action 'refesh'; did you mean 'refresh'?");
         assert_eq!(told[1], "theme.toml:1: no theme 'slat'; did you mean 'slate'?");

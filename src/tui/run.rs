@@ -54,21 +54,22 @@ pub(super) struct Setting {
 }
 
 /// Runs until the person quits or a signal ends it.
-pub(super) async fn run(mut setting: Setting) -> Result<()> {
+pub(super) async fn run(setting: Setting) -> Result<()> {
     let mut signals = Signals::listen()?;
     let place = setting.source.place();
+    let folder = setting.source.folder().map(|folder| folder.to_string_lossy().into_owned()).unwrap_or_default();
     let mut screen = Screen::take(&format!("larder {place}"))?;
     let (jobs, answers) = Jobs::new(setting.source.clone());
     let _live = Live::watch(setting.source, jobs.sender());
     let mut model = Model::new(place, setting.read_only, screen.size(), (setting.clock)());
-    setting.preferences.apply(&mut model);
+    setting.preferences.apply(&mut model, &folder);
     begin(&mut model, setting.start);
     if model.mouse {
         screen.set_mouse(true)?;
     }
     let mut browser = Browser { model, look: setting.look, clock: setting.clock, screen, jobs, suspended: false };
     let ended = browser.run(&mut signals, answers).await;
-    setting.preferences.keep(&browser.model);
+    setting.preferences.keep(&browser.model, &folder);
     ended
 }
 

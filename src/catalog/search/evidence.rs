@@ -46,14 +46,14 @@ pub struct FeatureLine {
     pub rows: u64,
     /// Those without a value.
     pub nulls: u64,
-    /// Bars of its shape as JSON, if there are any.
-    pub spark: Option<String>,
+    /// Bars of its shape as JSON; where a column has no axis, its most frequent values with their counts.
+    pub shape: Option<String>,
 }
 
 /// A row of the figures: group, feature, rows, nulls, upper bound of distinct values.
 type FiguresRow = (Vec<u8>, String, i64, i64, Option<f64>);
 
-/// Group, feature, rows, nulls, and the bars of the shape as JSON.
+/// A row of the lines: group, feature, rows, nulls, the shape as JSON.
 type ColumnRow = (Vec<u8>, String, i64, i64, Option<String>);
 
 impl Catalog {
@@ -78,14 +78,15 @@ impl Catalog {
     pub async fn feature_lines(&self) -> Result<HashMap<FeatureKey, FeatureLine>> {
         let mut reader = self.reader.lock().await;
         let rows: Vec<ColumnRow> = sqlx::query_as(
-            "SELECT p.group_id, lower(c.feature), c.n, c.n_null, c.figures -> '$.spark'
+            "SELECT p.group_id, lower(c.feature), c.n, c.n_null, 
+                    CASE json_array_length(c.figures, '$.spark') WHEN 0 THEN c.figures -> '$.top' ELSE c.figures -> '$.spark' END
              FROM profiles p JOIN profile_columns c ON c.profile_id = p.id WHERE p.population = 'events' AND p.grain = 'whole'",
         )
         .fetch_all(&mut *reader)
         .await
         .map_err(self.fault("read the shapes of features"))?;
-        let line = |(id, feature, rows, nulls, spark): (Vec<u8>, String, i64, i64, Option<String>)| {
-            Some(((group_id(&id)?, feature), FeatureLine { rows: from_sql(rows), nulls: from_sql(nulls), spark }))
+        let line = |(id, feature, rows, nulls, shape): ColumnRow| {
+            Some(((group_id(&id)?, feature), FeatureLine { rows: from_sql(rows), nulls: from_sql(nulls), shape }))
         };
         Ok(rows.into_iter().filter_map(line).collect())
     }

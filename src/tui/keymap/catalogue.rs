@@ -55,6 +55,7 @@ catalogue! {
     Baseline, "baseline", "baseline", "Compare with the days before, or with the same weekday", [Drift: ["b"]];
 
     // Lineage.
+    Center, "center", "re-centre", "Put what is under the cursor in the middle", [Lineage: ["enter"]];
     Recenter, "recenter", "middle before", "Put the node back in the middle that was there before", [Lineage: ["backspace", "left", "h"]];
     Deeper, "deeper", "deeper", "Follow one edge more", [Lineage: ["+"]];
     Shallower, "shallower", "shallower", "Follow one edge less", [Lineage: ["-"]];
@@ -90,8 +91,6 @@ catalogue! {
 
     Accept, "accept-filter", "keep", "Keep the filter and go to the list", [FilterInput: ["enter"]];
     Choose, "choose", "choose", "Take what is under the cursor, or what was typed", [LayerInput: ["enter"]];
-    NextField, "next-field", "next field", "To the next field", [LayerInput: ["tab"]];
-    PreviousField, "previous-field", "previous field", "To the field before", [LayerInput: ["backtab"]];
     LookUp, "look-up", "look up", "Look the record up", [IdentifierInput: ["enter"]];
     Complete, "complete", "complete", "Take the identifier that is offered", [IdentifierInput: ["tab"]];
     OtherList, "other-list", "groups ⇄ features", "Look for the same in the list of groups or of features", [FilterInput: ["tab"]];

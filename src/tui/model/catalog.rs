@@ -49,8 +49,8 @@ impl Evidence {
 /// What is known of one feature at a glance.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Line {
-    /// Share of rows without a value.
-    pub(crate) nulls: Option<f64>,
+    /// Rows without a value, and rows; none if none were looked at.
+    pub(crate) nulls: Option<(u64, u64)>,
     /// Bars.
     pub(crate) shape: Vec<u64>,
     /// Worst level of the last comparison.

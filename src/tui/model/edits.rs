@@ -47,8 +47,18 @@ impl Edit {
 pub(crate) struct Question {
     /// The change.
     pub(crate) edit: Edit,
-    /// What was there before; none if this is itself an undo.
-    pub(crate) before: Option<Edit>,
+    /// What was there before: only what differs from it is written, so that what somebody else wrote meanwhile stays.
+    pub(crate) before: Written,
+    /// It goes back on an earlier one.
+    pub(crate) undoes: bool,
+}
+
+impl Question {
+    /// The way back.
+    pub(crate) fn undone(&self) -> Self {
+        let edit = Edit { written: self.before.clone(), ..self.edit.clone() };
+        Self { edit, before: self.edit.written.clone(), undoes: true }
+    }
 }
 
 /// What comes back.

@@ -2,8 +2,10 @@
 //!
 //! One layer at a time. Esc closes it and leaves everything below as it was.
 
+use super::edits::Edit;
 use super::line::Line;
 use super::list::List;
+use crate::tui::keymap::Action;
 
 /// A layer over the screen.
 #[derive(Debug)]
@@ -12,7 +14,7 @@ pub(crate) enum Layer {
     Palette(Palette),
     /// The choice of colours; the theme before, to go back to.
     Themes(List, String),
-    /// Texts to edit.
+    /// A text to edit.
     Form(Form),
     /// What was said lately.
     Messages(List),
@@ -23,61 +25,58 @@ pub(crate) enum Layer {
 pub(crate) struct Palette {
     /// What was typed.
     pub(crate) line: Line,
+    /// What is on offer for it, best first; found once for each edit.
+    pub(crate) rows: Vec<Row>,
     /// The offer under the cursor.
     pub(crate) list: List,
 }
 
-/// A form of one or several texts.
+/// One row of the palette.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// What it is called.
+    pub(crate) name: String,
+    /// What it does or is.
+    pub(crate) help: String,
+    /// Its keys, for an action; else what it is.
+    pub(crate) keys: String,
+    /// What happens when it is taken.
+    pub(crate) offer: Offer,
+}
+
+/// What happens when a row of the palette is taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Offer {
+    /// An action of the screen below.
+    Do(Action),
+    /// A group opens, or a feature of it.
+    Open(String, Option<String>),
+    /// A theme is used.
+    Theme(String),
+}
+
+/// A text to edit.
 #[derive(Debug)]
 pub(crate) struct Form {
-    /// What is edited.
+    /// What it belongs to.
     pub(crate) title: String,
-    /// The texts.
-    pub(crate) fields: Vec<Field>,
-    /// The field that has the keys.
-    pub(crate) at: usize,
-    /// What is done with them.
+    /// What it is.
+    pub(crate) label: &'static str,
+    /// How it is written.
+    pub(crate) note: &'static str,
+    /// The text.
+    pub(crate) line: Line,
+    /// What is done with it.
     pub(crate) purpose: Purpose,
     /// What is wrong with what was typed.
     pub(crate) complaint: Option<String>,
 }
 
-/// One text of a form.
-#[derive(Debug)]
-pub(crate) struct Field {
-    /// What it is.
-    pub(crate) label: &'static str,
-    /// The text.
-    pub(crate) line: Line,
-    /// How it is written.
-    pub(crate) note: &'static str,
-}
-
 /// What a form is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// The description of a group or of one of its features.
-    Description {
-        /// The group.
-        group: String,
-        /// The feature; none for the group itself.
-        feature: Option<String>,
-    },
-    /// The tags of a group or the parameters of a feature, as `key=value, key=value`.
-    Tags {
-        /// The group.
-        group: String,
-        /// The feature; none for the group itself.
-        feature: Option<String>,
-    },
+    /// To write something about a group or a feature; as it is written now.
+    Write(Edit),
     /// The file for all rows of a statement.
-    Export {
-        /// The statement.
-        sql: String,
-    },
-    /// The owner of a group.
-    Owner {
-        /// The group.
-        group: String,
-    },
+    Export(String),
 }

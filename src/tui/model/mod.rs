@@ -100,8 +100,8 @@ pub(crate) struct Model {
     pub(crate) still: bool,
     /// What was said lately: when, whether it went wrong, what.
     pub(crate) said: Vec<(Micros, bool, String)>,
-    /// Edits to go back to, latest last.
-    pub(crate) undone: Vec<edits::Edit>,
+    /// Edits in place that can be gone back on, latest last.
+    pub(crate) written: Vec<edits::Question>,
     /// Screens that Forward goes to, next last.
     pub(crate) ahead: Vec<Screen>,
     /// The last click: when and where.

@@ -21,6 +21,8 @@ pub(crate) struct SqlScreen {
     pub(crate) result: Remote<Table>,
     /// Rows that have arrived of one under way.
     pub(crate) arrived: u64,
+    /// Since when an export is under way.
+    pub(crate) exporting: Option<Micros>,
     /// The row of the result under the cursor.
     pub(crate) list: List,
     /// The first column that is shown.
@@ -38,6 +40,7 @@ impl Default for SqlScreen {
             typing: true,
             result: Remote::Idle,
             arrived: 0,
+            exporting: None,
             list: List::default(),
             column: 0,
             asked: Vec::new(),

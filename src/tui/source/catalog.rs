@@ -43,7 +43,7 @@ fn line(known: FeatureEvidence) -> Line {
         _ => None,
     };
     Line {
-        nulls: (known.rows > 0).then(|| known.nulls.min(known.rows) as f64 / known.rows as f64),
+        nulls: (known.rows > 0).then_some((known.nulls, known.rows)),
         shape: known.shape,
         drift: known.drift.as_deref().and_then(level),
         readers: known.readers,

@@ -20,6 +20,8 @@ use crate::tui::msg::News;
 pub(crate) const MOST_ROWS: u64 = 10_000;
 /// Characters of a cell that are kept.
 const MOST_CELL: usize = 10_000;
+/// Bytes of a result that are kept: rows may be very wide.
+const MOST_BYTES: usize = 64 << 20;
 
 /// What the browser asks.
 #[async_trait]
@@ -45,17 +47,23 @@ async fn run(store: &FeatureStore, sql: &str, voice: &Voice) -> Result<Table> {
     let schema = stream.schema();
     let columns = schema.fields().iter().map(|field| (field.name().clone(), field.data_type().is_numeric())).collect();
     let mut table = Table { columns, ..Table::default() };
+    let mut bytes = 0;
     while let Some(batch) = stream.next().await {
-        push(&mut table.rows, &batch?)?;
+        bytes += push(&mut table.rows, &batch?)?;
+        if bytes > MOST_BYTES {
+            table.cut = true;
+            break;
+        }
         voice.mention(News::Sql(Answer::Arrived(table.rows.len() as u64)));
     }
-    table.cut = table.rows.len() as u64 > MOST_ROWS;
+    table.cut |= table.rows.len() as u64 > MOST_ROWS;
     table.rows.truncate(usize::try_from(MOST_ROWS).unwrap_or(usize::MAX));
     table.took = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
     Ok(table)
 }
 
-fn push(rows: &mut Vec<Vec<Option<String>>>, batch: &RecordBatch) -> Result<()> {
+/// Adds the rows of a batch as texts; returns their bytes.
+fn push(rows: &mut Vec<Vec<Option<String>>>, batch: &RecordBatch) -> Result<usize> {
     let fault = |error| Error::internal("a result can't be shown as text").source(error);
     let options = FormatOptions::default();
     let formatters = batch
@@ -64,6 +72,7 @@ fn push(rows: &mut Vec<Vec<Option<String>>>, batch: &RecordBatch) -> Result<()> 
         .map(|column| ArrayFormatter::try_new(column, &options))
         .collect::<std::result::Result<Vec<_>, _>>()
         .map_err(fault)?;
+    let mut bytes = 0;
     for row in 0..batch.num_rows() {
         let cell = |(column, formatter): (&arrow::array::ArrayRef, &ArrayFormatter<'_>)| {
             if column.is_null(row) {
@@ -73,9 +82,11 @@ fn push(rows: &mut Vec<Vec<Option<String>>>, batch: &RecordBatch) -> Result<()> 
             Ok(Some(if text.len() > MOST_CELL { text.chars().take(MOST_CELL).collect() } else { text }))
         };
         let cells = batch.columns().iter().zip(&formatters).map(cell).collect::<std::result::Result<Vec<_>, arrow::error::ArrowError>>();
-        rows.push(cells.map_err(fault)?);
+        let cells = cells.map_err(fault)?;
+        bytes += cells.iter().map(|cell| size_of::<Option<String>>() + cell.as_ref().map_or(0, String::len)).sum::<usize>();
+        rows.push(cells);
     }
-    Ok(())
+    Ok(bytes)
 }
 
 async fn export(store: &FeatureStore, sql: &str, path: &str) -> Result<(u64, String)> {

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 
 use crate::model::EventTime;
+use crate::store::FeatureStore;
 use crate::store::statistics::{
-    self as store_statistics, DriftOptions, DriftReport, DriftWindow, FeatureStatistics, GroupStatistics, HistogramBins, Population,
-    StatisticsOptions, StatisticsWatch, Value,
+    self, DriftOptions, DriftReport, DriftWindow, FeatureStatistics, GroupStatistics, HistogramBins, Population, StatisticsOptions,
+    StatisticsWatch, Value,
 };
-use crate::store::{FeatureStore, statistics};
 use crate::tui::jobs::Voice;
 use crate::tui::model::remote::ErrorText;
 use crate::tui::model::statistics::{Answer, Day, Drift, FeatureDrift, FeatureNumbers, Level, Numbers, Question, Standing};
@@ -94,8 +94,7 @@ pub(super) fn feature_numbers(feature: &FeatureStatistics) -> FeatureNumbers {
         counts: counts.into_iter().filter(|(_, count)| *count > 0).collect(),
         quantiles: QUANTILES.iter().filter_map(|(name, rank)| Some((*name, text(figures.quantile(*rank)?)))).collect(),
         rank_error: figures.rank_error,
-        // Texts have no axis: their shape is how often the most frequent ones are.
-        spark: if figures.spark.is_empty() { figures.top.iter().take(8).map(|top| top.low).collect() } else { figures.spark.clone() },
+        spark: figures.shape(),
         bars: histogram.map(|histogram| histogram.counts).unwrap_or_default(),
         axis,
         top: figures.top.iter().map(|top| (top.value.clone(), top.low)).collect(),
@@ -135,11 +134,11 @@ fn date(day: i32) -> String {
 }
 
 fn feature_drift(feature: &statistics::FeatureDrift) -> FeatureDrift {
-    let level = |level: store_statistics::Level| match level {
-        store_statistics::Level::Few => Level::Few,
-        store_statistics::Level::Ok => Level::Ok,
-        store_statistics::Level::Watch => Level::Watch,
-        store_statistics::Level::Alert => Level::Alert,
+    let level = |level: statistics::Level| match level {
+        statistics::Level::Few => Level::Few,
+        statistics::Level::Ok => Level::Ok,
+        statistics::Level::Watch => Level::Watch,
+        statistics::Level::Alert => Level::Alert,
     };
     FeatureDrift {
         name: feature.name.clone(),

@@ -405,19 +405,17 @@ fn colours_are_seen_before_they_are_chosen_and_esc_goes_back() {
 
 #[test]
 fn what_is_written_about_a_group_is_edited_in_place_and_undone() {
-    use crate::tui::model::edits::{Edit, Question, Written};
+    use crate::tui::model::edits::{Edit, Written};
     use crate::tui::msg::Request;
     let mut stage = shop();
     stage.keys("jE<C-u>Who buys what<enter>");
-    let edit =
-        |text: &str| Edit { group: "customer-features".to_owned(), feature: None, written: Written::Description(Some(text.to_owned())) };
-    let Some(Request::Edits(Question { edit: asked, before: Some(before) })) = stage.shop.edits.first().cloned() else {
-        panic!("nothing was written")
-    };
-    assert_eq!(asked, edit("Who buys what"));
+    let Some(Request::Edits(done)) = stage.shop.edits.first().cloned() else { panic!("nothing was written") };
+    let written = Written::Description(Some("Who buys what".to_owned()));
+    assert_eq!(done.edit, Edit { group: "customer-features".to_owned(), feature: None, written: written.clone() });
     assert!(stage.model.toasts[0].text.contains("U undoes it"));
     stage.keys("U");
-    assert_eq!(stage.shop.edits.get(1), Some(&Request::Edits(Question { edit: before, before: None })));
+    let Some(Request::Edits(undone)) = stage.shop.edits.get(1) else { panic!("nothing was undone") };
+    assert_eq!((&undone.edit.written, &undone.before, undone.undoes), (&done.before, &written, true));
     stage.keys("U");
     assert!(stage.model.toasts.last().unwrap().text.contains("nothing to undo"));
     stage.keys("t<C-u>alone<enter>");
@@ -538,6 +536,10 @@ fn a_statement_that_runs_is_stopped_for_real() {
     stage.hold = true;
     stage.keys("<F5><C-c>");
     assert!(stage.done.contains(&Effect::Stop(Slot::Sql)));
+    stage.keys("<esc>e<enter>e<enter>");
+    assert!(stage.model.toasts.last().unwrap().text.contains("an export is under way"), "one at a time");
+    stage.keys("<C-c>");
+    assert!(stage.done.contains(&Effect::Stop(Slot::Export)));
     assert!(stage.model.sql.result.waiting_since().is_none());
     stage.release();
     assert!(stage.model.sql.result.value().is_none(), "an answer that comes late is not taken");

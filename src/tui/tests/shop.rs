@@ -83,7 +83,7 @@ impl Shop {
         match question {
             Question::Evidence => {
                 let line = |place: u64| Line {
-                    nulls: Some(if place == 0 { 0.0 } else { place as f64 / 250.0 }),
+                    nulls: Some((place * 4, 1_000)),
                     shape: vec![1 + place, 3, 7, 12, 20, 31, 18, 4],
                     drift: Some(if place == 2 { Level::Alert } else { Level::Ok }),
                     readers: Some(9 - place),

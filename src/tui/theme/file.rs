@@ -122,17 +122,12 @@ pub(crate) fn adapted(mut theme: Theme, profile: TermProfile) -> Theme {
 
 #[cfg(test)]
 mod tests {
-    use super::super::built_in;
+    use super::super::{FILES, built_in};
     use super::*;
 
     #[test]
     fn every_theme_of_ours_names_every_role_and_has_no_fault() {
-        for (name, text) in [
-            ("slate", include_str!("../../../assets/themes/slate.toml")),
-            ("paper", include_str!("../../../assets/themes/paper.toml")),
-            ("blue-orange", include_str!("../../../assets/themes/blue-orange.toml")),
-            ("contrast", include_str!("../../../assets/themes/contrast.toml")),
-        ] {
+        for (name, text) in FILES {
             assert_eq!(read(text, &[]).1, [], "{name}");
             for (role, _) in ROLES {
                 assert!(text.lines().any(|line| line.starts_with(&format!("{role} ="))), "{name} leaves {role} out");

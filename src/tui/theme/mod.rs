@@ -22,16 +22,18 @@ pub(crate) struct NamedTheme {
     pub(crate) theme: Theme,
 }
 
+/// The files of `assets/themes`, by name.
+const FILES: [(&str, &str); 4] = [
+    ("slate", include_str!("../../../assets/themes/slate.toml")),
+    ("paper", include_str!("../../../assets/themes/paper.toml")),
+    ("blue-orange", include_str!("../../../assets/themes/blue-orange.toml")),
+    ("contrast", include_str!("../../../assets/themes/contrast.toml")),
+];
+
 /// The themes that come with larder: the terminal's own colours first, then those of `assets/themes`.
 pub(crate) fn built_in() -> Vec<NamedTheme> {
-    let texts = [
-        ("slate", include_str!("../../../assets/themes/slate.toml")),
-        ("paper", include_str!("../../../assets/themes/paper.toml")),
-        ("blue-orange", include_str!("../../../assets/themes/blue-orange.toml")),
-        ("contrast", include_str!("../../../assets/themes/contrast.toml")),
-    ];
     let of_file = |(name, text): (&str, &str)| NamedTheme { name: name.to_owned(), theme: file::read(text, &[]).0 };
-    std::iter::once(NamedTheme { name: TERMINAL.to_owned(), theme: Theme::default() }).chain(texts.into_iter().map(of_file)).collect()
+    std::iter::once(NamedTheme { name: TERMINAL.to_owned(), theme: Theme::default() }).chain(FILES.into_iter().map(of_file)).collect()
 }
 
 /// What a piece of the screen means.

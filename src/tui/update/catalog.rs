@@ -96,11 +96,6 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// An action of this screen alone.
-pub(super) fn act(_model: &mut Model, _action: crate::tui::keymap::Action) -> Vec<Effect> {
-    Vec::new()
-}
-
 /// Asks for a line of evidence of every feature.
 pub(super) fn ask_evidence(model: &mut Model) -> Effect {
     let now = model.now;

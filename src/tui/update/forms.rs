@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::{FeatureDefinition, FeatureGroup};
+use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::model::edits::{Answer, Edit, Question, Written};
-use crate::tui::model::layer::{Field, Form, Layer, Purpose};
+use crate::tui::model::layer::{Form, Layer, Purpose};
 use crate::tui::model::line::Line;
 use crate::tui::msg::{Effect, Request, Slot};
 
@@ -15,45 +16,41 @@ const MOST_UNDONE: usize = 100;
 
 /// Opens a form for the description of what is under the cursor.
 pub(super) fn describe(model: &mut Model) -> Vec<Effect> {
-    let Some((group, feature)) = subject(model) else { return Vec::new() };
-    let text = match feature_of(&group, feature.as_deref()) {
-        Some(feature) => feature.description.clone(),
-        None => group.description.clone(),
-    };
-    let purpose = Purpose::Description { group: group.name.to_string(), feature };
-    open(model, purpose, "DESCRIPTION", text.unwrap_or_default(), "empty removes it")
+    write(model, "DESCRIPTION", "empty removes it", |group, feature| {
+        Written::Description(feature.map_or(&group.description, |feature| &feature.description).clone())
+    })
 }
 
 /// Opens a form for its tags or parameters.
 pub(super) fn tag(model: &mut Model) -> Vec<Effect> {
-    let Some((group, feature)) = subject(model) else { return Vec::new() };
-    let tags = feature_of(&group, feature.as_deref()).map_or(&group.tags, |feature| &feature.parameters);
-    let label = if feature.is_some() { "PARAMETERS" } else { "TAGS" };
-    let text = written(tags);
-    open(model, Purpose::Tags { group: group.name.to_string(), feature }, label, text, "key=value, key=value")
+    let note = "key=value, key=value; a comma in a value as \\,";
+    write(model, "TAGS", note, |group, feature| Written::Tags(feature.map_or(&group.tags, |feature| &feature.parameters).clone()))
 }
 
 /// Opens a form for the owner of the group.
 pub(super) fn own(model: &mut Model) -> Vec<Effect> {
-    let Some((group, _)) = subject(model) else { return Vec::new() };
-    let owner = group.owner.clone().unwrap_or_default();
-    open(model, Purpose::Owner { group: group.name.to_string() }, "OWNER", owner, "empty removes it")
+    write(model, "OWNER", "empty removes it", |group, _| Written::Owner(group.owner.clone()))
 }
 
-fn open(model: &mut Model, purpose: Purpose, label: &'static str, text: String, note: &'static str) -> Vec<Effect> {
+fn write(
+    model: &mut Model,
+    label: &'static str,
+    note: &'static str,
+    read: impl FnOnce(&FeatureGroup, Option<&FeatureDefinition>) -> Written,
+) -> Vec<Effect> {
+    let Some((group, feature)) = subject(model) else { return Vec::new() };
     if model.read_only {
         super::complain(model, "the store is open read-only; start without --read-only to edit".to_owned());
         return Vec::new();
     }
-    let title = match &purpose {
-        Purpose::Description { group, feature: Some(feature) } | Purpose::Tags { group, feature: Some(feature) } => {
-            format!("{group}.{feature}")
-        }
-        Purpose::Description { group, .. } | Purpose::Tags { group, .. } | Purpose::Owner { group } => group.clone(),
-        Purpose::Export { .. } => String::new(),
-    };
-    let fields = vec![Field { label, line: Line::new(text), note }];
-    model.layer = Some(Layer::Form(Form { title, fields, at: 0, purpose, complaint: None }));
+    let definition = feature.as_ref().and_then(|name| group.schema.features().iter().find(|known| known.name.as_str() == name));
+    let written = read(&group, definition);
+    // A feature has no owner of its own.
+    let feature = feature.filter(|_| !matches!(written, Written::Owner(_)));
+    let title = feature.as_ref().map_or_else(|| group.name.to_string(), |feature| format!("{}.{feature}", group.name));
+    let line = Line::new(in_one_line(&written));
+    let purpose = Purpose::Write(Edit { group: group.name.to_string(), feature, written });
+    model.layer = Some(Layer::Form(Form { title, label, note, line, purpose, complaint: None }));
     Vec::new()
 }
 
@@ -80,19 +77,40 @@ pub(super) fn subject(model: &Model) -> Option<(Arc<FeatureGroup>, Option<String
     }
 }
 
-fn feature_of<'g>(group: &'g FeatureGroup, name: Option<&str>) -> Option<&'g FeatureDefinition> {
-    let name = name?;
-    group.schema.features().iter().find(|feature| feature.name.as_str() == name)
+/// What is written, as it is edited.
+fn in_one_line(written: &Written) -> String {
+    match written {
+        Written::Description(text) | Written::Owner(text) => text.clone().unwrap_or_default(),
+        Written::Tags(tags) => {
+            let escaped = |text: &str| text.replace('\\', "\\\\").replace(',', "\\,");
+            tags.iter().map(|(key, value)| format!("{}={}", escaped(key), escaped(value))).collect::<Vec<_>>().join(", ")
+        }
+    }
 }
 
-fn written(tags: &BTreeMap<String, String>) -> String {
-    tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
+/// Reads what was edited; of the kind that was written before.
+fn read_line(before: &Written, text: &str) -> Result<Written, String> {
+    let some = || Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    Ok(match before {
+        Written::Description(_) => Written::Description(some()),
+        Written::Owner(_) => Written::Owner(some()),
+        Written::Tags(_) => Written::Tags(read_tags(text)?),
+    })
 }
 
-/// Reads `key=value, key=value`.
+/// Reads `key=value, key=value`; a backslash takes a comma, or itself, as part of the text.
 fn read_tags(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let mut parts = vec![String::new()];
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            ',' => parts.push(String::new()),
+            '\\' => parts.last_mut().into_iter().for_each(|part| part.extend(characters.next())),
+            other => parts.last_mut().into_iter().for_each(|part| part.push(other)),
+        }
+    }
     let mut tags = BTreeMap::new();
-    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+    for part in parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty()) {
         let (key, value) = part.split_once('=').ok_or_else(|| format!("'{part}' has no value; write key=value"))?;
         if tags.insert(key.trim().to_owned(), value.trim().to_owned()).is_some() {
             return Err(format!("'{}' stands there twice", key.trim()));
@@ -103,54 +121,31 @@ fn read_tags(text: &str) -> Result<BTreeMap<String, String>, String> {
 
 /// Sends what was typed; the form stays open with a complaint if it can't be read.
 pub(super) fn submit(model: &mut Model) -> Vec<Effect> {
-    let Some(Layer::Form(form)) = &mut model.layer else { return Vec::new() };
-    let text = form.fields.first().map(|field| field.line.text().trim().to_owned()).unwrap_or_default();
-    let some = |text: String| Some(text).filter(|text| !text.is_empty());
-    if let Purpose::Export { sql } = &form.purpose {
-        let sql = sql.clone();
-        model.layer = None;
-        return if text.is_empty() { Vec::new() } else { super::sql::send_export(model, sql, text) };
-    }
-    let edit = match &form.purpose {
-        Purpose::Export { .. } => return Vec::new(),
-        Purpose::Description { group, feature } => {
-            Edit { group: group.clone(), feature: feature.clone(), written: Written::Description(some(text)) }
+    let Some(Layer::Form(mut form)) = model.layer.take() else { return Vec::new() };
+    let before = match form.purpose {
+        Purpose::Export(sql) => return super::sql::send_export(model, sql, form.line.text().trim().to_owned()),
+        // What nobody touched is not written again, however it reads.
+        Purpose::Write(ref before) if form.line.text() == in_one_line(&before.written) => return Vec::new(),
+        Purpose::Write(ref before) => before.clone(),
+    };
+    match read_line(&before.written, form.line.text()) {
+        Ok(written) if written == before.written => Vec::new(),
+        Ok(written) => {
+            let question = Question { edit: Edit { written, ..before.clone() }, before: before.written, undoes: false };
+            vec![model.ask(Slot::Edits, Request::Edits(question))]
         }
-        Purpose::Owner { group } => Edit { group: group.clone(), feature: None, written: Written::Owner(some(text)) },
-        Purpose::Tags { group, feature } => match read_tags(&text) {
-            Ok(tags) => Edit { group: group.clone(), feature: feature.clone(), written: Written::Tags(tags) },
-            Err(complaint) => {
-                form.complaint = Some(complaint);
-                return Vec::new();
-            }
-        },
-    };
-    model.layer = None;
-    let Some(before) = as_it_is(model, &edit) else { return Vec::new() };
-    if before == edit {
-        return Vec::new();
+        Err(complaint) => {
+            form.complaint = Some(complaint);
+            model.layer = Some(Layer::Form(form));
+            Vec::new()
+        }
     }
-    vec![model.ask(Slot::Edits, Request::Edits(Question { edit, before: Some(before) }))]
 }
 
-/// The same edit with what is written now.
-fn as_it_is(model: &Model, edit: &Edit) -> Option<Edit> {
-    let group = model.group_named(&edit.group)?;
-    let feature = feature_of(group, edit.feature.as_deref());
-    let written = match (&edit.written, feature) {
-        (Written::Description(_), Some(feature)) => Written::Description(feature.description.clone()),
-        (Written::Description(_), None) => Written::Description(group.description.clone()),
-        (Written::Tags(_), Some(feature)) => Written::Tags(feature.parameters.clone()),
-        (Written::Tags(_), None) => Written::Tags(group.tags.clone()),
-        (Written::Owner(_), _) => Written::Owner(group.owner.clone()),
-    };
-    Some(Edit { written, ..edit.clone() })
-}
-
-/// Writes what was there before the last edit.
+/// Goes back on the last edit.
 pub(super) fn undo(model: &mut Model) -> Vec<Effect> {
-    match model.undone.pop() {
-        Some(edit) => vec![model.ask(Slot::Edits, Request::Edits(Question { edit, before: None }))],
+    match model.written.pop() {
+        Some(done) => vec![model.ask(Slot::Edits, Request::Edits(done.undone()))],
         None => {
             super::tell(model, "nothing to undo".to_owned());
             Vec::new()
@@ -165,15 +160,18 @@ pub(super) fn take(model: &mut Model, answer: Answer) -> Vec<Effect> {
             Vec::new()
         }
         Answer::Done(question) => {
-            let said = match question.before {
-                Some(before) => {
-                    model.undone.push(before);
-                    let surplus = model.undone.len().saturating_sub(MOST_UNDONE);
-                    model.undone.drain(..surplus);
-                    format!("{} is written; U undoes it", question.edit.subject())
-                }
-                None => format!("{} is as it was", question.edit.subject()),
+            let said = if question.undoes {
+                format!("{} is as it was", question.edit.subject())
+            } else {
+                let key = model.keymap.shown(model.focus(), Action::UndoEdit);
+                let way_back = key.map(|key| format!("; {key} undoes it")).unwrap_or_default();
+                format!("{} is written{way_back}", question.edit.subject())
             };
+            if !question.undoes {
+                model.written.push(question);
+                let surplus = model.written.len().saturating_sub(MOST_UNDONE);
+                model.written.drain(..surplus);
+            }
             super::tell(model, said);
             super::refresh(model)
         }
@@ -187,9 +185,13 @@ mod tests {
 
     #[test]
     fn tags_are_read_as_they_are_written() {
+        let written = |tags: &BTreeMap<String, String>| in_one_line(&Written::Tags(tags.clone()));
         let tags = read_tags("domain=retail, cost-centre = 42,  pii=").unwrap();
         assert_eq!(written(&tags), "cost-centre=42, domain=retail, pii=");
-        assert_eq!(read_tags(&written(&tags)).unwrap(), tags);
+        for odd in ["a,b", "a, b=2", "\\", "\\,", ",", "x=y"] {
+            let tags = BTreeMap::from([("key".to_owned(), odd.to_owned()), ("other".to_owned(), "1".to_owned())]);
+            assert_eq!(read_tags(&written(&tags)).unwrap(), tags, "{odd}");
+        }
         assert!(read_tags("a=1, a=2").unwrap_err().contains("twice"));
         assert!(read_tags("alone").unwrap_err().contains("key=value"));
         assert!(read_tags(" , ").unwrap().is_empty());

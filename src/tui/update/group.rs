@@ -87,8 +87,3 @@ pub(super) fn copied(model: &Model) -> Option<(String, String)> {
         _ => None,
     }
 }
-
-/// An action of this screen alone.
-pub(super) fn act(_model: &mut Model, _action: crate::tui::keymap::Action) -> Vec<Effect> {
-    Vec::new()
-}

@@ -75,8 +75,3 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     let Some(name) = model.group_under_cursor().map(|group| group.name.to_string()) else { return Vec::new() };
     super::group::open(model, &name, Tab::Overview, None)
 }
-
-/// An action of this screen alone.
-pub(super) fn act(_model: &mut Model, _action: crate::tui::keymap::Action) -> Vec<Effect> {
-    Vec::new()
-}

@@ -1,7 +1,6 @@
 //! What lies over a screen: opening it, its keys, closing it.
 
 use super::{forms, palette};
-use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::model::layer::Layer;
 use crate::tui::model::line::{Edit, Line};
@@ -24,60 +23,42 @@ pub(super) fn open_messages(model: &mut Model) -> Vec<Effect> {
 /// Esc: an input with text is cleared first, but for a form, whose text was there before.
 pub(super) fn leave(model: &mut Model) -> Vec<Effect> {
     match model.layer.take() {
-        Some(Layer::Palette(mut palette)) if !palette.line.is_empty() => {
-            palette.line = Line::default();
-            palette.list.at = 0;
-            model.layer = Some(Layer::Palette(palette));
-        }
+        Some(Layer::Palette(palette)) if !palette.line.is_empty() => return palette::open(model),
         Some(Layer::Themes(_, before)) => model.theme = before,
         _ => {}
     }
     Vec::new()
 }
 
-pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
-    match (action, &mut model.layer) {
-        (Action::Choose, Some(Layer::Palette(_))) => palette::choose(model),
-        (Action::Choose, Some(Layer::Form(_))) => forms::submit(model),
-        (Action::Choose, _) => {
+/// Takes what is under the cursor, or what was typed.
+pub(super) fn act(model: &mut Model) -> Vec<Effect> {
+    match &model.layer {
+        Some(Layer::Palette(_)) => palette::choose(model),
+        Some(Layer::Form(_)) => forms::submit(model),
+        _ => {
             model.layer = None;
             Vec::new()
         }
-        (Action::NextField, Some(Layer::Form(form))) => {
-            form.at = (form.at + 1) % form.fields.len().max(1);
-            Vec::new()
-        }
-        (Action::PreviousField, Some(Layer::Form(form))) => {
-            form.at = (form.at + form.fields.len().max(1) - 1) % form.fields.len().max(1);
-            Vec::new()
-        }
-        _ => Vec::new(),
     }
 }
 
 pub(super) fn go(model: &mut Model, to: Move) {
     let length = match &model.layer {
-        Some(Layer::Palette(palette)) => palette::rows(model, palette.line.text()).len(),
+        Some(Layer::Palette(palette)) => palette.rows.len(),
         Some(Layer::Themes(..)) => model.themes.len(),
         Some(Layer::Messages(_)) => model.said.len(),
-        Some(Layer::Form(form)) => form.fields.len(),
-        None => 0,
+        Some(Layer::Form(_)) | None => 0,
     };
     match &mut model.layer {
         Some(Layer::Palette(palette)) => palette.list.go(to, length),
         Some(Layer::Messages(list)) => list.go(to, length),
-        Some(Layer::Form(form)) => {
-            let mut list = List::at(form.at);
-            list.go(to, length);
-            form.at = list.at;
-        }
         Some(Layer::Themes(list, _)) => {
             list.go(to, length);
             if let Some(name) = model.themes.get(list.at) {
                 model.theme.clone_from(name);
             }
         }
-        None => {}
+        Some(Layer::Form(_)) | None => {}
     }
 }
 
@@ -97,13 +78,11 @@ fn with_line(model: &mut Model, change: impl FnOnce(&mut Line)) {
     match &mut model.layer {
         Some(Layer::Palette(palette)) => {
             change(&mut palette.line);
-            palette.list.at = 0;
+            palette::find(model);
         }
         Some(Layer::Form(form)) => {
             form.complaint = None;
-            if let Some(field) = form.fields.get_mut(form.at) {
-                change(&mut field.line);
-            }
+            change(&mut form.line);
         }
         _ => {}
     }

@@ -88,7 +88,8 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::UpOnly => only(model, Way::Up),
         Action::DownOnly => only(model, Way::Down),
         Action::WhatBreaks => what_breaks(model),
-        Action::Open => match node_under_cursor(model).map(|node| node.reference.clone()) {
+        // A double click opens elsewhere; here it is what Enter does.
+        Action::Center | Action::Open => match node_under_cursor(model).map(|node| node.reference.clone()) {
             Some(node) if node != model.lineage.node => center(model, node, true),
             _ => Vec::new(),
         },

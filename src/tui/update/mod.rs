@@ -18,7 +18,6 @@ mod sql;
 mod statistics;
 
 pub(crate) use help::{HelpRow, rows as help_rows};
-pub(crate) use palette::rows as palette_rows;
 pub(crate) use record::{offers, shown_identifier};
 pub(crate) use sql::{offers as sql_offers, result_facts};
 pub(crate) use statistics::shown as shown_feature;
@@ -159,8 +158,10 @@ fn act(model: &mut Model, focus: Focus, action: Action) -> Vec<Effect> {
         Action::Messages => layer::open_messages(model),
         Action::Mouse => {
             model.mouse = !model.mouse;
-            let said = if model.mouse { "the mouse is larder's" } else { "the mouse is the terminal's, to select text; M takes it back" };
-            tell(model, said.to_owned());
+            let key = model.keymap.shown(focus, action).map(|key| format!("; {key} takes it back")).unwrap_or_default();
+            let said =
+                if model.mouse { "the mouse is larder's".to_owned() } else { format!("the mouse is the terminal's, to select text{key}") };
+            tell(model, said);
             vec![Effect::Mouse(model.mouse)]
         }
         Action::EditDescription => forms::describe(model),
@@ -169,27 +170,7 @@ fn act(model: &mut Model, focus: Focus, action: Action) -> Vec<Effect> {
         Action::UndoEdit => forms::undo(model),
         Action::Forward => forward(model),
         Action::BackInHistory => back_in_history(model),
-        Action::Population
-        | Action::ReadAnew
-        | Action::Baseline
-        | Action::Deeper
-        | Action::Shallower
-        | Action::UpOnly
-        | Action::DownOnly
-        | Action::WhatBreaks
-        | Action::Recenter
-        | Action::OpenNode
-        | Action::Flush
-        | Action::RunStatement
-        | Action::BreakLine
-        | Action::EditStatement
-        | Action::CompleteName
-        | Action::EarlierStatement
-        | Action::LaterStatement
-        | Action::ColumnsLeft
-        | Action::ColumnsRight
-        | Action::Export => act_there(model, action),
-        Action::Choose | Action::NextField | Action::PreviousField => layer::act(model, action),
+        Action::Choose => layer::act(model),
         Action::ScreenGroups => go_to(model, Screen::Groups),
         Action::ScreenCatalog => go_to(model, Screen::Catalog),
         Action::ScreenLineage => show_screen(model, Screen::Lineage),
@@ -229,6 +210,7 @@ fn act(model: &mut Model, focus: Focus, action: Action) -> Vec<Effect> {
         Action::CaretRight => edit(model, focus, Edit::Right),
         Action::CaretStart => edit(model, focus, Edit::Start),
         Action::CaretEnd => edit(model, focus, Edit::End),
+        _ => act_there(model, action),
     }
 }
 
@@ -240,13 +222,12 @@ fn refresh(model: &mut Model) -> Vec<Effect> {
     effects.push(catalog::ask_evidence(model));
     effects.extend(record::again(model));
     effects.extend(match (model.screen, model.group_screen.tab) {
-        (Screen::Catalog | Screen::Groups, _) => Vec::new(),
         (Screen::Lineage, _) | (Screen::Group, Tab::Lineage) => lineage::refresh(model),
-        (Screen::Sql, _) => sql::refresh(model),
         (Screen::Datasets, _) => datasets::refresh(model),
         (Screen::Jobs, _) => jobs::refresh(model),
         (Screen::Group, Tab::Stats | Tab::Drift) => statistics::refresh(model),
-        (Screen::Group, _) => Vec::new(),
+        // A statement is run again by its own key only; the rest shows what was just asked for.
+        _ => Vec::new(),
     });
     effects
 }
@@ -266,14 +247,12 @@ fn show_screen(model: &mut Model, screen: Screen) -> Vec<Effect> {
 /// An action of one screen or tab alone.
 fn act_there(model: &mut Model, action: Action) -> Vec<Effect> {
     match (model.screen, model.group_screen.tab) {
-        (Screen::Catalog, _) => catalog::act(model, action),
-        (Screen::Groups, _) => groups::act(model, action),
         (Screen::Lineage, _) | (Screen::Group, Tab::Lineage) => lineage::act(model, action),
         (Screen::Sql, _) => sql::act(model, action),
         (Screen::Datasets, _) => datasets::act(model, action),
         (Screen::Jobs, _) => jobs::act(model, action),
         (Screen::Group, Tab::Stats | Tab::Drift) => statistics::act(model, action),
-        (Screen::Group, Tab::Overview | Tab::Schema | Tab::Online | Tab::Use) => group::act(model, action),
+        _ => Vec::new(),
     }
 }
 
@@ -369,8 +348,11 @@ fn cancel(model: &mut Model, focus: Focus) -> Vec<Effect> {
         Focus::Help => help::toggle(model),
         Focus::Layer => layer::leave(model),
         Focus::FilterInput | Focus::IdentifierInput => leave(model, focus),
-        Focus::Sql | Focus::SqlInput if sql::stop(model) => vec![Effect::Stop(Slot::Sql)],
-        Focus::SqlInput => sql::leave(model),
+        Focus::Sql | Focus::SqlInput => match sql::stop(model) {
+            Some(slot) => vec![Effect::Stop(slot)],
+            None if focus == Focus::SqlInput => sql::leave(model),
+            None => back(model),
+        },
         _ if model.demo.waiting_since().is_some() => {
             tell(model, "the demo stops after this group".to_owned());
             vec![Effect::Stop(Slot::Demo)]

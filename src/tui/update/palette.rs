@@ -1,9 +1,9 @@
 //! The palette: every action, screen, group, feature and theme by name, and a few commands that take a word.
 
-use crate::tui::keymap::{Action, CATALOGUE, entry};
+use crate::tui::keymap::{Action, CATALOGUE};
 use crate::tui::matching::{Haystack, Query};
 use crate::tui::model::Model;
-use crate::tui::model::layer::{Layer, Palette};
+use crate::tui::model::layer::{Layer, Offer, Palette, Row};
 use crate::tui::model::screens::Tab;
 use crate::tui::msg::Effect;
 
@@ -12,37 +12,24 @@ const MOST: usize = 50;
 /// Features beyond this are found by the search of the catalog, not by the palette.
 const MOST_FEATURES: usize = 100_000;
 
-/// What an offer does when it is taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Offer {
-    /// An action of the screen below.
-    Do(Action),
-    /// Open a group, or a feature of it.
-    Open(String, Option<String>),
-    /// Use a theme.
-    Theme(String),
-}
-
-/// One row of the palette.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Row {
-    /// What it is called.
-    pub(crate) name: String,
-    /// What it does or is.
-    pub(crate) help: String,
-    /// Its keys, for an action.
-    pub(crate) keys: String,
-    /// What it does.
-    pub(crate) offer: Offer,
-}
-
 pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     model.layer = Some(Layer::Palette(Palette::default()));
+    find(model);
     Vec::new()
 }
 
+/// Finds what is on offer for what was typed.
+pub(super) fn find(model: &mut Model) {
+    let Some(Layer::Palette(palette)) = &model.layer else { return };
+    let found = rows(model, palette.line.text());
+    if let Some(Layer::Palette(palette)) = &mut model.layer {
+        palette.rows = found;
+        palette.list.at = 0;
+    }
+}
+
 /// The offers for what was typed, best first: actions, then groups, features, themes.
-pub(crate) fn rows(model: &Model, typed: &str) -> Vec<Row> {
+fn rows(model: &Model, typed: &str) -> Vec<Row> {
     let (command, rest) = typed.trim_start().split_once(' ').unwrap_or((typed.trim(), ""));
     let rest = rest.trim();
     match command {
@@ -135,10 +122,9 @@ fn themes(model: &Model, typed: &str) -> Vec<Row> {
 /// Does what the row under the cursor offers, with the palette closed.
 pub(super) fn choose(model: &mut Model) -> Vec<Effect> {
     let Some(Layer::Palette(palette)) = model.layer.take() else { return Vec::new() };
-    let Some(row) = rows(model, palette.line.text()).into_iter().nth(palette.list.at) else { return Vec::new() };
+    let Some(row) = palette.rows.into_iter().nth(palette.list.at) else { return Vec::new() };
     match row.offer {
-        Offer::Do(action) if entry(action).is_some() => super::act(model, model.focus(), action),
-        Offer::Do(_) => Vec::new(),
+        Offer::Do(action) => super::act(model, model.focus(), action),
         Offer::Open(group, None) => super::group::open(model, &group, Tab::Overview, None),
         Offer::Open(group, feature) => {
             let effects = super::group::open(model, &group, Tab::Overview, feature.clone());

@@ -2,7 +2,7 @@
 
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
-use crate::tui::model::layer::{Field, Form, Layer, Purpose};
+use crate::tui::model::layer::{Form, Layer, Purpose};
 use crate::tui::model::line::{Edit, Line};
 use crate::tui::model::list::{List, Move};
 use crate::tui::model::remote::Remote;
@@ -23,11 +23,6 @@ pub(super) fn enter(model: &mut Model) -> Vec<Effect> {
         let text = format!("select *\nfrom {}\nlimit 100", sql_name(&format!("{}$latest", group.name)));
         model.sql.editor = Editor::new(&text);
     }
-    Vec::new()
-}
-
-/// Asks again for what is shown: a statement is run by its own key only.
-pub(super) fn refresh(_model: &mut Model) -> Vec<Effect> {
     Vec::new()
 }
 
@@ -84,15 +79,18 @@ fn run(model: &mut Model) -> Vec<Effect> {
     vec![model.ask(Slot::Sql, Request::Sql(Question::Run(sql)))]
 }
 
-/// Stops a statement that runs; true if one did.
-pub(super) fn stop(model: &mut Model) -> bool {
-    let runs = model.sql.result.waiting_since().is_some();
-    if runs {
+/// Stops what runs, a statement before an export; nothing if neither does. An export that is stopped leaves no file.
+pub(super) fn stop(model: &mut Model) -> Option<Slot> {
+    let slot = if model.sql.result.waiting_since().is_some() {
         model.sql.result = Remote::Idle;
-        model.forget(Slot::Sql);
-        super::tell(model, "stopped".to_owned());
-    }
-    runs
+        Slot::Sql
+    } else {
+        model.sql.exporting.take()?;
+        Slot::Export
+    };
+    model.forget(slot);
+    super::tell(model, "stopped".to_owned());
+    Some(slot)
 }
 
 fn recall(model: &mut Model, by: isize) -> Vec<Effect> {
@@ -113,27 +111,39 @@ fn export(model: &mut Model) -> Vec<Effect> {
     if sql.trim().is_empty() {
         return Vec::new();
     }
-    let fields =
-        vec![Field { label: "FILE", line: Line::new("result.parquet"), note: ".csv, .json or .parquet; all rows, not only those shown" }];
-    let form = Form { title: "export the result".to_owned(), fields, at: 0, purpose: Purpose::Export { sql }, complaint: None };
+    let form = Form {
+        title: "export the result".to_owned(),
+        label: "FILE",
+        note: ".csv, .json or .parquet; all rows, not only those shown",
+        line: Line::new("result.parquet"),
+        purpose: Purpose::Export(sql),
+        complaint: None,
+    };
     model.layer = Some(Layer::Form(form));
     Vec::new()
 }
 
-/// Sends the export that a form asked for.
+/// Sends the export that a form asked for, one at a time.
 pub(super) fn send_export(model: &mut Model, sql: String, path: String) -> Vec<Effect> {
+    if path.is_empty() {
+        return Vec::new();
+    }
+    if model.sql.exporting.is_some() {
+        super::complain(model, "an export is under way; wait for it, or stop it".to_owned());
+        return Vec::new();
+    }
+    model.sql.exporting = Some(model.now);
     vec![model.ask(Slot::Export, Request::Sql(Question::Export { sql, path }))]
 }
 
 /// Names that begin with the word before the caret: groups first, then features.
 pub(crate) fn offers(model: &Model) -> Vec<String> {
-    let word = model.sql.editor.word().to_lowercase();
-    let bare = word.trim_start_matches('"');
+    let bare = model.sql.editor.word().trim_start_matches('"');
     if bare.is_empty() {
         return Vec::new();
     }
     let Some(groups) = model.groups.value() else { return Vec::new() };
-    let begins = |name: &&str| name.to_lowercase().starts_with(bare) && name.to_lowercase() != bare;
+    let begins = |name: &&str| name.len() > bare.len() && name.get(..bare.len()).is_some_and(|head| head.eq_ignore_ascii_case(bare));
     let tables = groups.iter().map(|group| group.name.as_str()).filter(begins);
     let features = groups.iter().flat_map(|group| group.schema.features()).map(|feature| feature.name.as_str()).filter(begins);
     let mut found: Vec<String> = Vec::new();
@@ -199,9 +209,17 @@ pub(super) fn take(model: &mut Model, answer: Answer) -> Vec<Effect> {
             model.sql.typing = answer.is_err();
             model.sql.result.answer(answer);
         }
-        Answer::Exported(Ok((rows, path))) => super::tell(model, format!("{} in {path}", counted(rows, "row", "rows"))),
-        Answer::Exported(Err(error)) => super::complain(model, error.line()),
-        Answer::Failed(error) => model.sql.result.answer(Err(error)),
+        Answer::Exported(answer) => {
+            model.sql.exporting = None;
+            match answer {
+                Ok((rows, path)) => super::tell(model, format!("{} in {path}", counted(rows, "row", "rows"))),
+                Err(error) => super::complain(model, error.line()),
+            }
+        }
+        Answer::Failed(error) => {
+            model.sql.exporting = None;
+            model.sql.result.answer(Err(error));
+        }
     }
     Vec::new()
 }

@@ -12,7 +12,7 @@ use crate::tui::matching::Query;
 use crate::tui::model::Model;
 use crate::tui::model::remote::Remote;
 use crate::tui::model::statistics::Level;
-use crate::tui::numbers::spark;
+use crate::tui::numbers::{share, spark};
 use crate::tui::theme::{Theme, sign};
 use crate::tui::units::{UNKNOWN, age, ago, counted, exact, thin};
 use crate::tui::widgets::table::{Column, Table};
@@ -179,7 +179,7 @@ fn known_cell(model: &Model, title: &str, group: &FeatureGroup, feature: &Featur
     let unknown = || Span::styled(UNKNOWN, theme.muted);
     let text = |text: String| Span::styled(text, theme.text);
     Some(Line::from(match title {
-        "NULL" => line.and_then(|line| line.nulls).map_or_else(unknown, |nulls| text(percent(nulls))),
+        "NULL" => line.and_then(|line| line.nulls).map_or_else(unknown, |(nulls, rows)| text(share(nulls, rows))),
         "SHAPE" => match line {
             Some(line) if !line.shape.is_empty() => Span::styled(spark(&line.shape), theme.accent),
             _ => unknown(),
@@ -191,14 +191,6 @@ fn known_cell(model: &Model, title: &str, group: &FeatureGroup, feature: &Featur
         "READERS" => line.and_then(|line| line.readers).map_or_else(unknown, |readers| text(thin(readers))),
         _ => return None,
     }))
-}
-
-/// A share with one decimal: never nothing of something.
-fn percent(share: f64) -> String {
-    match share * 100.0 {
-        percent if percent > 0.0 && percent < 0.1 => "<0.1%".to_owned(),
-        percent => format!("{percent:.1}%"),
-    }
 }
 
 /// Drift and readers of a feature, in words.

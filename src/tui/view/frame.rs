@@ -139,7 +139,11 @@ pub(super) fn hints(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: R
     for action in keymap::hinted(focus) {
         let versions = model.group_screen.record.found.value().map_or(0, |found| found.versions.len());
         let pointless = match action {
-            Action::Cancel => model.demo.waiting_since().is_none(),
+            Action::Open => model.screen == Screen::Group && model.group_screen.feature.is_some(),
+            Action::Cancel => {
+                let asked = model.screen == Screen::Sql && (model.sql.result.waiting_since().is_some() || model.sql.exporting.is_some());
+                model.demo.waiting_since().is_none() && !asked
+            }
             Action::OtherList => model.screen == Screen::Group,
             Action::FillDemo => model.read_only || model.demo.waiting_since().is_some(),
             Action::Older | Action::Newer | Action::Oldest | Action::Newest => versions < 2,

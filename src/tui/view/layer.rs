@@ -15,7 +15,7 @@ use crate::tui::model::layer::{Form, Layer, Palette};
 use crate::tui::model::list::List;
 use crate::tui::theme::{Theme, sign};
 use crate::tui::units::ago;
-use crate::tui::update::{palette_rows, ways_on};
+use crate::tui::update::ways_on;
 use crate::tui::widgets::input::Input;
 use crate::tui::widgets::table::placed;
 use crate::tui::widgets::text::{name, prose, put, put_right};
@@ -39,19 +39,19 @@ pub(super) fn popup(title: &str, columns: u16, rows: u16, theme: &Theme, frame: 
 
 pub(super) fn draw(model: &Model, layer: &Layer, theme: &Theme, frame: &mut Frame<'_>, body: Rect) {
     match layer {
-        Layer::Palette(palette) => draw_palette(model, palette, theme, frame, body),
+        Layer::Palette(palette) => draw_palette(palette, theme, frame, body),
         Layer::Themes(list, _) => draw_themes(model, list, theme, frame, body),
         Layer::Form(form) => draw_form(form, theme, frame, body),
         Layer::Messages(list) => draw_messages(model, list, theme, frame, body),
     }
 }
 
-fn draw_palette(model: &Model, palette: &Palette, theme: &Theme, frame: &mut Frame<'_>, body: Rect) {
+fn draw_palette(palette: &Palette, theme: &Theme, frame: &mut Frame<'_>, body: Rect) {
     let inner = popup("commands", 84, body.height.saturating_sub(2).min(26), theme, frame, body);
     let (input_area, list_area) = layout::below(inner, 2);
     Input { sign: ":", placeholder: "an action, group, feature or theme", line: &palette.line, typing: true }
         .draw(frame, input_area, theme);
-    let rows = palette_rows(model, palette.line.text());
+    let rows = &palette.rows;
     if rows.is_empty() {
         put(frame.buffer_mut(), layout::indent(list_area, 3), 0, &Line::from(Span::styled("Nothing is called so.", theme.text)));
         return;
@@ -99,18 +99,10 @@ fn draw_themes(model: &Model, list: &List, theme: &Theme, frame: &mut Frame<'_>,
 }
 
 fn draw_form(form: &Form, theme: &Theme, frame: &mut Frame<'_>, body: Rect) {
-    let rows = form.fields.len() as u16 * 3 + 3;
-    let inner = popup(&fit::cut_middle(&clean(&form.title), 60), 76, rows, theme, frame, body);
-    for (place, field) in form.fields.iter().enumerate() {
-        let (_, rest) = layout::below(inner, place as u16 * 3);
-        let heading = Line::from(vec![
-            Span::styled(format!(" {}", field.label), theme.muted),
-            Span::styled(format!("   {}", field.note), theme.muted),
-        ]);
-        put(frame.buffer_mut(), rest, 0, &heading);
-        let (_, input_area) = layout::below(rest, 1);
-        Input { sign: "›", placeholder: "", line: &field.line, typing: place == form.at }.draw(frame, input_area, theme);
-    }
+    let inner = popup(&fit::cut_middle(&clean(&form.title), 60), 76, 6, theme, frame, body);
+    put(frame.buffer_mut(), inner, 0, &Line::from(Span::styled(format!(" {}   {}", form.label, form.note), theme.muted)));
+    let (_, input_area) = layout::below(inner, 1);
+    Input { sign: "›", placeholder: "", line: &form.line, typing: true }.draw(frame, input_area, theme);
     if let Some(complaint) = &form.complaint {
         let (_, last) = layout::below(inner, inner.height.saturating_sub(1));
         let text = fit::cut(&clean(complaint), usize::from(inner.width).saturating_sub(4));

@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use super::{layout, states};
 use crate::tui::clean::clean;
 use crate::tui::fit;
+use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::model::sql::Table;
 use crate::tui::theme::{Theme, sign};
@@ -24,6 +25,11 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
     let (editor_area, rest) = layout::below(body, (lines + 2).clamp(4, (body.height / 2).max(4)));
     editor(model, theme, frame, editor_area);
     result(model, theme, frame, rest);
+}
+
+/// The key of an action here, as the keymap has it.
+fn key(model: &Model, action: Action) -> String {
+    model.keymap.shown(model.focus(), action).unwrap_or_default()
 }
 
 fn editor(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -52,7 +58,10 @@ fn editor(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let offers = if screen.typing { sql_offers(model) } else { Vec::new() };
     if !offers.is_empty() {
         let text = fit::cut(&clean(&offers.join("   ")), usize::from(area.width).saturating_sub(12));
-        let line = Line::from(vec![Span::styled("     Tab  ", theme.key), Span::styled(text, theme.accent)]);
+        let line = Line::from(vec![
+            Span::styled(format!("     {}  ", key(model, Action::CompleteName)), theme.key),
+            Span::styled(text, theme.accent),
+        ]);
         put(frame.buffer_mut(), area, area.height.saturating_sub(1), &line);
     }
 }
@@ -64,7 +73,10 @@ fn result(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
         if let Some(mark) = states::spinner(model, Some(since)) {
             let line = Line::from(vec![
                 Span::styled(format!("   {mark} "), theme.accent),
-                Span::styled(format!("{} rows   {}   C-c stops it", exact(screen.arrived), time_span(waited)), theme.muted),
+                Span::styled(
+                    format!("{} rows   {}   {} stops it", exact(screen.arrived), time_span(waited), key(model, Action::Cancel)),
+                    theme.muted,
+                ),
             ]);
             put(frame.buffer_mut(), area, 1, &line);
         }
@@ -85,13 +97,10 @@ fn result(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     match screen.result.value() {
         Some(table) => grid(model, table, theme, frame, area),
         None => {
-            let text = "F5 runs the statement; every group is a table, \"NAME$latest\" its newest records";
-            put(
-                frame.buffer_mut(),
-                layout::indent(area, 3),
-                1,
-                &Line::from(Span::styled(fit::cut(text, usize::from(area.width) - 4), theme.muted)),
-            );
+            let run = key(model, Action::RunStatement);
+            let text = format!("{run} runs the statement; every group is a table, \"NAME$latest\" its newest records");
+            let text = fit::cut(&text, usize::from(area.width).saturating_sub(4));
+            put(frame.buffer_mut(), layout::indent(area, 3), 1, &Line::from(Span::styled(text, theme.muted)));
         }
     }
 }

@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use super::{layout, states};
 use crate::tui::clean::clean;
 use crate::tui::fit;
+use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::model::statistics::{BASELINES, FeatureDrift, FeatureNumbers, Level, Numbers, Standing};
 use crate::tui::numbers::{columns, number, series, share, spark};
@@ -71,10 +72,11 @@ fn standing(model: &Model, numbers: &Numbers, theme: &Theme, frame: &mut Frame<'
     let population = if model.statistics.latest { "latest record of each identifier" } else { "all events" };
     let facts = format!(" {population} · {} rows · {}", thin(numbers.rows), ago(numbers.taken, model.now));
     put(frame.buffer_mut(), area, 0, &Line::from(span(&facts, theme.muted)));
+    let anew = model.keymap.shown(model.focus(), Action::ReadAnew).unwrap_or_default();
     let (mark, text, style) = match numbers.standing {
         Standing::Fresh => (sign::GOOD, "of all rows".to_owned(), theme.good),
-        Standing::Stale(rows) => (sign::WATCH, format!("{} rows are in no figure; R reads them", thin(rows)), theme.watch),
-        Standing::Footers => (sign::WATCH, "the files' own words; R reads the values".to_owned(), theme.watch),
+        Standing::Stale(rows) => (sign::WATCH, format!("{} rows are in no figure; {anew} reads them", thin(rows)), theme.watch),
+        Standing::Footers => (sign::WATCH, format!("the files' own words; {anew} reads the values"), theme.watch),
     };
     let taken = fit::width(&facts) as u16 + 1;
     put_right(frame.buffer_mut(), area, 0, taken, &Line::from(Span::styled(format!("{mark} {text} "), style)));

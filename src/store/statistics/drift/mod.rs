@@ -202,7 +202,7 @@ fn rows_to_keep(report: &DriftReport) -> Vec<DriftRow> {
     let row = |feature: &str, measure: &Measure| DriftRow {
         feature: feature.to_owned(),
         metric: measure.metric.as_str().to_owned(),
-        value: measure.value,
+        value: Some(measure.value),
         noise: measure.noise,
         watch: measure.watch,
         alert: measure.alert,
