@@ -20,7 +20,13 @@ impl FeatureStore {
         self.query_in(None, sql, max_rows).await
     }
 
-    /// The same, where uploaded tables that are named without a database are looked for in this one first.
+    /// A statement that the store itself has reason to ask: nobody's read is counted.
+    pub(super) async fn own_query(&self, sql: &str) -> Result<QueryStream> {
+        let options = QueryOptions { now: self.now(), max_rows: None };
+        self.query_engine()?.query(sql, self.group_source(), &options).await
+    }
+
+    /// The same as [`Self::query`], where uploaded tables that are named without a database are looked for in this one first.
     pub(super) async fn query_in(&self, database: Option<&str>, sql: &str, max_rows: Option<u64>) -> Result<QueryStream> {
         let options = QueryOptions { now: self.now(), max_rows };
         let source = Groups { store: self.clone(), counts: true, database: database.map(str::to_owned) };

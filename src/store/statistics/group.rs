@@ -9,7 +9,7 @@ use super::StatisticsWatch;
 use super::known::ROWS_READ_UNASKED;
 use super::stored::{alone, states};
 use crate::backend::offline::bounds::Bound;
-use crate::catalog::{Population, StoredProfile, Window};
+use crate::catalog::{Population, StoredColumn, StoredProfile, Window};
 use crate::dataset::GroupScan;
 use crate::dataset::profiling::ProfiledColumns;
 use crate::model::{Error, EventTime, FeatureGroup, Result};
@@ -87,6 +87,16 @@ pub struct GroupStatistics {
     pub features: Vec<FeatureStatistics>,
 }
 
+/// True if two profiles agree in every exact number. Sketches are not looked at: they draw by chance, and differ for the same rows.
+fn says_the_same(one: &StoredProfile, other: &StoredProfile) -> bool {
+    let rows = |profile: &StoredProfile| (profile.rows, profile.deleted, profile.oldest_event_time, profile.newest_event_time);
+    let columns = |profile: &StoredProfile| {
+        let exact = |column: &StoredColumn| (column.feature.clone(), (column.rows, column.nulls, column.mean.map(f64::to_bits)));
+        profile.columns.iter().map(exact).collect::<BTreeMap<_, _>>()
+    };
+    rows(one) == rows(other) && columns(one) == columns(other)
+}
+
 impl FeatureStore {
     /// Statistics of a group's features.
     ///
@@ -157,7 +167,7 @@ impl FeatureStore {
             return stored_statistics(group, &stored, standing, &columns);
         }
         let mut profile = columns.empty();
-        let mut stream = self.query(&format!("SELECT * FROM {}", quoted(&format!("{}$latest", group.name))), None).await?;
+        let mut stream = self.own_query(&format!("SELECT * FROM {}", quoted(&format!("{}$latest", group.name)))).await?;
         options.watch.rows_to_read.store(rows, std::sync::atomic::Ordering::Relaxed);
         while let Some(batch) = stream.next().await {
             if options.watch.cancel.load(std::sync::atomic::Ordering::Relaxed) {
@@ -172,7 +182,11 @@ impl FeatureStore {
         let whole = profile.whole()?;
         let stored = alone(&names, Population::Latest, Window::Whole, counts, profile.event_times(), &whole, self.now())?;
         if !self.inner.read_only {
-            self.inner.catalog.set_profile(&group.id, &stored).await?;
+            let before = self.inner.catalog.profile(&group.id, Population::Latest, &Window::Whole, false).await?;
+            // Written only if it says something else: whoever asks anew at each change of the catalog would never come to rest.
+            if options.refresh || before.is_none_or(|before| !says_the_same(&before, &stored)) {
+                self.inner.catalog.set_profile(&group.id, &stored).await?;
+            }
         }
         stored_statistics(group, &stored, Standing::Fresh, &columns)
     }

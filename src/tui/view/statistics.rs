@@ -67,19 +67,27 @@ pub(super) fn stats(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: R
     }
 }
 
-/// What the numbers are of, and how far they can be trusted.
+/// How far the numbers can be trusted, always; and what they are of, as far as there is room.
 fn standing(model: &Model, numbers: &Numbers, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
-    let population = if model.statistics.latest { "latest record of each identifier" } else { "all events" };
-    let facts = format!(" {population} · {} rows · {}", thin(numbers.rows), ago(numbers.taken, model.now));
-    put(frame.buffer_mut(), area, 0, &Line::from(span(&facts, theme.muted)));
     let anew = model.keymap.shown(model.focus(), Action::ReadAnew).unwrap_or_default();
-    let (mark, text, style) = match numbers.standing {
-        Standing::Fresh => (sign::GOOD, "of all rows".to_owned(), theme.good),
-        Standing::Stale(rows) => (sign::WATCH, format!("{} rows are in no figure; {anew} reads them", thin(rows)), theme.watch),
-        Standing::Footers => (sign::WATCH, format!("the files' own words; {anew} reads the values"), theme.watch),
+    let (mark, word, more, style) = match numbers.standing {
+        Standing::Fresh => (sign::GOOD, "of all rows", String::new(), theme.good),
+        Standing::Stale(rows) => (sign::WATCH, "stale", format!(": {} rows are in no figure; {anew} reads them", thin(rows)), theme.watch),
+        Standing::Footers => (sign::WATCH, "from footers", format!(": no value was read; {anew} reads them"), theme.watch),
     };
-    let taken = fit::width(&facts) as u16 + 1;
-    put_right(frame.buffer_mut(), area, 0, taken, &Line::from(Span::styled(format!("{mark} {text} "), style)));
+    let room = usize::from(area.width).saturating_sub(2);
+    let facts = [
+        if model.statistics.latest { "latest record of each identifier".to_owned() } else { "all events".to_owned() },
+        format!("{} rows", thin(numbers.rows)),
+        ago(numbers.taken, model.now),
+    ]
+    .join(" · ");
+    let whole = format!("{mark} {word}{more}");
+    let told = if fit::width(&facts) + fit::width(&whole) + 3 <= room { whole } else { format!("{mark} {word}") };
+    let facts = fit::cut(&facts, room.saturating_sub(fit::width(&told) + 3));
+    let taken = fit::width(&facts) as u16 + 2;
+    put(frame.buffer_mut(), area, 0, &Line::from(vec![Span::raw(" "), span(&facts, theme.muted)]));
+    put_right(frame.buffer_mut(), area, 0, taken, &Line::from(Span::styled(format!("{told} "), style)));
 }
 
 fn list(model: &Model, numbers: &Numbers, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -179,7 +187,7 @@ pub(super) fn figures(model: &Model, feature: &FeatureNumbers, theme: &Theme) ->
     }
     if !feature.counts.is_empty() {
         let counts: Vec<String> = feature.counts.iter().map(|(name, count)| format!("{name} {}", share(*count, feature.rows))).collect();
-        lines.push(fact("among them", counts.join("   ")));
+        lines.push(fact("of these", counts.join("   ")));
     }
     if let Some(mean) = feature.mean {
         let std = feature.std.map(|std| format!("   std {}", number(std))).unwrap_or_default();
