@@ -25,6 +25,7 @@ mod formats;
 mod fuzzy;
 mod layers;
 mod lineage;
+mod lineage_entities;
 mod load;
 mod object_store;
 mod offline;

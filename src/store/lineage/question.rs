@@ -43,9 +43,14 @@ impl FeatureStore {
     /// # Errors
     /// `NotFound` for a node that nobody knows, with a suggestion.
     pub async fn lineage(&self, question: &LineageQuestion) -> Result<Answer> {
+        let key = self.lineage_node(&question.node).await?;
+        self.lineage_around(key, question).await
+    }
+
+    /// Answers a question about a node that was found already.
+    pub(super) async fn lineage_around(&self, key: NodeKey, question: &LineageQuestion) -> Result<Answer> {
         self.fold_usage().await?;
         let names = self.lineage_names();
-        let key = self.lineage_node(&question.node).await?;
         let coverage = self.lineage_coverage().await?;
         let start = self.lineage_start(&key).await?;
         let mut answer = match &start {

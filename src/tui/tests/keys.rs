@@ -563,3 +563,23 @@ fn the_lineage_tab_can_be_left_by_its_keys() {
     stage.keys("]");
     assert_eq!(stage.model.group_screen.tab, Tab::Online);
 }
+
+#[test]
+fn a_click_reaches_the_rows_of_every_screen() {
+    use crate::tui::model::mouse::{Gesture, Mouse};
+    let clicked = |script: &str, text: &str| {
+        let mut stage = shop();
+        stage.keys(script);
+        let screen = stage.text();
+        let row = screen.lines().position(|line| line.contains(text)).unwrap();
+        stage.send(Msg::Mouse(Mouse { gesture: Gesture::Click, column: 8, row: row as u16 }));
+        stage
+    };
+    assert_eq!(clicked("j<enter>]]", "loyalty_tier").model.statistics.list.at, 1);
+    assert_eq!(clicked("j<enter>]]]", "orders_30d").model.statistics.drift_list.at, 1);
+    assert_eq!(clicked("j3", "churn_v3").model.lineage.list.at, 5);
+    assert_eq!(clicked("6", "churn_v3                1").model.datasets.list.at, 1);
+    assert_eq!(clicked("7", "failed").model.jobs.list.at, 1);
+    let result = clicked("5<F5>i", "C0003");
+    assert_eq!((result.model.sql.list.at, result.model.sql.typing), (2, false), "a click on a row leaves the statement");
+}

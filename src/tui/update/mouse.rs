@@ -41,6 +41,10 @@ fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
         };
     }
     let Some(place) = list_under_focus(model).and_then(|list| list.row_at(column, row)) else { return Vec::new() };
+    if model.layer.is_none() && model.help.is_none() {
+        // A click among the rows of a result leaves the statement.
+        model.sql.typing &= model.screen != Screen::Sql;
+    }
     let focus = model.focus();
     let mut effects = super::step(model, focus, Move::To(place));
     if again {
@@ -68,6 +72,12 @@ fn list_under_focus(model: &Model) -> Option<&List> {
         (Screen::Group, Tab::Schema) => Some(&model.group_screen.schema.list),
         (Screen::Group, Tab::Online) => Some(&model.group_screen.record.rows),
         (Screen::Group, Tab::Use) => Some(&model.group_screen.snippets),
-        _ => None,
+        (Screen::Group, Tab::Stats) => Some(&model.statistics.list),
+        (Screen::Group, Tab::Drift) => Some(&model.statistics.drift_list),
+        (Screen::Lineage, _) | (Screen::Group, Tab::Lineage) => Some(&model.lineage.list),
+        (Screen::Sql, _) => Some(&model.sql.list),
+        (Screen::Datasets, _) => Some(&model.datasets.list),
+        (Screen::Jobs, _) => Some(&model.jobs.list),
+        (Screen::Group, Tab::Overview) => None,
     }
 }
