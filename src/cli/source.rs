@@ -10,7 +10,7 @@ use super::place::{Place, now};
 use super::table::{Side, Table};
 use super::text::{relative_time, visible};
 use crate::model::EventTime;
-use crate::sync::{NewSource, SourceView, add_source, remove_source, sources};
+use crate::sync::{KINDS, NewSource, SourceView, add_source, remove_source, sources};
 
 /// Add, list or remove the places to sync from
 #[derive(Args, Debug)]
@@ -32,18 +32,20 @@ enum Action {
     Forget(Forget),
 }
 
-/// Add a source; the next sync reads it
-#[derive(Args, Debug)]
-#[command(after_help = "\
+const ADD_EXAMPLES: &str = "\
 Examples:
   larder source add team larder /srv/team-store
-  larder source add prod larder ../prod --priority 10")]
+  larder source add prod larder ../prod --priority 10";
+
+/// Add a source; the next sync reads it
+#[derive(Args, Debug)]
+#[command(after_help = kinds_and_examples())]
 struct Add {
     /// Name of the source
     name: String,
-    /// Kind of the source: larder
+    /// Kind of the source, one of those below
     kind: String,
-    /// Where it is: the folder of a store
+    /// Where it is
     location: String,
     /// Say more about the source, repeatable
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
@@ -107,6 +109,18 @@ impl Add {
         store.close().await?;
         Ok(Exit::Done)
     }
+}
+
+/// What every kind takes, and the examples.
+fn kinds_and_examples() -> String {
+    let mut text = "Kinds, with what LOCATION is and the options of each:\n".to_owned();
+    for kind in KINDS {
+        text.push_str(&format!("  {:<12} {}\n", kind.name, kind.location));
+        for (option, meaning) in kind.options {
+            text.push_str(&format!("  {:<12}   --option {option}=…  {meaning}\n", ""));
+        }
+    }
+    text + "\n" + ADD_EXAMPLES
 }
 
 async fn list(place: &Place, console: &mut Console) -> Verdict {

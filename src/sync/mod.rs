@@ -17,7 +17,7 @@ mod sources;
 
 pub use difference::FieldChange;
 pub use guard::{MaxDelete, Prune, Withheld};
-pub use kinds::KINDS;
+pub use kinds::{KINDS, Kind};
 pub use observed::{ObservedFeature, ObservedGroup};
 pub use run::{Change, GroupFault, SourceReport, SourceStatus, SyncOptions, SyncReport, sync};
 pub use source::{Fetched, Listed, Listing, Source, SourceError, Trouble};

@@ -194,7 +194,7 @@ async fn wanted(store: &FeatureStore, names: &[String]) -> Result<Vec<SyncSource
 
 /// Reads a source and finds out what it changes; trouble becomes part of the plan.
 async fn plan(store: &FeatureStore, row: &SyncSourceRow, options: &SyncOptions) -> Plan {
-    let made = match kinds::source(&row.kind, &row.location, &row.options, store.folder()) {
+    let made = match kinds::source(&row.kind, &row.location, &row.options, store) {
         Ok(source) => plan_from(store, row, source.as_ref(), options).await,
         Err(error) => Err(error.into()),
     };

@@ -54,7 +54,7 @@ pub async fn add_source(store: &FeatureStore, new: NewSource) -> Result<SourceVi
             .remedy(format!("use up to {MAX_NAME} letters, digits, '-' and '_'")));
     }
     let location = kinds::settled_location(&new.kind, &new.location)?;
-    kinds::source(&new.kind, &location, &new.options, store.folder())?;
+    kinds::source(&new.kind, &location, &new.options, store)?;
     let row = SyncSourceRow {
         name: new.name,
         kind: new.kind,

@@ -1,4 +1,4 @@
-//! The source `larder`: the store in another folder, whose catalog is opened for reading only.
+//! The store in another folder, whose catalog is opened for reading only.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
-use super::observed::ObservedGroup;
-use super::source::{Fetched, Listed, Listing, Source, SourceError, Trouble};
+use super::super::observed::ObservedGroup;
+use super::super::source::{Fetched, Listed, Listing, Source, SourceError, Trouble};
 use crate::catalog::{Catalog, CatalogOptions};
 use crate::model::{Error, GroupStatus};
 
