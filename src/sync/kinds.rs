@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::larder;
 use super::source::Source;
+use super::{aws, larder};
 use crate::model::suggest::suggest;
 use crate::model::{Error, Result};
 use crate::store::FeatureStore;
 
 /// All kinds, in the order in which help names them.
-pub const KINDS: &[Kind] = &[larder::KIND];
+pub const KINDS: &[Kind] = &[larder::KIND, aws::KIND];
 
 /// A kind of source.
 pub struct Kind {
