@@ -10,6 +10,7 @@ use super::console::Console;
 use super::exit::{Exit, Verdict};
 use super::interrupt::{Begun, Stopped, stopping_on_signal};
 use super::place::Place;
+use super::sync_questions::{Show, Status};
 use super::text::visible;
 use crate::model::{Error, EventTime, TimeMode, Ttl};
 use crate::sync::{
@@ -28,7 +29,9 @@ Examples:
   larder sync
   larder sync team --dry-run
   larder sync --check --json
+  larder sync status
   larder sync history --since 7d
+  larder sync show latest
 
 Exit codes: 0 done, 1 no source could be read, 3 some could not, 4 changes are pending (--check),
 5 deletions were withheld, 6 another sync runs"
@@ -63,7 +66,9 @@ pub(crate) struct Sync {
 
 #[derive(Subcommand, Debug)]
 enum Question {
+    Status(Status),
     History(History),
+    Show(Show),
 }
 
 /// Show what syncs changed
@@ -90,8 +95,11 @@ enum PruneWord {
 
 impl Sync {
     pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
-        if let Some(Question::History(history)) = self.question {
-            return history.run(place, console).await;
+        match self.question {
+            Some(Question::Status(status)) => return status.run(place, console).await,
+            Some(Question::History(history)) => return history.run(place, console).await,
+            Some(Question::Show(show)) => return show.run(place, console).await,
+            None => {}
         }
         let check = self.check;
         let options = self.options()?;
@@ -271,7 +279,7 @@ fn write(console: &mut Console, report: &SyncReport, dry: bool) -> Result<(), su
     Ok(())
 }
 
-fn write_fields(console: &mut Console, fields: &[FieldChange]) -> Result<(), super::exit::Failure> {
+pub(super) fn write_fields(console: &mut Console, fields: &[FieldChange]) -> Result<(), super::exit::Failure> {
     let text = |value: &Option<Value>| value.as_ref().map_or_else(|| "none".to_owned(), Value::to_string);
     for field in fields {
         console.line(visible(&format!("    {}: {} -> {}", field.path, text(&field.old), text(&field.new))))?;
@@ -279,7 +287,7 @@ fn write_fields(console: &mut Console, fields: &[FieldChange]) -> Result<(), sup
     Ok(())
 }
 
-fn sign(operation: &str) -> char {
+pub(super) fn sign(operation: &str) -> char {
     match operation {
         "update" => '~',
         "delete" => '-',

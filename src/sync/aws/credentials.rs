@@ -74,6 +74,11 @@ impl Keys {
         self.provider.is_some()
     }
 
+    /// True if the user said whose keys these are.
+    pub(super) fn are_named(&self) -> bool {
+        self.profile.is_some()
+    }
+
     /// What to do about keys that have expired.
     pub(super) fn renewal(&self) -> String {
         match &self.profile {
