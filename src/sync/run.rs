@@ -197,8 +197,13 @@ async fn wanted(store: &FeatureStore, names: &[String]) -> Result<Vec<SyncSource
 /// Reads a source and finds out what it changes; trouble becomes part of the plan.
 async fn plan(store: &FeatureStore, row: &SyncSourceRow, options: &SyncOptions) -> Plan {
     let begun = Instant::now();
+    let mut retries = 0;
     let made = match kinds::source(&row.kind, &row.location, &row.options, store) {
-        Ok(source) => plan_from(store, row, source.as_ref(), options).await,
+        Ok(source) => {
+            let made = plan_from(store, row, source.as_ref(), options).await;
+            retries = source.retries();
+            made
+        }
         Err(error) => Err(error.into()),
     };
     let mut plan = made.unwrap_or_else(|error| {
@@ -206,6 +211,7 @@ async fn plan(store: &FeatureStore, row: &SyncSourceRow, options: &SyncOptions) 
         report.errors.push(fault(None, &error));
         Plan { report, outcome: SyncOutcome::default(), changes: Vec::new() }
     });
+    plan.report.retries = retries;
     plan.report.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     plan.outcome.report = serde_json::to_string(&plan.report).unwrap_or_default();
     plan
@@ -300,7 +306,6 @@ async fn plan_from(
     }
     // A source that answers more than it was asked must not bring the count below nothing.
     report.unchanged = report.listed.saturating_sub(report.created + report.updated + report.faulty);
-    report.retries = source.retries();
     if report.faulty > 0 || !listing.complete {
         report.status = SourceStatus::Degraded;
     }

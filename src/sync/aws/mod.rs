@@ -42,6 +42,7 @@ pub(super) const KIND: Kind = Kind {
         ("region", "the region, where LOCATION does not name it"),
         ("endpoint-url", "where requests go, in place of Amazon's endpoint or AWS_ENDPOINT_URL_SAGEMAKER"),
         ("feature-metadata", "'no' leaves out descriptions and parameters of features"),
+        ("listing", "'search' takes what exists from Search alone, where ListFeatureGroups is not to be had"),
         ("rate", "most requests a second [default: 5]"),
         ("timeout", "how long a request may take [default: 30s]"),
         ("attempts", "how often a request is made before the source counts as failed [default: 8]"),

@@ -36,6 +36,8 @@ pub(in crate::sync) struct AwsPlace {
     pub(super) endpoint: Option<Url>,
     /// False if features have only names and types.
     pub(super) feature_metadata: bool,
+    /// False if what exists is taken from the search alone.
+    pub(super) with_list: bool,
     /// Requests a second.
     pub(super) rate: u32,
     /// Of one request.
@@ -74,8 +76,13 @@ impl AwsPlace {
                 return Err(Error::usage(format!("feature-metadata is 'yes' or 'no', not '{}'", other.escape_debug())));
             }
         };
+        let with_list = match options.get("listing").map(String::as_str) {
+            None | Some("list") => true,
+            Some("search") => false,
+            Some(other) => return Err(Error::usage(format!("listing is 'list' or 'search', not '{}'", other.escape_debug()))),
+        };
         let endpoint = options.get("endpoint-url").map(|text| endpoint(text)).transpose()?;
-        let place = Self { account, region: named.or(option), endpoint, feature_metadata, ..Self::usual(Dialect::Amazon, 5) };
+        let place = Self { account, region: named.or(option), endpoint, feature_metadata, with_list, ..Self::usual(Dialect::Amazon, 5) };
         place.with(options)
     }
 
@@ -94,6 +101,7 @@ impl AwsPlace {
             profile: None,
             endpoint: None,
             feature_metadata: true,
+            with_list: dialect == Dialect::Amazon,
             rate,
             timeout: Duration::from_secs(30),
             attempts: 8,
@@ -207,6 +215,7 @@ mod tests {
             ("attempts", "21"),
             ("timeout", "soon"),
             ("feature-metadata", "some"),
+            ("listing", "none"),
             ("endpoint-url", "host:80"),
         ] {
             assert!(AwsPlace::of_account("eu-west-1", &options(&[(name, value)])).is_err(), "{name}={value}");
