@@ -5,12 +5,16 @@
 //! twice changes nothing the second time; a run that is killed leaves the last whole state of each source.
 
 pub mod definitions;
+mod definitions_folder;
 mod difference;
+mod feast;
+mod flows;
 mod guard;
 mod kinds;
 mod larder;
 mod lock;
 mod observed;
+mod parquet;
 mod run;
 mod source;
 mod sources;
@@ -18,7 +22,7 @@ mod sources;
 pub use difference::FieldChange;
 pub use guard::{MaxDelete, Prune, Withheld};
 pub use kinds::{KINDS, Kind};
-pub use observed::{ObservedFeature, ObservedGroup};
+pub use observed::{ObservedFeature, ObservedFlow, ObservedGroup, ObservedHistory, ObservedKind, ObservedNode};
 pub use run::{Change, GroupFault, SourceReport, SourceStatus, SyncOptions, SyncReport, sync};
-pub use source::{Fetched, Listed, Listing, Source, SourceError, Trouble};
-pub use sources::{NewSource, SourceView, SyncedGroup, add_source, changes_since, remove_source, sources, synced_groups};
+pub use source::{Besides, Fetched, Listed, Listing, Source, SourceError, Trouble};
+pub use sources::{NewSource, SourceView, SyncedGroup, add_source, changes_since, remove_source, sources, synced_groups, told_by};

@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 
 use super::observed::ObservedGroup;
+use crate::catalog::SyncFileChanges;
 use crate::model::Error;
 
 /// A group that a source has.
@@ -88,6 +89,15 @@ impl From<Error> for SourceError {
     }
 }
 
+/// What a source has to say besides its groups, once some were read.
+#[derive(Debug, Default)]
+pub struct Besides {
+    /// Parts that could not be read and belong to no group that failed, by their names: the source is degraded.
+    pub faults: Vec<(String, SourceError)>,
+    /// What was learnt of files, to be kept with what was read.
+    pub files: SyncFileChanges,
+}
+
 /// A place that knows feature groups.
 #[async_trait]
 pub trait Source: Send + Sync {
@@ -96,4 +106,9 @@ pub trait Source: Send + Sync {
 
     /// Reads some of the groups that were listed, each of which is answered; an error means that none could be.
     async fn fetch(&self, wanted: &[Listed]) -> Result<Vec<Fetched>, SourceError>;
+
+    /// What else came up while listing and reading; asked once, after both.
+    async fn besides(&self) -> Besides {
+        Besides::default()
+    }
 }
