@@ -38,10 +38,16 @@ enum Action {
 const ADD_EXAMPLES: &str = "\
 Examples:
   larder source add team larder /srv/team-store
-  larder source add prod larder ../prod --priority 10
+  larder source add serving larder http://10.0.0.7:8400
+  larder source add prod aws eu-west-1 --profile prod
+  larder source add prod aws 123456789012/eu-west-1 --priority 10
+  larder source add local aws us-east-1 --endpoint-url http://127.0.0.1:5000
   larder source add meant definitions ./features
   larder source add shop feast ../feast-repository
-  larder source add lake parquet s3://lake/features --option id=customer_id --option event-time=at";
+  larder source add lake parquet s3://lake/features --option id=customer_id --option event-time=at
+
+Keys come from where all tools of AWS have them: the environment, a profile, single sign-on, a credential process,
+a container or the machine. They are never kept in the catalog.";
 
 /// Add a source; the next sync reads it
 #[derive(Args, Debug)]
@@ -56,6 +62,15 @@ struct Add {
     /// Say more about the source, repeatable
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
     option: Vec<(String, String)>,
+    /// Short for --option profile=NAME
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Short for --option region=NAME
+    #[arg(long, value_name = "NAME")]
+    region: Option<String>,
+    /// Short for --option endpoint-url=URL
+    #[arg(long, value_name = "URL")]
+    endpoint_url: Option<String>,
     /// Show its groups before those of sources with a lower number
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     priority: i64,
@@ -115,11 +130,13 @@ impl Source {
 impl Add {
     async fn run(self, place: &Place, console: &mut Console) -> Verdict {
         let store = place.open_or_make().await?;
+        let flags = [("profile", self.profile), ("region", self.region), ("endpoint-url", self.endpoint_url)];
+        let flags = flags.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         let new = NewSource {
             name: self.name,
             kind: self.kind,
             location: self.location,
-            options: self.option.into_iter().collect(),
+            options: self.option.into_iter().chain(flags).collect(),
             priority: self.priority,
         };
         let added = add_source(&store, new).await?;
@@ -133,7 +150,7 @@ impl Add {
 fn kinds_and_examples() -> String {
     let mut text = "Kinds, with what LOCATION is and the options of each:\n".to_owned();
     for kind in KINDS {
-        text.push_str(&format!("  {:<12} {}\n", kind.name, kind.location));
+        text.push_str(&format!("  {:<12} {}\n", kind.name, kind.location.replace('\n', &format!("\n{:15}", ""))));
         for (option, meaning) in kind.options {
             text.push_str(&format!("  {:<12}   --option {option}=…  {meaning}\n", ""));
         }

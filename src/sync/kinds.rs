@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::source::Source;
-use super::{definitions_folder, feast, larder, parquet};
+use super::{aws, definitions_folder, feast, larder, parquet};
 use crate::model::suggest::suggest;
 use crate::model::{Error, Result};
 use crate::store::FeatureStore;
 
 /// All kinds, in the order in which help names them.
-pub const KINDS: &[Kind] = &[definitions_folder::KIND, larder::KIND, parquet::KIND, feast::KIND];
+pub const KINDS: &[Kind] = &[definitions_folder::KIND, larder::KIND, aws::KIND, parquet::KIND, feast::KIND];
 
 /// A kind of source.
 pub struct Kind {

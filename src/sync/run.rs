@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt};
 use serde::Serialize;
@@ -107,6 +107,8 @@ pub struct SourceReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub withheld_because: Option<Withheld>,
     pub faulty: usize,
+    pub retries: u64,
+    pub duration_ms: u64,
     pub errors: Vec<GroupFault>,
 }
 
@@ -199,6 +201,7 @@ async fn wanted(store: &FeatureStore, names: &[String]) -> Result<Vec<SyncSource
 
 /// Reads a source and finds out what it changes; trouble becomes part of the plan.
 async fn plan(store: &FeatureStore, row: &SyncSourceRow, options: &SyncOptions) -> Plan {
+    let begun = Instant::now();
     let made = match kinds::source((&row.kind, Some(&row.name)), &row.location, &row.options, store) {
         Ok(source) => plan_from(store, row, source.as_ref(), options).await,
         Err(error) => Err(error.into()),
@@ -208,13 +211,15 @@ async fn plan(store: &FeatureStore, row: &SyncSourceRow, options: &SyncOptions) 
         report.errors.push(fault(None, &error));
         Plan { report, outcome: SyncOutcome::default(), changes: Vec::new() }
     });
+    plan.report.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     plan.outcome.report = serde_json::to_string(&plan.report).unwrap_or_default();
     plan
 }
 
-pub(super) async fn listing(source: &dyn Source, cursor: Option<&str>) -> std::result::Result<Listing, SourceError> {
+async fn listing(source: &dyn Source, cursor: Option<&str>) -> std::result::Result<Listing, SourceError> {
     let mut pause = FIRST_PAUSE;
-    for _ in 1..ATTEMPTS {
+    let attempts = if source.repeats_itself() { 1 } else { ATTEMPTS };
+    for _ in 1..attempts {
         match source.list(cursor).await {
             Err(error) if error.trouble == Trouble::Passing => tokio::time::sleep(pause).await,
             other => return other,
@@ -237,9 +242,12 @@ async fn plan_from(
     let by_identity: HashMap<(&str, &str), &SyncGroupRow> =
         known.iter().map(|group| ((group.native_id.as_str(), group.incarnation.as_str()), group)).collect();
     let find = |listed: &Listed| by_identity.get(&(listed.native_id.as_str(), listed.incarnation.as_str())).copied();
+    // A source with a cursor tells by it what tokens don't: without one every group may have changed.
+    let tokens_tell = listing.cursor.is_none() || row.cursor.is_some();
     let is_current = |listed: &Listed| {
         let known = find(listed).filter(|known| known.deleted.is_none() && known.fault.is_none());
-        !options.full && known.is_some_and(|known| listed.token.is_some() && known.token == listed.token)
+        let may_be = tokens_tell && !options.full && !listing.touched.contains(&listed.native_id);
+        may_be && known.is_some_and(|known| listed.token.is_some() && known.token == listed.token)
     };
     let changed: Vec<Listed> = listing.groups.iter().filter(|listed| !is_current(listed)).cloned().collect();
     let fetched = if changed.is_empty() { Vec::new() } else { source.fetch(&changed).await? };
@@ -302,6 +310,7 @@ async fn plan_from(
     // A source that answers more than it was asked must not bring the count below nothing.
     report.unchanged = report.listed.saturating_sub(report.created + report.updated + report.faulty);
     report.errors.extend(faults.iter().map(|(object, error)| fault(Some(object), error)));
+    report.retries = source.retries();
     if report.faulty > 0 || !faults.is_empty() || !listing.complete {
         report.status = SourceStatus::Degraded;
     }
@@ -407,6 +416,8 @@ fn empty_report(name: &str, kind: &str, status: SourceStatus) -> SourceReport {
         withheld: 0,
         withheld_because: None,
         faulty: 0,
+        retries: 0,
+        duration_ms: 0,
         errors: Vec::new(),
     }
 }

@@ -39,7 +39,7 @@ pub(super) const KIND: Kind = Kind {
     options: &[
         ("id", "the column that identifies a record"),
         ("event-time", "the column that says when a record was true"),
-        ("endpoint", "http(s)://HOST:PORT of a bucket that is not Amazon's"),
+        ("endpoint-url", "http(s)://HOST:PORT of a bucket that is not Amazon's"),
         ("region", "the bucket's region"),
     ],
     settle,
@@ -58,11 +58,11 @@ fn settle(location: &str) -> Result<String> {
 fn make(place: &SourcePlace<'_>) -> Result<Box<dyn Source>> {
     let option = |name: &str| place.options.get(name).cloned();
     let is_remote = place.location.contains("://");
-    if !is_remote && let Some(name) = ["endpoint", "region"].into_iter().find(|name| place.options.contains_key(*name)) {
+    if !is_remote && let Some(name) = ["endpoint-url", "region"].into_iter().find(|name| place.options.contains_key(*name)) {
         return Err(Error::usage(format!("a folder has no {name}")).remedy(format!("leave --option {name}=… out, or name an s3:// URL")));
     }
     let mut bucket = RemoteSettings { url: place.location.to_owned(), ..place.store.settings().object_store.clone() };
-    if let Some(endpoint) = option("endpoint") {
+    if let Some(endpoint) = option("endpoint-url") {
         bucket.allow_http = endpoint.starts_with("http://");
         bucket.path_style = Some(bucket.path_style.unwrap_or(true));
         bucket.endpoint = Some(endpoint);
