@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::source::Source;
-use super::{aws, larder};
+use super::{aws, definitions_folder, feast, larder, parquet};
 use crate::model::suggest::suggest;
 use crate::model::{Error, Result};
 use crate::store::FeatureStore;
 
 /// All kinds, in the order in which help names them.
-pub const KINDS: &[Kind] = &[larder::KIND, aws::KIND];
+pub const KINDS: &[Kind] = &[definitions_folder::KIND, larder::KIND, aws::KIND, parquet::KIND, feast::KIND];
 
 /// A kind of source.
 pub struct Kind {
@@ -31,6 +31,8 @@ pub(super) struct SourcePlace<'a> {
     pub location: &'a str,
     /// Its options; each is one of its kind's.
     pub options: &'a BTreeMap<String, String>,
+    /// Its name; none before it was added.
+    pub name: Option<&'a str>,
     /// The store that is synced, which is no source of itself.
     pub store: &'a FeatureStore,
 }
@@ -41,12 +43,17 @@ pub(super) fn settled_location(kind: &str, location: &str) -> Result<String> {
 }
 
 /// Makes a source of that kind ready to be read.
-pub(super) fn source(kind: &str, location: &str, options: &BTreeMap<String, String>, store: &FeatureStore) -> Result<Box<dyn Source>> {
+pub(super) fn source(
+    (kind, name): (&str, Option<&str>),
+    location: &str,
+    options: &BTreeMap<String, String>,
+    store: &FeatureStore,
+) -> Result<Box<dyn Source>> {
     let kind = find(kind)?;
     if let Some(unknown) = options.keys().find(|option| !kind.options.iter().any(|(name, _)| name == option)) {
         return Err(unknown_option(kind, unknown));
     }
-    (kind.make)(&SourcePlace { location, options, store })
+    (kind.make)(&SourcePlace { location, options, name, store })
 }
 
 /// A path of this machine made absolute, since sync may run from any folder.

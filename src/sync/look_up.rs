@@ -37,7 +37,7 @@ pub async fn look_up(
         return Err(Error::new(ErrorKind::NotFound, format!("'{}' of source '{}' has no online store", synced.group.name, synced.source))
             .remedy("its records are in its history only"));
     }
-    let source = kinds::source(&row.kind, &row.location, &row.options, store)?;
+    let source = kinds::source((&row.kind, Some(&row.name)), &row.location, &row.options, store)?;
     let mut records = Vec::with_capacity(identifiers.len());
     for identifier in identifiers {
         let look_up = LookUp { group: &synced.group, identifier, features };

@@ -12,11 +12,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::difference::{FieldChange, difference};
+use super::flows::edges_of;
 use super::guard::{self, MaxDelete, Prune, Situation, Withheld};
-use super::source::{Listed, Listing, Source, SourceError, Trouble};
+use super::observed::ObservedGroup;
+use super::source::{Besides, Listed, Listing, Source, SourceError, Trouble};
 use super::sources::{no_source, sources as all_sources};
 use super::{kinds, lock};
-use crate::catalog::{NewRun, RunCounts, RunKind, RunState, SyncChangeRow, SyncGroupRow, SyncOutcome, SyncSourceRow};
+use crate::catalog::{LineageNote, NewRun, RunCounts, RunKind, RunState, SyncChangeRow, SyncGroupRow, SyncOutcome, SyncSourceRow};
 use crate::model::{Error, Result};
 use crate::store::FeatureStore;
 
@@ -78,7 +80,7 @@ pub struct GroupFault {
 pub struct Change {
     /// `create`, `update`, `revive`, `replace`, `delete`.
     pub op: &'static str,
-    /// Always `group`.
+    /// `group`, `entity`, `service`, `dataset`, `source`.
     pub kind: &'static str,
     /// The source.
     pub source: String,
@@ -158,7 +160,10 @@ pub async fn sync(store: &FeatureStore, options: &SyncOptions, stop: &AtomicBool
     while next < rows.len() && !stop.load(Ordering::Relaxed) {
         let Some(plan) = plans.next().await else { break };
         next += 1;
-        let Plan { report: mut of_source, outcome, changes } = plan;
+        let Plan { report: mut of_source, mut outcome, changes } = plan;
+        if let Some(note) = &mut outcome.lineage {
+            note.run = Some(run.id.0);
+        }
         match catalog.apply_sync(run.id, &of_source.name, &outcome, store.now()).await {
             Ok(()) => report.changes.extend(changes),
             Err(error) => {
@@ -198,7 +203,7 @@ async fn wanted(store: &FeatureStore, names: &[String]) -> Result<Vec<SyncSource
 async fn plan(store: &FeatureStore, row: &SyncSourceRow, options: &SyncOptions) -> Plan {
     let begun = Instant::now();
     let mut retries = 0;
-    let made = match kinds::source(&row.kind, &row.location, &row.options, store) {
+    let made = match kinds::source((&row.kind, Some(&row.name)), &row.location, &row.options, store) {
         Ok(source) => {
             let made = plan_from(store, row, source.as_ref(), options).await;
             retries = source.retries();
@@ -252,9 +257,10 @@ async fn plan_from(
     };
     let changed: Vec<Listed> = listing.groups.iter().filter(|listed| !is_current(listed)).cloned().collect();
     let fetched = if changed.is_empty() { Vec::new() } else { source.fetch(&changed).await? };
+    let Besides { faults, files } = source.besides().await;
 
     let mut report = empty_report(&row.name, &row.kind, SourceStatus::Complete);
-    let (mut outcome, mut changes) = (SyncOutcome::default(), Vec::new());
+    let (mut outcome, mut changes) = (SyncOutcome { files, ..SyncOutcome::default() }, Vec::new());
     report.listed = listing.groups.len();
     report.fetched = fetched.len();
     let alive: HashSet<&str> = known.iter().filter(|group| group.deleted.is_none()).map(|group| group.native_id.as_str()).collect();
@@ -264,8 +270,10 @@ async fn plan_from(
             Ok(observed) => observed,
             Err(error) => {
                 let fault = fault(Some(&listed.name), &error);
-                if before.is_some() {
-                    outcome.faults.push((listed.native_id, listed.incarnation, fault.message.clone()));
+                // What can't be read may not tell when it was made.
+                let same = |group: &&SyncGroupRow| group.deleted.is_none() && group.native_id == listed.native_id;
+                if let Some(before) = before.or_else(|| known.iter().find(same)) {
+                    outcome.faults.push((before.native_id.clone(), before.incarnation.clone(), fault.message.clone()));
                 }
                 report.errors.push(fault);
                 report.faulty += 1;
@@ -290,7 +298,8 @@ async fn plan_from(
             Some(_) => report.created += 1,
             None => {}
         }
-        changes.extend(op.map(|op| Change { op, kind: "group", source: row.name.clone(), id: observed.name.clone(), fields }));
+        let kind = observed.kind.as_str();
+        changes.extend(op.map(|op| Change { op, kind, source: row.name.clone(), id: observed.name.clone(), fields }));
         outcome.upserts.push(SyncGroupRow {
             source: row.name.clone(),
             native_id: listed.native_id,
@@ -306,16 +315,35 @@ async fn plan_from(
     }
     // A source that answers more than it was asked must not bring the count below nothing.
     report.unchanged = report.listed.saturating_sub(report.created + report.updated + report.faulty);
-    if report.faulty > 0 || !listing.complete {
+    report.errors.extend(faults.iter().map(|(object, error)| fault(Some(object), error)));
+    if report.faulty > 0 || !faults.is_empty() || !listing.complete {
         report.status = SourceStatus::Degraded;
     }
     let known_in_scope: Vec<&SyncGroupRow> = known.iter().filter(|group| group.deleted.is_none() && in_scope(&group.name)).collect();
     delete_what_is_gone(&known_in_scope, &listing, options, &mut report, &mut outcome, &mut changes);
+    if !options.dry_run && !(outcome.upserts.is_empty() && outcome.tombstones.is_empty()) {
+        outcome.lineage = Some(lineage_of(store, &row.name, &known, &outcome).await?);
+    }
     if listing.complete && options.groups.is_none() {
         outcome.cursor = Some(listing.cursor);
     }
     outcome.changes = changes.iter().map(|change| change_row(change, store)).collect::<Result<_>>()?;
     Ok(Plan { report, outcome, changes })
+}
+
+/// All lineage that a source tells once an outcome is written.
+async fn lineage_of(store: &FeatureStore, source: &str, known: &[SyncGroupRow], outcome: &SyncOutcome) -> Result<LineageNote> {
+    let told: HashSet<(&str, &str)> = outcome.upserts.iter().map(identity).collect();
+    let gone: HashSet<(&str, &str)> =
+        outcome.tombstones.iter().map(|(native_id, incarnation, _)| (native_id.as_str(), incarnation.as_str())).collect();
+    let stays = |group: &&SyncGroupRow| group.deleted.is_none() && !told.contains(&identity(group)) && !gone.contains(&identity(group));
+    let rows = known.iter().filter(stays).chain(&outcome.upserts);
+    let groups: Vec<ObservedGroup> = rows.map(|row| ObservedGroup::from_stored(&row.content)).collect::<Result<_>>()?;
+    store.told_lineage(source, edges_of(groups.iter(), &store.lineage_names())).await
+}
+
+fn identity(group: &SyncGroupRow) -> (&str, &str) {
+    (&group.native_id, &group.incarnation)
 }
 
 /// Tombstones: for what is not listed any more, if the guard lets them through, and for older groups of a name that was made anew.
@@ -347,7 +375,8 @@ fn delete_what_is_gone(
     report.deleted = gone.len();
     for group in gone {
         outcome.tombstones.push((group.native_id.clone(), group.incarnation.clone(), "not listed any more".to_owned()));
-        changes.push(Change { op: "delete", kind: "group", source: report.name.clone(), id: group.name.clone(), fields: Vec::new() });
+        let kind = ObservedGroup::from_stored(&group.content).unwrap_or_default().kind.as_str();
+        changes.push(Change { op: "delete", kind, source: report.name.clone(), id: group.name.clone(), fields: Vec::new() });
     }
 }
 

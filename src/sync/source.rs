@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 
 use super::observed::ObservedGroup;
+use crate::catalog::SyncFileChanges;
 use crate::model::{Error, ErrorKind};
 use crate::store::OnlineRecord;
 
@@ -103,6 +104,15 @@ impl From<Error> for SourceError {
     }
 }
 
+/// What a source has to say besides its groups, once some were read.
+#[derive(Debug, Default)]
+pub struct Besides {
+    /// Parts that could not be read and belong to no group that failed, by their names: the source is degraded.
+    pub faults: Vec<(String, SourceError)>,
+    /// What was learnt of files, to be kept with what was read.
+    pub files: SyncFileChanges,
+}
+
 /// A place that knows feature groups.
 #[async_trait]
 pub trait Source: Send + Sync {
@@ -111,6 +121,11 @@ pub trait Source: Send + Sync {
 
     /// Reads some of the groups that were listed, each of which is answered; an error means that none could be.
     async fn fetch(&self, wanted: &[Listed]) -> Result<Vec<Fetched>, SourceError>;
+
+    /// What else came up while listing and reading; asked once, after both.
+    async fn besides(&self) -> Besides {
+        Besides::default()
+    }
 
     /// Looks up the latest record of an identifier, where the source serves records.
     async fn look_up(&self, look_up: &LookUp<'_>) -> Result<Option<OnlineRecord>, SourceError> {

@@ -7,6 +7,7 @@
 //! [`journal`]  the last two, in a file beside the data: a lost catalog is filled again from there
 //! [`nodes`]    what people type -> nodes
 //! [`question`] walk, impact
+//! [`told`]     what sources of sync tell
 //! [`usage`]    who reads what, counted a day
 //! ```
 
@@ -16,6 +17,7 @@ mod import;
 mod journal;
 mod nodes;
 mod question;
+mod told;
 pub(super) mod usage;
 
 pub use crate::catalog::{EdgeKind, EdgeMethod, NodeKey, NodeKind, UsageDay, UsageRow};
@@ -24,8 +26,10 @@ pub use crate::lineage::format;
 pub use crate::lineage::impact::{Affected, Change, Effect, Impact};
 pub use crate::lineage::openlineage::{EmitterReport, Event};
 pub use crate::lineage::walk::{Certainty, Direction};
+pub(crate) use declare::fitting;
 pub use declare::{Declaration, Declared};
 pub use import::ImportReport;
+pub(crate) use nodes::declared_key;
 pub use question::LineageQuestion;
 
 use std::time::Duration;
