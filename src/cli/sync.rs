@@ -1,5 +1,6 @@
 //! `larder sync`: what other places know, pulled into the catalog.
 
+use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -7,12 +8,13 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::console::Console;
-use super::exit::{Exit, Verdict};
-use super::interrupt::{Begun, Stopped, stopping_on_signal};
+use super::exit::{Exit, Failure, Verdict};
+use super::interrupt::{Begun, Stopped, stopping_on_signal, until_signal};
 use super::place::Place;
 use super::sync_questions::{Show, Status};
 use super::text::visible;
 use crate::model::{Error, EventTime, TimeMode, Ttl};
+use crate::store::FeatureStore;
 use crate::sync::{
     Change, FieldChange, MaxDelete, Prune, SourceReport, SourceStatus, SyncOptions, SyncReport, Withheld, changes_since, sync,
 };
@@ -29,6 +31,7 @@ Examples:
   larder sync
   larder sync team --dry-run
   larder sync --check --json
+  larder sync --watch 15m -q
   larder sync status
   larder sync history --since 7d
   larder sync show latest
@@ -59,6 +62,9 @@ pub(crate) struct Sync {
     /// Most groups to mark as deleted, a number or a part [default: 25%, or 10]
     #[arg(long, value_name = "N|N%")]
     max_delete: Option<String>,
+    /// Sync again and again, this long after each run, until a signal comes; trouble is told and ends nothing
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["check", "dry_run"])]
+    watch: Option<String>,
     /// Wait this long for another sync
     #[arg(long, value_name = "TIME", default_value = "0")]
     lock_timeout: String,
@@ -102,29 +108,13 @@ impl Sync {
             None => {}
         }
         let check = self.check;
+        let every = self.watch.as_deref().map(seconds).transpose()?;
         let options = self.options()?;
         let store = place.open().await?;
-        let started = store.now();
-        let stop = AtomicBool::new(false);
-        let stopping = stopping_on_signal(sync(&store, &options, &stop), || {
-            stop.store(true, Ordering::Relaxed);
-            Begun::Yes
-        });
-        let (report, signal) = match stopping.await {
-            Stopped::No(report) => (report?, None),
-            Stopped::Amid(report, number) => (report?, Some(number)),
-            Stopped::Before(number) => return Ok(Exit::Signal(number)),
+        let exit = match every {
+            None => once(&store, &options, check, console).await?.exit,
+            Some(every) => again_and_again(&store, &options, Duration::from_secs(every), console).await?,
         };
-        let exit = match signal {
-            Some(number) if report.interrupted => Exit::Signal(number),
-            _ => exit_of(&report, check),
-        };
-        complain(console, &report, exit);
-        if console.json() {
-            console.document(&document(&report, exit, started, store.now()))?;
-        } else {
-            write(console, &report, options.dry_run)?;
-        }
         store.close().await?;
         Ok(exit)
     }
@@ -150,6 +140,60 @@ impl Sync {
             max_delete: self.max_delete.map_or(Ok(MaxDelete::Usual), |text| text.parse())?,
             lock_timeout,
         })
+    }
+}
+
+/// How a run ended, once it was told.
+struct Told {
+    exit: Exit,
+    /// Came while it ran, in time or not.
+    signal: Option<u8>,
+}
+
+/// One run, told.
+async fn once(store: &FeatureStore, options: &SyncOptions, check: bool, console: &mut Console) -> Result<Told, Failure> {
+    let started = store.now();
+    let stop = AtomicBool::new(false);
+    let stopping = stopping_on_signal(sync(store, options, &stop), || {
+        stop.store(true, Ordering::Relaxed);
+        Begun::Yes
+    });
+    let (report, signal) = match stopping.await {
+        Stopped::No(report) => (report?, None),
+        Stopped::Amid(report, number) => (report?, Some(number)),
+        Stopped::Before(number) => return Ok(Told { exit: Exit::Signal(number), signal: Some(number) }),
+    };
+    let exit = match signal {
+        Some(number) if report.interrupted => Exit::Signal(number),
+        _ => exit_of(&report, check),
+    };
+    complain(console, &report, exit);
+    if console.json() {
+        console.document(&document(&report, exit, started, store.now()))?;
+    } else {
+        write(console, &report, options.dry_run)?;
+    }
+    Ok(Told { exit, signal })
+}
+
+/// Runs until a signal comes. Trouble of a run is told and ends nothing: the next one may go well.
+async fn again_and_again(store: &FeatureStore, options: &SyncOptions, every: Duration, console: &mut Console) -> Verdict {
+    loop {
+        match once(store, options, false, console).await {
+            Ok(Told { signal: Some(number), .. }) => return Ok(Exit::Signal(number)),
+            Ok(_) => {}
+            Err(Failure::Error(error)) => console.complain(error.to_string()),
+            Err(failure) => return Err(failure),
+        }
+        console.out().flush().map_err(|error| Error::io("can't write to standard output", error))?;
+        let pause = async {
+            tokio::time::sleep(every).await;
+            Ok(())
+        };
+        match until_signal(pause).await {
+            Err(Failure::Signal(number)) => return Ok(Exit::Signal(number)),
+            slept => slept?,
+        }
     }
 }
 
@@ -257,7 +301,7 @@ fn complain(console: &mut Console, report: &SyncReport, exit: Exit) {
     }
 }
 
-fn write(console: &mut Console, report: &SyncReport, dry: bool) -> Result<(), super::exit::Failure> {
+fn write(console: &mut Console, report: &SyncReport, dry: bool) -> Result<(), Failure> {
     if console.quiet() {
         return Ok(());
     }
@@ -279,7 +323,7 @@ fn write(console: &mut Console, report: &SyncReport, dry: bool) -> Result<(), su
     Ok(())
 }
 
-pub(super) fn write_fields(console: &mut Console, fields: &[FieldChange]) -> Result<(), super::exit::Failure> {
+pub(super) fn write_fields(console: &mut Console, fields: &[FieldChange]) -> Result<(), Failure> {
     let text = |value: &Option<Value>| value.as_ref().map_or_else(|| "none".to_owned(), Value::to_string);
     for field in fields {
         console.line(visible(&format!("    {}: {} -> {}", field.path, text(&field.old), text(&field.new))))?;

@@ -148,3 +148,22 @@ fn several_pages_of_groups_are_all_there() {
     assert_eq!(names(&reader).len(), 130);
     assert_eq!(reader.run("sync --json").ok().json()["sources"][0]["fetched"], 0);
 }
+
+#[test]
+fn watching_repeats_runs_outlasts_trouble_and_ends_on_a_signal() {
+    use std::io::{BufRead, BufReader};
+    let team = team();
+    let serving = Serving::start(&team.store(), None);
+    let reader = Larder::new();
+    let url = format!("http://{}", serving.address);
+    reader.run_words(&["source", "add", "team", "larder", &url, "--option", "attempts=1"]).ok();
+    let mut child = reader.command(&["sync", "--watch", "1s", "--json"]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut status = || -> Value { serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap()["status"].clone() };
+    assert_eq!((status(), status()), (json!("done"), json!("done")));
+    drop(serving);
+    while status() != "failed" {}
+    assert!(std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(names(&reader), ["readings"]);
+}
