@@ -8,7 +8,6 @@ Prints the first sync, and one with nothing changed, with the seconds and the pe
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -78,5 +77,4 @@ def main():
 
 
 if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     main()

@@ -9,11 +9,11 @@ use crate::model::{Error, Result, Ttl};
 
 /// Options of a server of this program.
 pub(in crate::sync) const SERVER_OPTIONS: &[(&str, &str)] = &[
-    ("profile", "of a server: the profile of ~/.aws whose keys sign, if it asks for keys"),
-    ("region", "of a server: the region that requests are signed for [default: us-east-1]"),
-    ("rate", "of a server: most requests a second [default: 200]"),
-    ("timeout", "of a server: how long a request may take [default: 30s]"),
-    ("attempts", "of a server: how often a request is made before the source counts as failed [default: 8]"),
+    ("profile", "server: profile of ~/.aws for keys, if it asks for any"),
+    ("region", "server: region to sign for [default: us-east-1]"),
+    ("rate", "server: most requests a second [default: 200]"),
+    ("timeout", "server: how long a request may take [default: 30s]"),
+    ("attempts", "server: how often one is made at most [default: 8]"),
 ];
 
 /// The word for the region of the profile or the environment.
