@@ -39,4 +39,6 @@ mod sql;
 mod statistics;
 mod support;
 mod sync;
+mod sync_feast;
+mod sync_files;
 mod tui;
