@@ -123,7 +123,11 @@ impl ParquetFolder {
     fn shown(&self, location: &str) -> String {
         match &self.bucket {
             Some(bucket) => format!("s3://{}/{location}", bucket.url.trim_start_matches("s3://").split('/').next().unwrap_or_default()),
-            None => PathBuf::from(&self.location).join(location).display().to_string(),
+            // Objects on a disk have names as in URLs.
+            None => {
+                let location = percent_encoding::percent_decode_str(location).decode_utf8_lossy();
+                PathBuf::from(&self.location).join(location.as_ref()).display().to_string()
+            }
         }
     }
 
