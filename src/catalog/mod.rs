@@ -31,6 +31,7 @@ pub mod search;
 mod settings;
 mod summaries;
 mod sync;
+mod sync_reports;
 
 use std::path::{Path, PathBuf};
 
@@ -51,6 +52,7 @@ pub use runs::{NewRun, Run, RunCounts, RunId, RunKind, RunState};
 pub use settings::STORE_ID;
 pub use summaries::OfflineSummary;
 pub use sync::{SyncChangeRow, SyncFileChanges, SyncFileRow, SyncGroupRow, SyncOutcome, SyncSourceRow};
+pub use sync_reports::SyncReportRow;
 
 use crate::model::Result;
 

@@ -46,7 +46,7 @@ Examples:
   larder source add shop feast ../feast-repository
   larder source add lake parquet s3://lake/features --option id=customer_id --option event-time=at
 
-Keys come from where all tools of AWS have them: the environment, a profile, single sign-on, a credential process,
+Keys come from where all tools of AWS have them: the environment, a profile, single sign-on, a process,
 a container or the machine. They are never kept in the catalog.";
 
 /// Add a source; the next sync reads it
@@ -148,11 +148,11 @@ impl Add {
 
 /// What every kind takes, and the examples.
 fn kinds_and_examples() -> String {
-    let mut text = "Kinds, with what LOCATION is and the options of each:\n".to_owned();
+    let mut text = "Kinds, what LOCATION is, and KEY=VALUE of --option:\n".to_owned();
     for kind in KINDS {
         text.push_str(&format!("  {:<12} {}\n", kind.name, kind.location.replace('\n', &format!("\n{:15}", ""))));
         for (option, meaning) in kind.options {
-            text.push_str(&format!("  {:<12}   --option {option}=…  {meaning}\n", ""));
+            text.push_str(&format!("  {:<12}   {:<18} {meaning}\n", "", format!("{option}=…")));
         }
     }
     text + "\n" + ADD_EXAMPLES

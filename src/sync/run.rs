@@ -202,8 +202,13 @@ async fn wanted(store: &FeatureStore, names: &[String]) -> Result<Vec<SyncSource
 /// Reads a source and finds out what it changes; trouble becomes part of the plan.
 async fn plan(store: &FeatureStore, row: &SyncSourceRow, options: &SyncOptions) -> Plan {
     let begun = Instant::now();
+    let mut retries = 0;
     let made = match kinds::source((&row.kind, Some(&row.name)), &row.location, &row.options, store) {
-        Ok(source) => plan_from(store, row, source.as_ref(), options).await,
+        Ok(source) => {
+            let made = plan_from(store, row, source.as_ref(), options).await;
+            retries = source.retries();
+            made
+        }
         Err(error) => Err(error.into()),
     };
     let mut plan = made.unwrap_or_else(|error| {
@@ -211,6 +216,7 @@ async fn plan(store: &FeatureStore, row: &SyncSourceRow, options: &SyncOptions) 
         report.errors.push(fault(None, &error));
         Plan { report, outcome: SyncOutcome::default(), changes: Vec::new() }
     });
+    plan.report.retries = retries;
     plan.report.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     plan.outcome.report = serde_json::to_string(&plan.report).unwrap_or_default();
     plan
@@ -310,7 +316,6 @@ async fn plan_from(
     // A source that answers more than it was asked must not bring the count below nothing.
     report.unchanged = report.listed.saturating_sub(report.created + report.updated + report.faulty);
     report.errors.extend(faults.iter().map(|(object, error)| fault(Some(object), error)));
-    report.retries = source.retries();
     if report.faulty > 0 || !faults.is_empty() || !listing.complete {
         report.status = SourceStatus::Degraded;
     }

@@ -126,7 +126,7 @@ impl Source for Account {
         let is_account = self.place.dialect == Dialect::Amazon;
         // One that can't be read costs a few requests, not the sync.
         let before: Cursor = cursor.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        let Groups { found, complete } = listing::groups(client, self.place.dialect).await?;
+        let Groups { found, complete } = listing::groups(client, self.place.with_list).await?;
         let mut listing = Listing { complete, ..Listing::default() };
         let mut can_tell = true;
         if is_account {

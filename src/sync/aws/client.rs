@@ -74,7 +74,12 @@ impl Client {
             let url = format!("https://{host}.{region}.{}", suffix(&region));
             Url::parse(&url).map_err(|_| usage(Error::usage(format!("'{}' is no region", region.escape_debug()))))
         };
-        let control = overridden("AWS_ENDPOINT_URL_SAGEMAKER")?.map_or_else(|| amazon("api.sagemaker"), Ok)?;
+        let elsewhere = overridden("AWS_ENDPOINT_URL_SAGEMAKER")?;
+        let place_name = match &elsewhere {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("SageMaker in {region}"),
+        };
+        let control = elsewhere.map_or_else(|| amazon("api.sagemaker"), Ok)?;
         let runtime =
             overridden("AWS_ENDPOINT_URL_SAGEMAKER_FEATURESTORE_RUNTIME")?.map_or_else(|| amazon("featurestore-runtime.sagemaker"), Ok)?;
         let mut http = reqwest::Client::builder()
@@ -88,11 +93,7 @@ impl Client {
         let http = http.build().map_err(|error| usage(Error::new(ErrorKind::Io, "can't speak HTTP").source(error)))?;
         Ok(Self {
             http,
-            place: if place.endpoint.is_some() || control.domain().is_none_or(|name| !name.contains(".sagemaker.")) {
-                control.as_str().trim_end_matches('/').to_owned()
-            } else {
-                format!("SageMaker in {region}")
-            },
+            place: place_name,
             control,
             runtime,
             region,
@@ -155,31 +156,27 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
-            let again = match (fault.kind, &keys) {
-                (FaultKind::Unsigned, None) => {
-                    // Only a server that asks for keys gets to see a signature.
-                    self.keys.get().await.map_err(|_| fault)?;
-                    self.signs.store(true, Ordering::Relaxed);
-                    true
-                }
+            match (fault.kind, &keys) {
+                // Only a server that asks for keys gets to see a signature.
+                (FaultKind::Unsigned, None) => match self.keys.get().await {
+                    Ok(_) => self.signs.store(true, Ordering::Relaxed),
+                    Err(missing) => return Err(if self.keys.are_named() { missing } else { fault }),
+                },
                 (FaultKind::Expired, Some(keys)) if !renewed && self.keys.forget(keys) => {
                     renewed = true;
                     let fresh = self.keys.get().await?;
                     if fresh.access_key_id() == keys.access_key_id() && fresh.session_token() == keys.session_token() {
                         return Err(fault);
                     }
-                    true
                 }
                 (FaultKind::Passing, _) if failed + 1 < self.attempts => {
                     failed += 1;
+                    self.retries.fetch_add(1, Ordering::Relaxed);
                     tracing::debug!(operation, attempt = failed, error = %fault.error, "asked again");
                     tokio::time::sleep(pause(failed, fault.wait)).await;
-                    true
                 }
                 _ => return Err(fault),
-            };
-            debug_assert!(again);
-            self.retries.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 

@@ -5,6 +5,8 @@ use std::error::Error as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
@@ -42,9 +44,17 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Those of a place.
+    /// Those of a place. A profile that was named is asked alone: keys of the environment may belong to another account.
     pub(super) fn new(place: &AwsPlace, settings: &SdkConfig) -> Self {
-        Self { provider: settings.credentials_provider(), name: place.keys(), profile: place.profile.clone(), held: Mutex::default() }
+        let provider = match (&place.profile, settings.http_client()) {
+            (Some(profile), Some(http)) => {
+                let how = ProviderConfig::without_region().with_region(settings.region().cloned()).with_http_client(http);
+                let of_profile = ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&how).build();
+                Some(SharedCredentialsProvider::new(of_profile))
+            }
+            _ => settings.credentials_provider(),
+        };
+        Self { provider, name: place.keys(), profile: place.profile.clone(), held: Mutex::default() }
     }
 
     /// Keys that are good now.
@@ -74,6 +84,11 @@ impl Keys {
         self.provider.is_some()
     }
 
+    /// True if the user said whose keys these are.
+    pub(super) fn are_named(&self) -> bool {
+        self.profile.is_some()
+    }
+
     /// What to do about keys that have expired.
     pub(super) fn renewal(&self) -> String {
         match &self.profile {
@@ -98,6 +113,9 @@ impl Keys {
         let why = why.join(": ");
         let what = format!("there are no usable AWS credentials in {}", self.name);
         match error {
+            CredentialsError::CredentialsNotLoaded(_) if self.are_named() => Error::new(ErrorKind::Usage, what)
+                .why("there is no such profile, or it gives no keys")
+                .remedy("add it to ~/.aws/config or ~/.aws/credentials, or name another with --profile"),
             CredentialsError::CredentialsNotLoaded(_) => Error::new(ErrorKind::Usage, what)
                 .why("none were found")
                 .remedy("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, sign in with `aws sso login`, or name a profile with --profile"),

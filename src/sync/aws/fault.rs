@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde_json::Value as Json;
 
 use super::super::source::{SourceError, Trouble};
 use crate::model::{Error, ErrorKind};
@@ -52,11 +52,6 @@ impl CallFault {
         Self { kind, error, wait: None }
     }
 
-    /// The same fault for another group.
-    pub(super) fn repeated(&self) -> Self {
-        Self::new(self.kind, self.error.repeated())
-    }
-
     /// True where the same request may succeed later.
     pub(super) fn may_pass(&self) -> bool {
         self.kind == FaultKind::Passing
@@ -80,15 +75,6 @@ impl From<CallFault> for SourceError {
     }
 }
 
-/// The body of an error, in either protocol.
-#[derive(Deserialize, Default)]
-struct Told {
-    #[serde(rename = "__type", default)]
-    code: Option<String>,
-    #[serde(alias = "Message", default)]
-    message: Option<String>,
-}
-
 /// An answer that is no success.
 pub(super) struct Answered<'a> {
     /// The operation that was asked for.
@@ -108,10 +94,11 @@ pub(super) struct Answered<'a> {
 /// What it means; `renewal` is what to do about keys that have expired.
 pub(super) fn meaning(answered: &Answered<'_>, renewal: &str) -> CallFault {
     let Answered { operation, place, status, .. } = *answered;
-    let told: Told = serde_json::from_slice(answered.body).unwrap_or_default();
-    let named = told.code.as_deref().or(answered.error_type).unwrap_or_default();
+    // Protocols spell the message differently, and some servers send both.
+    let told: Json = serde_json::from_slice(answered.body).unwrap_or_default();
+    let named = told["__type"].as_str().or(answered.error_type).unwrap_or_default();
     let code = named.rsplit('#').next().unwrap_or_default().split(':').next().unwrap_or_default();
-    let message = told.message.as_deref().unwrap_or_default();
+    let message = told["message"].as_str().or_else(|| told["Message"].as_str()).unwrap_or_default();
     let kind = kind_of(code, status, message);
     let why = match (code, clipped(message)) {
         ("", message) if message.is_empty() => format!("status {status}"),
@@ -225,7 +212,7 @@ mod tests {
             ),
             (400, r#"{"__type":"UnrecognizedClientException"}"#, FaultKind::Credentials),
             (400, r#"{"__type":"AccessDeniedException","Message":"not authorized"}"#, FaultKind::Denied),
-            (403, r#"{"__type":"MissingAuthenticationTokenException","Message":"Missing"}"#, FaultKind::Unsigned),
+            (403, r#"{"__type":"MissingAuthenticationTokenException","Message":"Missing","message":"Missing"}"#, FaultKind::Unsigned),
             (400, r#"{"__type":"ResourceNotFound"}"#, FaultKind::NotFound),
             (400, r#"{"__type":"ValidationException"}"#, FaultKind::Refused),
             (404, r#"{"__type":"UnknownOperationException"}"#, FaultKind::Unsupported),

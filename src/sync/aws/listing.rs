@@ -12,7 +12,6 @@ use serde_json::{Value as Json, json};
 use super::super::observed::ObservedGroup;
 use super::client::Client;
 use super::fault::{CallFault, FaultKind};
-use super::place::Dialect;
 use super::wire::{ListPage, SearchPage, WireGroup, WireSummary, instant};
 use crate::model::{Error, EventTime};
 
@@ -54,17 +53,17 @@ pub(super) struct Groups {
     pub(super) complete: bool,
 }
 
-/// Lists all groups.
-pub(super) async fn groups(client: &Client, dialect: Dialect) -> Result<Groups, CallFault> {
+/// Lists all groups; without a list the search is all there is.
+pub(super) async fn groups(client: &Client, with_list: bool) -> Result<Groups, CallFault> {
     let is_missing = |fault: &CallFault| matches!(fault.kind, FaultKind::Denied | FaultKind::Unsupported);
     match search(client).await {
-        Ok(searched) if dialect == Dialect::Larder => Ok(searched),
+        Ok(searched) if !with_list => Ok(searched),
         Ok(searched) => match list(client).await {
             Ok(listed) => Ok(joined(searched, listed)),
             Err(fault) if is_missing(&fault) => Ok(searched),
             Err(fault) => Err(fault),
         },
-        Err(denied) if is_missing(&denied) => match list(client).await {
+        Err(denied) if with_list && is_missing(&denied) => match list(client).await {
             Ok(listed) => Ok(joined(Groups::default(), listed)),
             // Of two operations that would do, the better one is worth allowing.
             Err(fault) if is_missing(&fault) => Err(denied),

@@ -71,7 +71,7 @@ pub(super) async fn read(client: &Client, dialect: Dialect, groups: &[&ObservedG
         of_each(client, groups, Way::Search).await
     };
     match searched {
-        Err(fault) if matches!(fault.kind, FaultKind::Denied | FaultKind::Unsupported) => {
+        Err(fault) if matches!(fault.kind, FaultKind::Denied | FaultKind::Unsupported | FaultKind::Refused) => {
             match of_each(client, groups, Way::Describe).await {
                 // Neither way is there: such a service keeps nothing about features.
                 Err(fault) if fault.kind == FaultKind::Unsupported => Ok(Metadata::default()),

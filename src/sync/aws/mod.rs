@@ -35,16 +35,17 @@ use crate::model::Result;
 /// A SageMaker account.
 pub(super) const KIND: Kind = Kind {
     name: "aws",
-    location: "a SageMaker account: its REGION, ACCOUNT/REGION to refuse the keys of any other account,\n\
-               or 'default' for the region of the profile or the environment",
+    location: "a SageMaker account: its REGION; ACCOUNT/REGION refuses the keys of others;\n\
+               'default' is the region of the profile or the environment",
     options: &[
-        ("profile", "the profile of ~/.aws that gives keys and region"),
+        ("profile", "profile of ~/.aws for keys and region"),
         ("region", "the region, where LOCATION does not name it"),
-        ("endpoint-url", "where requests go, in place of Amazon's endpoint or AWS_ENDPOINT_URL_SAGEMAKER"),
-        ("feature-metadata", "'no' leaves out descriptions and parameters of features"),
+        ("endpoint-url", "where requests go in place of Amazon's endpoint"),
+        ("feature-metadata", "'no' leaves out what is written about features"),
+        ("listing", "'search' where ListFeatureGroups is not to be had"),
         ("rate", "most requests a second [default: 5]"),
         ("timeout", "how long a request may take [default: 30s]"),
-        ("attempts", "how often a request is made before the source counts as failed [default: 8]"),
+        ("attempts", "how often a request is made at most [default: 8]"),
     ],
     settle: place::settle,
     make,

@@ -9,11 +9,11 @@ use crate::model::{Error, Result, Ttl};
 
 /// Options of a server of this program.
 pub(in crate::sync) const SERVER_OPTIONS: &[(&str, &str)] = &[
-    ("profile", "of a server: the profile of ~/.aws whose keys sign, if it asks for keys"),
-    ("region", "of a server: the region that requests are signed for [default: us-east-1]"),
-    ("rate", "of a server: most requests a second [default: 200]"),
-    ("timeout", "of a server: how long a request may take [default: 30s]"),
-    ("attempts", "of a server: how often a request is made before the source counts as failed [default: 8]"),
+    ("profile", "server: profile of ~/.aws for keys, if it asks for any"),
+    ("region", "server: region to sign for [default: us-east-1]"),
+    ("rate", "server: most requests a second [default: 200]"),
+    ("timeout", "server: how long a request may take [default: 30s]"),
+    ("attempts", "server: how often one is made at most [default: 8]"),
 ];
 
 /// The word for the region of the profile or the environment.
@@ -36,6 +36,8 @@ pub(in crate::sync) struct AwsPlace {
     pub(super) endpoint: Option<Url>,
     /// False if features have only names and types.
     pub(super) feature_metadata: bool,
+    /// False if what exists is taken from the search alone.
+    pub(super) with_list: bool,
     /// Requests a second.
     pub(super) rate: u32,
     /// Of one request.
@@ -74,8 +76,13 @@ impl AwsPlace {
                 return Err(Error::usage(format!("feature-metadata is 'yes' or 'no', not '{}'", other.escape_debug())));
             }
         };
+        let with_list = match options.get("listing").map(String::as_str) {
+            None | Some("list") => true,
+            Some("search") => false,
+            Some(other) => return Err(Error::usage(format!("listing is 'list' or 'search', not '{}'", other.escape_debug()))),
+        };
         let endpoint = options.get("endpoint-url").map(|text| endpoint(text)).transpose()?;
-        let place = Self { account, region: named.or(option), endpoint, feature_metadata, ..Self::usual(Dialect::Amazon, 5) };
+        let place = Self { account, region: named.or(option), endpoint, feature_metadata, with_list, ..Self::usual(Dialect::Amazon, 5) };
         place.with(options)
     }
 
@@ -94,6 +101,7 @@ impl AwsPlace {
             profile: None,
             endpoint: None,
             feature_metadata: true,
+            with_list: dialect == Dialect::Amazon,
             rate,
             timeout: Duration::from_secs(30),
             attempts: 8,
@@ -115,15 +123,6 @@ impl AwsPlace {
             self.timeout = Duration::from_secs(length.seconds());
         }
         Ok(self)
-    }
-
-    /// What messages call it.
-    pub(super) fn shown(&self) -> String {
-        match (&self.endpoint, &self.region) {
-            (Some(endpoint), _) => endpoint.as_str().trim_end_matches('/').to_owned(),
-            (None, Some(region)) => format!("SageMaker in {region}"),
-            (None, None) => "SageMaker".to_owned(),
-        }
     }
 
     /// How messages name the keys.
@@ -216,6 +215,7 @@ mod tests {
             ("attempts", "21"),
             ("timeout", "soon"),
             ("feature-metadata", "some"),
+            ("listing", "none"),
             ("endpoint-url", "host:80"),
         ] {
             assert!(AwsPlace::of_account("eu-west-1", &options(&[(name, value)])).is_err(), "{name}={value}");
@@ -227,6 +227,6 @@ mod tests {
         for bad in ["http://key:secret@host", "http://host/?token=x", "ftp://host", "http://"] {
             assert!(AwsPlace::of_server(bad, &BTreeMap::new()).is_err(), "{bad}");
         }
-        assert_eq!(AwsPlace::of_server("http://127.0.0.1:8400", &BTreeMap::new()).unwrap().shown(), "http://127.0.0.1:8400");
+        assert!(AwsPlace::of_server("http://127.0.0.1:8400", &BTreeMap::new()).unwrap().endpoint.is_some());
     }
 }

@@ -21,8 +21,8 @@ use crate::model::{Error, Result};
 /// Another store.
 pub(super) const KIND: Kind = Kind {
     name: "larder",
-    location: "another larder: http(s)://HOST:PORT of its server, the folder of its store,\n\
-               or a folder or s3://BUCKET/PREFIX that a catalog was published to (larder export catalog)",
+    location: "another larder: http(s)://HOST:PORT of its server, the folder of its store, or\n\
+               where a catalog was published: a folder or s3://BUCKET/PREFIX",
     options: SERVER_OPTIONS,
     settle,
     make,
