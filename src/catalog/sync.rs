@@ -72,6 +72,8 @@ pub struct SyncChangeRow {
     pub at: EventTime,
     /// `create`, `update`, `revive`, `delete`, `replace`.
     pub operation: String,
+    /// `group`, `entity`, `service`, `dataset`, `source`.
+    pub kind: String,
     /// The group.
     pub name: String,
     /// JSON array of `{path, old, new}`.
@@ -255,7 +257,7 @@ impl Catalog {
         let what = "read what sync changed";
         let mut reader = self.reader.lock().await;
         let rows = sqlx::query(
-            "SELECT run_id, source, at, operation, name, fields FROM sync_changes WHERE at >= ?1 ORDER BY at, run_id, source, position",
+            "SELECT run_id, source, at, operation, name, fields, kind FROM sync_changes WHERE at >= ?1 ORDER BY at, run_id, source, position",
         )
         .bind(since.unix_micros())
         .fetch_all(&mut *reader)
@@ -298,7 +300,7 @@ async fn write_outcome(connection: &mut SqliteConnection, run: RunId, source: &s
         }
     }
     for (position, change) in outcome.changes.iter().enumerate() {
-        sqlx::query("INSERT INTO sync_changes (run_id, source, position, at, operation, name, fields) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+        sqlx::query("INSERT INTO sync_changes (run_id, source, position, at, operation, name, fields, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
             .bind(run.0.as_bytes().as_slice())
             .bind(source)
             .bind(to_sql(position as u64))
@@ -306,6 +308,7 @@ async fn write_outcome(connection: &mut SqliteConnection, run: RunId, source: &s
             .bind(&change.operation)
             .bind(&change.name)
             .bind(&change.fields)
+            .bind(&change.kind)
             .execute(&mut *connection)
             .await?;
     }
@@ -381,5 +384,6 @@ fn change_of(row: &SqliteRow) -> SqlResult<SyncChangeRow> {
         operation: row.try_get(3)?,
         name: row.try_get(4)?,
         fields: row.try_get(5)?,
+        kind: row.try_get(6)?,
     })
 }

@@ -226,7 +226,7 @@ impl History {
                 .iter()
                 .map(|(row, fields)| {
                     json!({"run_id": row.run.map(|run| run.to_string()), "at": row.at.to_iso8601(), "source": row.source,
-                           "op": row.operation, "kind": "group", "id": row.name, "fields": fields})
+                           "op": row.operation, "kind": row.kind, "id": row.name, "fields": fields})
                 })
                 .collect();
             console.document(&documents)?;
@@ -236,7 +236,8 @@ impl History {
             console.hint("no sync changed anything since then");
         }
         for (row, fields) in &entries {
-            console.line(format!("{} {} {} {}", row.at.to_iso8601(), sign(&row.operation), visible(&row.name), visible(&row.source)))?;
+            let name = named(&row.kind, &row.name);
+            console.line(format!("{} {} {name} {}", row.at.to_iso8601(), sign(&row.operation), visible(&row.source)))?;
             write_fields(console, fields)?;
         }
         Ok(Exit::Done)
@@ -284,7 +285,9 @@ fn document(report: &SyncReport, exit: Exit, started: EventTime, finished: Event
 fn complain(console: &mut Console, report: &SyncReport, exit: Exit) {
     for source in &report.sources {
         for error in &source.errors {
-            let place = error.object.as_ref().map_or_else(|| source.name.clone(), |object| format!("{}: {object}", source.name));
+            // A message that names the place itself need not be told it twice.
+            let object = error.object.as_ref().filter(|object| !error.message.starts_with(object.as_str()));
+            let place = object.map_or_else(|| source.name.clone(), |object| format!("{}: {object}", source.name));
             console.complain(visible(&format!("{place}: {}", error.message)));
         }
         if let Some(why) = source.withheld_because {
@@ -305,8 +308,8 @@ fn write(console: &mut Console, report: &SyncReport, dry: bool) -> Result<(), Fa
     if console.quiet() {
         return Ok(());
     }
-    for Change { op, source, id, fields, .. } in &report.changes {
-        console.line(format!("{} {} ({})", sign(op), visible(id), visible(source)))?;
+    for Change { op, kind, source, id, fields } in &report.changes {
+        console.line(format!("{} {} ({})", sign(op), named(kind, id), visible(source)))?;
         write_fields(console, fields)?;
     }
     for source in &report.sources {
@@ -324,11 +327,27 @@ fn write(console: &mut Console, report: &SyncReport, dry: bool) -> Result<(), Fa
 }
 
 pub(super) fn write_fields(console: &mut Console, fields: &[FieldChange]) -> Result<(), Failure> {
-    let text = |value: &Option<Value>| value.as_ref().map_or_else(|| "none".to_owned(), Value::to_string);
     for field in fields {
-        console.line(visible(&format!("    {}: {} -> {}", field.path, text(&field.old), text(&field.new))))?;
+        let line = match field.path.as_str() {
+            // Whole graphs; `larder lineage` shows them.
+            "flows" => "lineage: changed".to_owned(),
+            path => format!("{path}: {} -> {}", field_text(field.old.as_ref()), field_text(field.new.as_ref())),
+        };
+        console.line(visible(&format!("    {line}")))?;
     }
     Ok(())
+}
+
+/// A value in a line: of a whole feature its type.
+fn field_text(value: Option<&Value>) -> String {
+    let Some(value) = value else { return "none".to_owned() };
+    let kind = value.get("type").or_else(|| value.get("native_type")).and_then(Value::as_str);
+    kind.map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A group by its name, anything else with its kind.
+pub(super) fn named(kind: &str, name: &str) -> String {
+    if kind == "group" { visible(name).into_owned() } else { format!("{kind} {}", visible(name)) }
 }
 
 pub(super) fn sign(operation: &str) -> char {

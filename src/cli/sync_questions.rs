@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::console::Console;
 use super::exit::{Exit, Verdict};
 use super::place::{Place, now};
-use super::sync::{sign, write_fields};
+use super::sync::{named, sign, write_fields};
 use super::table::{Side, Table};
 use super::text::{relative_time, visible};
 use crate::model::{Error, EventTime};
@@ -111,7 +111,7 @@ impl Show {
             }
         }
         for (change, fields) in &changes {
-            console.line(format!("{} {} ({})", sign(&change.operation), visible(&change.name), visible(&change.source)))?;
+            console.line(format!("{} {} ({})", sign(&change.operation), named(&change.kind, &change.name), visible(&change.source)))?;
             write_fields(console, fields)?;
         }
         Ok(Exit::Done)

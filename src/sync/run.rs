@@ -393,6 +393,7 @@ fn change_row(change: &Change, store: &FeatureStore) -> Result<SyncChangeRow> {
         source: change.source.clone(),
         at: store.now(),
         operation: change.op.to_owned(),
+        kind: change.kind.to_owned(),
         name: change.id.clone(),
         fields: serde_json::to_string(&change.fields).map_err(|error| Error::internal("a change is no JSON").source(error))?,
     })

@@ -41,6 +41,8 @@ mod statistics;
 mod support;
 mod sync;
 mod sync_account;
+mod sync_feast;
+mod sync_files;
 mod sync_published;
 mod sync_server;
 mod tui;

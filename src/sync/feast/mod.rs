@@ -117,7 +117,7 @@ impl Source for FeastRegistry {
         let items = self.items().await?;
         let groups = items.iter().map(|(listed, _)| listed.clone()).collect();
         *self.listed.lock().await = items.into_iter().collect();
-        Ok(Listing { groups, complete: true, cursor: None })
+        Ok(Listing { groups, complete: true, ..Listing::default() })
     }
 
     async fn fetch(&self, wanted: &[Listed]) -> std::result::Result<Vec<Fetched>, SourceError> {

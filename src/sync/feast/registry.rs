@@ -184,3 +184,56 @@ fn broken_item(context: &Context, broken: Broken) -> Item {
     };
     (listed, Err(SourceError::new(Trouble::Corrupt, broken.error)))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::sync::feast::proto::{EntitySpec, FeatureView, FeatureViewSpec, Project, ProjectSpec, Timestamp};
+
+    fn whole() -> Registry {
+        let entity = |name: &str| {
+            let spec = EntitySpec { name: name.into(), join_key: format!("{name}_id"), project: "shop".into(), ..EntitySpec::default() };
+            Entity { spec: Some(spec), meta: None }
+        };
+        let view = |name: &str| {
+            let spec = FeatureViewSpec { name: name.into(), project: "shop".into(), ..FeatureViewSpec::default() };
+            FeatureView { spec: Some(spec), meta: None }
+        };
+        Registry {
+            entities: vec![entity("a"), entity("__dummy")],
+            registry_schema_version: "1".into(),
+            last_updated: Some(Timestamp { seconds: 1, nanos: 0 }),
+            feature_views: vec![view("one"), view("two")],
+            projects: vec![Project { spec: Some(ProjectSpec { name: "shop".into() }) }],
+            ..Registry::default()
+        }
+    }
+
+    #[test]
+    fn no_part_of_a_registry_passes_for_a_registry() {
+        let bytes = whole().encode_to_vec();
+        let (project, objects) = of_file(&bytes, "r", None).unwrap();
+        assert_eq!((project.as_str(), objects.items(Context::default()).unwrap().len()), ("shop", 3));
+        for end in 0..bytes.len() {
+            assert!(of_file(&bytes[..end], "r", None).is_err(), "cut at byte {end} of {}", bytes.len());
+        }
+    }
+
+    #[test]
+    fn other_versions_and_other_files_are_told() {
+        let newer = Registry { registry_schema_version: "2".into(), ..whole() };
+        assert!(of_file(&newer.encode_to_vec(), "r", None).unwrap_err().to_string().contains("upgrade larder"));
+        assert!(of_file(b"PAR1 something else", "r", None).is_err());
+        assert!(of_dump("{\"entities\": []}", "r", None).unwrap_err().to_string().contains("project"));
+        assert!(of_dump("nothing", "r", None).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+            let _ = of_file(&bytes, "r", None);
+            let _ = of_dump(&String::from_utf8_lossy(&bytes), "r", None);
+        }
+    }
+}

@@ -191,7 +191,9 @@ fn newest(folders: BTreeMap<(String, String), Folder>) -> Vec<Folder> {
 fn name(folders: &mut [Folder], own: &str) {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let raw: Vec<String> = folders.iter().map(|folder| if folder.name.is_empty() { own.to_owned() } else { folder.name.clone() }).collect();
-    let legal: Vec<String> = raw.iter().map(|name| nearest_legal(name).unwrap_or_else(|| "files".to_owned())).collect();
+    // Objects on a disk have names as in URLs.
+    let decoded = |name: &str| percent_encoding::percent_decode_str(name).decode_utf8_lossy().into_owned();
+    let legal: Vec<String> = raw.iter().map(|name| nearest_legal(&decoded(name)).unwrap_or_else(|| "files".to_owned())).collect();
     for name in &legal {
         *counts.entry(name.to_ascii_lowercase()).or_default() += 1;
     }

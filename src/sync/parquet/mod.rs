@@ -123,7 +123,11 @@ impl ParquetFolder {
     fn shown(&self, location: &str) -> String {
         match &self.bucket {
             Some(bucket) => format!("s3://{}/{location}", bucket.url.trim_start_matches("s3://").split('/').next().unwrap_or_default()),
-            None => PathBuf::from(&self.location).join(location).display().to_string(),
+            // Objects on a disk have names as in URLs.
+            None => {
+                let location = percent_encoding::percent_decode_str(location).decode_utf8_lossy();
+                PathBuf::from(&self.location).join(location.as_ref()).display().to_string()
+            }
         }
     }
 
@@ -166,27 +170,30 @@ impl ParquetFolder {
         let rows = self.store.catalog().sync_files(&self.name, &owner).await?;
         let mut known: HashMap<String, SyncFileRow> = rows.into_iter().map(|row| (row.path.clone(), row)).collect();
         let is_known = |file: &&File| known.get(&file.location).is_some_and(|row| row.version == file.version);
-        let new: Vec<&File> = folder.files.iter().filter(|file| !is_known(file)).collect();
+        let new: Vec<File> = folder.files.iter().filter(|file| !is_known(file)).cloned().collect();
         let reads = new.into_iter().map(|file| {
             let (objects, shown) = (objects.clone(), self.shown(&file.location));
-            async move { (file, footer::read(objects, file, &shown).await) }
+            async move {
+                let footer = footer::read(objects, &file, &shown).await;
+                (file, footer)
+            }
         });
-        let read: Vec<(&File, Result<Footer>)> = stream::iter(reads).buffered(AT_ONCE).collect().await;
+        let read: Vec<(File, Result<Footer>)> = stream::iter(reads).buffered(AT_ONCE).collect().await;
         let mut told = Told::default();
-        let mut footers: BTreeMap<&str, Footer> = BTreeMap::new();
+        let mut footers: BTreeMap<String, Footer> = BTreeMap::new();
         for (file, footer) in read {
             match footer {
                 Ok(footer) => {
-                    told.files.read.push(row(file, &owner, &footer)?);
-                    footers.insert(&file.location, footer);
+                    told.files.read.push(row(&file, &owner, &footer)?);
                     known.remove(&file.location);
+                    footers.insert(file.location, footer);
                 }
                 Err(error) => told.faults.push((self.shown(&file.location), error.into())),
             }
         }
         let mut sum = Sum::default();
         for file in &folder.files {
-            let footer = match (footers.remove(file.location.as_str()), known.remove(&file.location)) {
+            let footer = match (footers.remove(&file.location), known.remove(&file.location)) {
                 (Some(footer), _) => footer,
                 (None, Some(row)) => parsed(&row)?,
                 (None, None) => continue,

@@ -1,4 +1,7 @@
--- What sync knows of single files of a source, so that only new ones are read again.
+-- Sources that tell of more than groups, and what sync knows of single files of a source, so that only new ones are read again.
+
+-- group, entity, service, dataset, source.
+ALTER TABLE sync_changes ADD COLUMN kind TEXT NOT NULL DEFAULT 'group';
 
 CREATE TABLE sync_files (
     source  TEXT NOT NULL,
