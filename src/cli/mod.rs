@@ -55,6 +55,7 @@ mod serve;
 mod source;
 mod stats;
 mod sync;
+mod sync_questions;
 mod tag;
 mod tui;
 mod update;

@@ -156,6 +156,12 @@ pub(crate) async fn load(store: &dyn ObjectStore, folder: &GroupFolder) -> Resul
     draft.finish(folder).map(Some)
 }
 
+/// Names of the live files of a Delta table that somebody else keeps, relative to its root; none if there is no table.
+pub(crate) async fn live_files(store: &dyn ObjectStore, root: &Path) -> Result<Option<Vec<String>>> {
+    let state = load(store, &GroupFolder::of_table(root)).await?;
+    Ok(state.map(|state| state.files.iter().map(|file| file.path.clone()).collect()))
+}
+
 /// Loads the state as of a version, from the commits alone, which are kept for ever; none if there is no such version.
 pub(crate) async fn load_at(store: &dyn ObjectStore, folder: &GroupFolder, version: u64) -> Result<Option<TableState>> {
     let mut draft = Draft::default();

@@ -70,9 +70,6 @@ fn beyond(answer: &Answer, direction: Direction, node: usize) -> Vec<&AnswerEdge
 fn leads_up_through(answer: &Answer, edge: &AnswerEdge) -> bool {
     let is_contained = edge.kind == crate::catalog::EdgeKind::Contains;
     let depth = |position: usize| answer.nodes.get(position).map(|node| node.depth);
-    is_contained && depth(edge.source) <= depth(edge.target) && {
-        let fed = answer.edges.iter().any(|other| other.target == edge.target && other.kind != crate::catalog::EdgeKind::Contains);
-        let used = answer.edges.iter().any(|other| other.source == edge.target && other.kind != crate::catalog::EdgeKind::Contains);
-        fed && !used
-    }
+    let is_fed = || answer.edges.iter().any(|other| other.target == edge.target && other.kind != crate::catalog::EdgeKind::Contains);
+    is_contained && depth(edge.source) <= depth(edge.target) && is_fed()
 }

@@ -96,7 +96,7 @@ impl FeatureStore {
 }
 
 /// The kind of edge that fits what is joined.
-pub(super) fn fitting(source: NodeKind, target: NodeKind) -> EdgeKind {
+pub(crate) fn fitting(source: NodeKind, target: NodeKind) -> EdgeKind {
     match (source, target) {
         (NodeKind::Job, _) => EdgeKind::Writes,
         (NodeKind::Model, NodeKind::Endpoint | NodeKind::Service) => EdgeKind::Serves,

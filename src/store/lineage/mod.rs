@@ -8,6 +8,7 @@
 //! [`journal`]  the last two, in a file beside the data: a lost catalog is filled again from there
 //! [`nodes`]    what people type -> nodes
 //! [`question`] walk, impact
+//! [`told`]     what sources of sync tell
 //! [`usage`]    who reads what, counted a day
 //! ```
 
@@ -19,6 +20,7 @@ mod import;
 mod journal;
 mod nodes;
 mod question;
+mod told;
 pub(super) mod usage;
 
 pub use crate::catalog::{AssociationRow, EntityContent, EntityId, EntityKind, EntityPage, EntityRow, EntitySource};
@@ -28,10 +30,12 @@ pub use crate::lineage::format;
 pub use crate::lineage::impact::{Affected, Change, Effect, Impact};
 pub use crate::lineage::openlineage::{EmitterReport, Event};
 pub use crate::lineage::walk::{Certainty, Direction};
+pub(crate) use declare::fitting;
 pub use declare::{Declaration, Declared};
 pub use entities::{EntityChange, NewEntity};
 pub use entity_walk::{EntityEdge, EntityGraph};
 pub use import::ImportReport;
+pub(crate) use nodes::declared_key;
 pub use question::LineageQuestion;
 
 use std::time::Duration;
