@@ -1,6 +1,5 @@
 //! `larder sync`: what other places know, pulled into the catalog.
 
-use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
