@@ -337,7 +337,7 @@ fn two_marked_datasets_are_compared_and_one_is_verified() {
 
 #[test]
 fn the_datasets_of_a_group_name_the_columns_they_have_of_it() {
-    let mut stage = data((120, 30));
+    let mut stage = data((200, 60));
     stage.keys("]<tab>]");
     assert_eq!(stage.model.group_screen.tab, Tab::Datasets);
     assert!(stage.text().contains("loyalty_score, return_rate"), "{}", stage.text());
