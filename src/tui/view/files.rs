@@ -26,6 +26,9 @@ const COLUMNS: [Column; 8] = [
     // How wide the event times of a file are among all, as a bar.
     Column::text("SPAN", 16, 24, 5),
 ];
+/// From this width on names of files are shown whole; below it, in so many columns.
+const FULL_NAMES: u16 = 110;
+const SHORT_NAME: u16 = 20;
 /// Files of which one can gain something by merging.
 const WORTH_MERGING: usize = 4;
 
@@ -114,6 +117,11 @@ fn table(model: &Model, files: &Files, theme: &Theme, frame: &mut Frame<'_>, are
         columns[5].least = 200;
     }
     columns[0] = columns[0].fitting(files.files.iter().take(200).map(|file| fit::width(short(&file.name))).max().unwrap_or(0), area.width);
+    if area.width < FULL_NAMES {
+        // What a file holds says more than the whole of its name.
+        columns[0].most = columns[0].most.min(SHORT_NAME);
+        columns[0].least = columns[0].least.min(SHORT_NAME);
+    }
     let title = match page.by {
         By::Commit => "WRITTEN",
         By::Rows => "ROWS",
