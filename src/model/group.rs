@@ -243,6 +243,11 @@ impl FeatureGroup {
         self.offline.as_ref().is_some_and(|offline| offline.external.is_some())
     }
 
+    /// True if something is expected of its values or of the group as a whole.
+    pub fn expects_something(&self) -> bool {
+        !self.expectations.is_empty() || self.schema.features().iter().any(|feature| !feature.expectations.is_empty())
+    }
+
     /// True if records are appended to an offline store of our own.
     pub fn keeps_history(&self) -> bool {
         self.offline.is_some() && !self.is_external()

@@ -228,6 +228,11 @@ impl FeatureStore {
         Ok(Some(Planned { snapshot, plan, spared }))
     }
 
+    /// Files that a compaction by hand would merge.
+    pub(super) async fn files_to_compact(&self, group: &FeatureGroup) -> Result<usize> {
+        Ok(self.plan(group, Selection::Everything).await?.map_or(0, |planned| planned.plan.files().len()))
+    }
+
     /// Compacts as a run of the catalog, unless another process is at it.
     async fn carry_out(
         &self,

@@ -62,6 +62,12 @@ impl FeatureStore {
 
     /// A snapshot of a group's own table with what is not in it yet, and the table's version, if there is a table.
     pub(super) async fn open_versioned_scan(&self, group: &FeatureGroup) -> Result<(GroupScan, Option<u64>)> {
+        let (scan, snapshot) = self.open_scan_and_snapshot(group).await?;
+        Ok((scan, snapshot.as_ref().map(TableSnapshot::version)))
+    }
+
+    /// The same with the snapshot itself.
+    pub(super) async fn open_scan_and_snapshot(&self, group: &FeatureGroup) -> Result<(GroupScan, Option<TableSnapshot>)> {
         let store = self.inner.offline.object_store()?;
         // Outbox first, table second: a drain in between shows a record in both, and the mark drops it here.
         let mut waiting = unflushed(self.inner.online.as_ref(), group, Arrival(0))?;
@@ -73,8 +79,7 @@ impl FeatureStore {
         let mark = snapshot.as_ref().and_then(|snapshot| snapshot.mark(&drain_mark_name(self.inner.online.as_ref()))).unwrap_or(0);
         waiting.retain(|row| row.arrival > Arrival(mark));
         let unflushed = rows_to_batch(&group.schema, &waiting)?;
-        let version = snapshot.as_ref().map(TableSnapshot::version);
-        Ok((GroupScan::of_table(group.clone(), snapshot.as_ref(), store, Some(unflushed)), version))
+        Ok((GroupScan::of_table(group.clone(), snapshot.as_ref(), store, Some(unflushed)), snapshot))
     }
 
     async fn open_external_scan(&self, group: &FeatureGroup) -> Result<GroupScan> {

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::AbortHandle;
 
 use super::model::remote::ErrorText;
-use super::model::{catalog, datasets, edits, jobs, lineage, sql, statistics};
+use super::model::{catalog, datasets, edits, files, jobs, lineage, overview, rows, sql, statistics, writes};
 use super::msg::{Msg, News, Request, Slot};
 use super::source::Source;
 use crate::model::Error;
@@ -128,6 +128,11 @@ fn failure_of(request: &Request) -> fn(ErrorText) -> News {
         Request::Jobs(_) => |error| News::Jobs(jobs::Answer::Failed(error)),
         Request::Statistics(_) => |error| News::Statistics(statistics::Answer::Failed(error)),
         Request::Edits(_) => |error| News::Edits(edits::Answer::Failed(error)),
+        Request::Rows(_) => |error| News::Rows(rows::Answer::Failed(error)),
+        Request::Files(_) => |error| News::Files(files::Answer::Of(Err(error))),
+        Request::Overview(overview::Question::Known(_)) => |error| News::Overview(overview::Answer::Known(Err(error))),
+        Request::Overview(overview::Question::Check(_)) => |error| News::Overview(overview::Answer::Checked(Err(error))),
+        Request::Writes(_) => |error| News::Writes(writes::Answer::Failed(error)),
         Request::Catalog(catalog::Question::Evidence) => |error| News::Catalog(catalog::Answer::Evidence(Err(error))),
         Request::Catalog(catalog::Question::Figures(_)) => |error| News::Catalog(catalog::Answer::Figures(Err(error))),
     }
@@ -155,6 +160,10 @@ async fn answer(source: Arc<dyn Source>, request: Request, voice: Voice) {
         Request::Jobs(question) => News::Jobs(source.answer_jobs(question, &voice).await),
         Request::Statistics(question) => News::Statistics(source.answer_statistics(question, &voice).await),
         Request::Edits(question) => News::Edits(source.answer_edits(question).await),
+        Request::Rows(question) => News::Rows(source.answer_rows(question, &voice).await),
+        Request::Files(question) => News::Files(source.answer_files(question).await),
+        Request::Overview(question) => News::Overview(source.answer_overview(question).await),
+        Request::Writes(question) => News::Writes(source.answer_writes(question).await),
         Request::Catalog(question) => News::Catalog(source.answer_catalog(question).await),
     };
     voice.say(news).await;
@@ -241,6 +250,34 @@ mod tests {
     impl crate::tui::source::catalog::CatalogSource for Odd {
         async fn answer_catalog(&self, _: catalog::Question) -> catalog::Answer {
             catalog::Answer::Evidence(Err(ErrorText::from(&Error::internal("not asked"))))
+        }
+    }
+
+    #[async_trait]
+    impl crate::tui::source::rows::RowsSource for Odd {
+        async fn answer_rows(&self, _: rows::Question, _: &Voice) -> rows::Answer {
+            rows::Answer::Failed(ErrorText::from(&Error::internal("not asked")))
+        }
+    }
+
+    #[async_trait]
+    impl crate::tui::source::files::FilesSource for Odd {
+        async fn answer_files(&self, _: files::Question) -> files::Answer {
+            files::Answer::Of(Err(ErrorText::from(&Error::internal("not asked"))))
+        }
+    }
+
+    #[async_trait]
+    impl crate::tui::source::overview::OverviewSource for Odd {
+        async fn answer_overview(&self, _: overview::Question) -> overview::Answer {
+            overview::Answer::Known(Err(ErrorText::from(&Error::internal("not asked"))))
+        }
+    }
+
+    #[async_trait]
+    impl crate::tui::source::writes::WritesSource for Odd {
+        async fn answer_writes(&self, _: writes::Question) -> writes::Answer {
+            writes::Answer::Failed(ErrorText::from(&Error::internal("not asked")))
         }
     }
 

@@ -10,7 +10,7 @@ use crate::tui::model::data::{DemoProgress, Found, Summary};
 use crate::tui::model::key::Key;
 use crate::tui::model::mouse::Mouse;
 use crate::tui::model::remote::ErrorText;
-use crate::tui::model::{catalog, datasets, edits, jobs, lineage, sql, statistics};
+use crate::tui::model::{catalog, datasets, edits, files, jobs, lineage, overview, rows, sql, statistics, writes};
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -56,15 +56,25 @@ pub(crate) enum Slot {
     Export,
     Evidence,
     Figures,
+    Rows,
+    Files,
+    DatasetRows,
+    Cell,
+    Check,
+    Write,
+    Baselines,
+    Pin,
+    Overview,
+    Expectations,
 }
 
 impl Slot {
     /// How many there are.
-    pub(crate) const COUNT: usize = 19;
+    pub(crate) const COUNT: usize = 29;
 
     /// True if its jobs write: asking again doesn't stop one, and it ends at its next safe place when it is told to stop.
     pub(crate) fn writes(self) -> bool {
-        matches!(self, Self::Demo | Self::Flush | Self::Edits)
+        matches!(self, Self::Demo | Self::Flush | Self::Edits | Self::Write | Self::Pin)
     }
 }
 
@@ -100,6 +110,14 @@ pub(crate) enum News {
     Edits(edits::Answer),
     /// Of what is known of features.
     Catalog(catalog::Answer),
+    /// Of rows of a history.
+    Rows(rows::Answer),
+    /// Of the files of a history.
+    Files(files::Answer),
+    /// Of records written by hand.
+    Writes(writes::Answer),
+    /// Of documentation, usage and expectations of a group.
+    Overview(overview::Answer),
 }
 
 /// A question to the store.
@@ -139,6 +157,14 @@ pub(crate) enum Request {
     Edits(edits::Question),
     /// About what is known of features.
     Catalog(catalog::Question),
+    /// About rows of a history.
+    Rows(rows::Question),
+    /// About the files of a history.
+    Files(files::Question),
+    /// To write a record by hand.
+    Writes(writes::Question),
+    /// About documentation, usage and expectations of a group.
+    Overview(overview::Question),
 }
 
 /// Something to do outside of the model.

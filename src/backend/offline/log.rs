@@ -74,6 +74,11 @@ impl DataFile {
         self.parsed.get_or_init(|| FileStatistics::from_json(self.stats.as_deref()?, type_of)).as_ref()
     }
 
+    /// When its rows were committed, in milliseconds since 1970.
+    pub fn committed(&self) -> i64 {
+        self.modified
+    }
+
     /// Number of rows, if the log says.
     pub fn rows(&self) -> Option<u64> {
         self.statistics().map(|statistics| statistics.rows)

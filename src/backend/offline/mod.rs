@@ -25,6 +25,7 @@ use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use object_store::ObjectStore;
 use object_store::prefix::PrefixStore;
 
+mod additions;
 pub mod bounds;
 pub mod check;
 pub mod columns;
@@ -42,6 +43,7 @@ pub mod remote;
 pub mod retired;
 pub mod scan;
 pub mod table;
+pub mod window;
 
 pub use bounds::{Bound, ColumnBounds, FileStatistics};
 pub use check::OfflineCheck;
@@ -62,6 +64,7 @@ pub use parquet_file::StagedFile;
 pub use remote::{RemoteObjects, RemoteSettings};
 pub use scan::{Predicate, ScannedBatch};
 pub use table::TableSnapshot;
+pub use window::RowWindow;
 
 use crate::backend::faults::Faults;
 use crate::model::{Error, ErrorKind, FeatureGroup, Result};

@@ -62,6 +62,32 @@ impl FeatureStore {
         Ok(summaries)
     }
 
+    /// Datasets with features of a group, or with one feature of it, newest first; and their columns that come from there.
+    ///
+    /// # Errors
+    /// `NotFound` for the group or the feature.
+    pub async fn datasets_using(&self, group: &str, feature: Option<&str>) -> Result<Vec<(DatasetSummary, Vec<String>)>> {
+        let group = self.group(group).await?;
+        let feature = feature.map(|feature| group.schema.feature(feature).map(|(_, found)| found.name.as_str())).transpose()?;
+        if !self.is_read_only() {
+            self.take_in_datasets().await?;
+        }
+        let all = self.inner.catalog.datasets().await?;
+        let versions = |name: &DatasetName| all.iter().filter(|row| row.name.folded() == name.folded()).count() as u64;
+        let mut found = Vec::new();
+        for row in self.inner.catalog.datasets_of_group(&group.id).await? {
+            let columns = self.inner.catalog.dataset_columns(row.id).await?.into_iter().filter(|column| {
+                let origin = column.origin.as_ref().filter(|origin| origin.group == group.id);
+                origin.is_some_and(|origin| feature.is_none_or(|feature| origin.feature.eq_ignore_ascii_case(feature)))
+            });
+            let columns: Vec<String> = columns.map(|column| column.name).collect();
+            if !columns.is_empty() {
+                found.push((summary(&row, versions(&row.name)), columns));
+            }
+        }
+        Ok(found)
+    }
+
     /// The manifest of a dataset: by `name`, `name@version`, the path of its file or of its manifest.
     ///
     /// # Errors

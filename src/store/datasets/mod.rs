@@ -22,6 +22,7 @@ pub mod manifest;
 mod output;
 mod plan;
 mod rebuild;
+mod rows;
 mod spine;
 pub mod verify;
 

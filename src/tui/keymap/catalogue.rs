@@ -49,39 +49,64 @@ catalogue! {
     Newest, "newest", "now", "To the newest version", [Record: ["end"]];
     EditIdentifier, "edit-identifier", "look up", "Type a record identifier to look up", [Record: ["/", "i", "enter"]];
 
+    PutRecord, "put-record", "put", "Put a record by hand; what would change is shown before it is written", [Record: ["p"]];
+    DeleteRecord, "delete-record", "delete", "Delete the record that is shown; its history stays", [Record: ["D"]];
+
+    CheckExpectations, "check-expectations", "check", "Check now whether the group is as it is expected to be", [Overview: ["x"]];
+
     // Statistics, drift, rows, files.
     Population, "population", "events ⇄ latest", "Figures of all events, or of the newest record of each identifier", [Stats: ["e"]];
     ReadAnew, "read-anew", "read anew", "Read every value again for the figures", [Stats: ["R"]];
-    Baseline, "baseline", "baseline", "Compare with the days before, or with the same weekday", [Drift: ["b"]];
+    Baseline, "baseline", "baseline", "Compare with the days before, the same weekday, a pinned baseline, a training dataset", [Drift: ["b"]];
+    PinBaseline, "pin-baseline", "pin", "Keep the days that are compared now under a name, as a baseline", [Drift: ["P"]];
+    UnpinBaseline, "unpin-baseline", "unpin", "Forget the pinned baseline that is in use", [Drift: ["X"]];
+
+    FilterRows, "filter-rows", "where", "Only rows of which a condition in SQL is true", [Rows: ["/", "i"]];
+    SortRows, "sort-rows", "sort", "Sort by the column under the cursor: up, down, as written", [Rows: ["s"]];
+    ApplyCondition, "apply-condition", "ask", "Ask for the rows of which this is true", [ConditionInput: ["enter"]];
+    FirstColumn, "first-column", "first column", "To the first column", [Columns: ["0"]];
+    LastColumn, "last-column", "last column", "To the last column", [Columns: ["$"]];
+    CopyCell, "copy-cell", "copy cell", "Copy the cell under the cursor", [Columns: ["y c"]];
+    SortFiles, "sort-files", "sort", "Sort the files by the next column", [Files: ["s"]];
+    ReverseFiles, "reverse-files", "reverse", "Turn the order of the files around", [Files: ["S"]];
+
+    // Training datasets.
+    MarkDataset, "mark-dataset", "mark", "Mark a training dataset to be compared, or take the mark away", [Datasets: ["space"]];
+    Compare, "compare", "compare", "What differs between the two that are marked, or from the version before", [Datasets: ["d"]];
+    Verify, "verify", "verify", "Build it again and see whether it is the same", [Datasets: ["v"]];
+    Explain, "explain", "why", "Why the cell under the cursor has its value, or has none", [Cells: ["enter", "w"]];
 
     // Lineage.
     Center, "center", "re-centre", "Put what is under the cursor in the middle", [Lineage: ["enter"]];
-    Recenter, "recenter", "middle before", "Put the node back in the middle that was there before", [Lineage: ["backspace", "left", "h"]];
+    Recenter, "recenter", "middle before", "Put the node back in the middle that was there before", [Lineage: ["backspace"]];
+    AlongBack, "along-back", "along", "To a neighbour it comes from", [Lineage: ["left", "h"]];
+    AlongOn, "along-on", "along", "To a neighbour it goes into", [Lineage: ["right", "l"]];
+    DrawOrList, "draw-or-list", "graph ⇄ tree", "Draw the graph, or list it as a tree", [Lineage: ["v"]];
     Deeper, "deeper", "deeper", "Follow one edge more", [Lineage: ["+"]];
     Shallower, "shallower", "shallower", "Follow one edge less", [Lineage: ["-"]];
     UpOnly, "up-only", "up", "Only where it comes from, or both ways again", [Lineage: ["u"]];
     DownOnly, "down-only", "down", "Only what it goes into, or both ways again", [Lineage: ["d"]];
-    WhatBreaks, "what-breaks", "what breaks", "Mark what breaks if the node in the middle is removed", [Lineage: ["w"]];
+    WhatBreaks, "what-breaks", "what breaks", "Mark what breaks if the node in the middle is removed, changes its type, its ttl, its meaning", [Lineage: ["w"]];
     OpenNode, "open-node", "open", "The page of the group or feature under the cursor", [Lineage: ["o"]];
 
     // SQL, jobs.
     RunStatement, "run-statement", "run", "Run the statement", [SqlInput: ["F5", "C-j"], Sql: ["F5"]];
     BreakLine, "break-line", "new line", "Begin a new line", [SqlInput: ["enter"]];
-    CompleteName, "complete-name", "complete", "Take the first name on offer", [SqlInput: ["tab"]];
+    CompleteName, "complete-name", "complete", "Take the first name on offer", [SqlInput: ["tab"], ConditionInput: ["tab"]];
     EarlierStatement, "earlier-statement", "earlier", "The statement that was run before", [SqlInput: ["A-up", "C-r"]];
     LaterStatement, "later-statement", "later", "The statement that was run after", [SqlInput: ["A-down"]];
     EditStatement, "edit-statement", "edit", "Edit the statement", [Sql: ["i", "/", "enter"]];
-    ColumnsLeft, "columns-left", "columns", "One column to the left", [Sql: ["left", "h"]];
-    ColumnsRight, "columns-right", "columns", "One column to the right", [Sql: ["right", "l"]];
+    ColumnsLeft, "columns-left", "columns", "One column to the left", [Sql: ["left", "h"], Columns: ["left", "h"]];
+    ColumnsRight, "columns-right", "columns", "One column to the right", [Sql: ["right", "l"], Columns: ["right", "l"]];
     Export, "export", "export", "Write all rows of the result into a file", [Sql: ["e"]];
     Flush, "flush", "flush", "Move what waits in the outboxes into files", [Jobs: ["f"]];
 
     // Everywhere.
     NextTab, "next-tab", "next tab", "Next tab", [Tabs: ["tab", "]"], TabArrows: ["right", "l"]];
-    PreviousTab, "previous-tab", "tab", "Previous tab", [Tabs: ["backtab", "["], TabArrows: ["left", "h"]];
+    PreviousTab, "previous-tab", "tab", "Previous tab", [IdentifierInput: ["backtab"], Tabs: ["backtab", "["], TabArrows: ["left", "h"]];
 
-    MoveDown, "move-down", "move", "Down", [SqlInput: ["down", "C-n"], Move: ["down", "j"], FilterInput: ["down", "C-n"], IdentifierInput: ["down", "C-n"], HelpInput: ["down", "C-n"], LayerInput: ["down", "C-n"]];
-    MoveUp, "move-up", "move", "Up", [SqlInput: ["up", "C-p"], Move: ["up", "k"], FilterInput: ["up", "C-p"], IdentifierInput: ["up", "C-p"], HelpInput: ["up", "C-p"], LayerInput: ["up", "C-p"]];
+    MoveDown, "move-down", "move", "Down", [SqlInput: ["down", "C-n"], Move: ["down", "j"], FilterInput: ["down", "C-n"], IdentifierInput: ["down", "C-n"], HelpInput: ["down", "C-n"], LayerInput: ["down", "C-n", "tab"]];
+    MoveUp, "move-up", "move", "Up", [SqlInput: ["up", "C-p"], Move: ["up", "k"], FilterInput: ["up", "C-p"], IdentifierInput: ["up", "C-p"], HelpInput: ["up", "C-p"], LayerInput: ["up", "C-p", "backtab"]];
     PageDown, "page-down", "page", "A page down", [Move: ["pagedown", "C-f"], FilterInput: ["pagedown"], HelpInput: ["pagedown"], LayerInput: ["pagedown"]];
     PageUp, "page-up", "page", "A page up", [Move: ["pageup", "C-b"], FilterInput: ["pageup"], HelpInput: ["pageup"], LayerInput: ["pageup"]];
     HalfDown, "half-page-down", "half page", "Half a page down", [Move: ["C-d"]];
@@ -92,9 +117,9 @@ catalogue! {
     Accept, "accept-filter", "keep", "Keep the filter and go to the list", [FilterInput: ["enter"]];
     Choose, "choose", "choose", "Take what is under the cursor, or what was typed", [LayerInput: ["enter"]];
     LookUp, "look-up", "look up", "Look the record up", [IdentifierInput: ["enter"]];
-    Complete, "complete", "complete", "Take the identifier that is offered", [IdentifierInput: ["tab"]];
+    Complete, "complete", "complete", "Take the identifier that is offered; with nothing typed, the next tab", [IdentifierInput: ["tab"]];
     OtherList, "other-list", "groups ⇄ features", "Look for the same in the list of groups or of features", [FilterInput: ["tab"]];
-    Leave, "leave-input", "leave", "Clear the input, then leave it", [FilterInput: ["esc"], IdentifierInput: ["esc"], SqlInput: ["esc"], HelpInput: ["esc"], LayerInput: ["esc"]];
+    Leave, "leave-input", "leave", "Clear the input, then leave it", [FilterInput: ["esc"], IdentifierInput: ["esc"], ConditionInput: ["esc"], SqlInput: ["esc"], HelpInput: ["esc"], LayerInput: ["esc"]];
 
     DeleteBack, "delete-back", "delete", "Delete the character before the caret", [Edit: ["backspace", "C-h"]];
     DeleteForward, "delete-forward", "delete", "Delete the character behind the caret", [Edit: ["delete", "C-d"]];

@@ -42,6 +42,20 @@ pub(crate) enum Context {
     SqlInput,
     /// Runs.
     Jobs,
+    /// The overview of a group.
+    Overview,
+    /// Rows with columns one can walk over.
+    Columns,
+    /// Rows of a history.
+    Rows,
+    /// Files of a history.
+    Files,
+    /// Training datasets.
+    Datasets,
+    /// Rows of a training dataset.
+    Cells,
+    /// Typing a condition.
+    ConditionInput,
     /// Typing a filter.
     FilterInput,
     /// Typing a record identifier.
@@ -58,7 +72,7 @@ pub(crate) enum Context {
 
 impl Context {
     /// Every context.
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 31] = [
         Self::Always,
         Self::Global,
         Self::Move,
@@ -74,6 +88,13 @@ impl Context {
         Self::Stats,
         Self::Drift,
         Self::Lineage,
+        Self::Overview,
+        Self::Columns,
+        Self::Rows,
+        Self::Files,
+        Self::Datasets,
+        Self::Cells,
+        Self::ConditionInput,
         Self::Sql,
         Self::SqlInput,
         Self::Jobs,
@@ -103,6 +124,13 @@ impl Context {
             Self::Stats => "stats",
             Self::Drift => "drift",
             Self::Lineage => "lineage",
+            Self::Overview => "overview",
+            Self::Columns => "columns",
+            Self::Rows => "rows",
+            Self::Files => "files",
+            Self::Datasets => "datasets",
+            Self::Cells => "cells",
+            Self::ConditionInput => "condition-input",
             Self::Sql => "sql",
             Self::SqlInput => "sql-input",
             Self::Jobs => "jobs",
@@ -119,7 +147,14 @@ impl Context {
     pub(crate) fn is_typing(self) -> bool {
         matches!(
             self,
-            Self::Always | Self::FilterInput | Self::IdentifierInput | Self::HelpInput | Self::LayerInput | Self::SqlInput | Self::Edit
+            Self::Always
+                | Self::FilterInput
+                | Self::IdentifierInput
+                | Self::ConditionInput
+                | Self::HelpInput
+                | Self::LayerInput
+                | Self::SqlInput
+                | Self::Edit
         )
     }
 
@@ -136,6 +171,13 @@ impl Context {
             Self::Stats => "Statistics",
             Self::Drift => "Drift",
             Self::Lineage => "Lineage",
+            Self::Overview => "Overview",
+            Self::Columns => "Columns",
+            Self::Rows => "Rows",
+            Self::Files => "Files",
+            Self::Datasets => "Training datasets",
+            Self::Cells => "Cells",
+            Self::ConditionInput => "Condition",
             Self::Sql | Self::SqlInput => "SQL",
             Self::Jobs => "Jobs",
             Self::FilterInput => "Filter",
@@ -167,9 +209,14 @@ pub(crate) enum Focus {
     Sql,
     SqlInput,
     Datasets,
+    DatasetsTab,
+    Cells,
+    Rows,
+    Files,
     Jobs,
     FilterInput,
     IdentifierInput,
+    ConditionInput,
     Help,
     Layer,
 }
@@ -177,7 +224,7 @@ pub(crate) enum Focus {
 impl Focus {
     /// Every focus, for the tests and the help.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::Waiting,
         Self::FirstRun,
         Self::Groups,
@@ -193,9 +240,14 @@ impl Focus {
         Self::Sql,
         Self::SqlInput,
         Self::Datasets,
+        Self::DatasetsTab,
+        Self::Cells,
+        Self::Rows,
+        Self::Files,
         Self::Jobs,
         Self::FilterInput,
         Self::IdentifierInput,
+        Self::ConditionInput,
         Self::Help,
         Self::Layer,
     ];
@@ -207,9 +259,9 @@ impl Focus {
             Self::Waiting => &[C::Global, C::Always],
             Self::FirstRun => &[C::FirstRun, C::Global, C::Always],
             Self::Groups | Self::Catalog => &[C::Open, C::Filter, C::Sort, C::Edits, C::Move, C::Ends, C::Global, C::Always],
-            Self::Overview => &[C::Edits, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
+            Self::Overview => &[C::Overview, C::Edits, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
             Self::Use => &[C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
-            Self::Schema => &[C::Filter, C::Edits, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
+            Self::Schema => &[C::OpenRow, C::Filter, C::Edits, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
             Self::Record => &[C::Record, C::Tabs, C::Move, C::Global, C::Always],
             Self::Stats => &[C::Stats, C::OpenRow, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
             Self::Drift => &[C::Drift, C::OpenRow, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
@@ -217,10 +269,15 @@ impl Focus {
             Self::Lineage => &[C::Lineage, C::Move, C::Ends, C::Global, C::Always],
             Self::Sql => &[C::Sql, C::Move, C::Ends, C::Global, C::Always],
             Self::SqlInput => &[C::SqlInput, C::Edit, C::Always],
-            Self::Datasets => &[C::OpenRow, C::Move, C::Ends, C::Global, C::Always],
+            Self::Datasets => &[C::Datasets, C::OpenRow, C::Move, C::Ends, C::Global, C::Always],
+            Self::DatasetsTab => &[C::Datasets, C::OpenRow, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
+            Self::Cells => &[C::Cells, C::Columns, C::Move, C::Ends, C::Global, C::Always],
+            Self::Rows => &[C::Rows, C::OpenRow, C::Columns, C::Tabs, C::Move, C::Ends, C::Global, C::Always],
+            Self::Files => &[C::Files, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
             Self::Jobs => &[C::Jobs, C::Move, C::Ends, C::Global, C::Always],
             Self::FilterInput => &[C::FilterInput, C::Edit, C::Always],
             Self::IdentifierInput => &[C::IdentifierInput, C::Edit, C::Always],
+            Self::ConditionInput => &[C::ConditionInput, C::Edit, C::Always],
             Self::Help => &[C::HelpInput, C::Edit, C::Always],
             Self::Layer => &[C::LayerInput, C::Edit, C::Always],
         }
@@ -228,6 +285,6 @@ impl Focus {
 
     /// True where a plain character is text.
     pub(crate) fn is_typing(self) -> bool {
-        matches!(self, Self::FilterInput | Self::IdentifierInput | Self::SqlInput | Self::Help | Self::Layer)
+        matches!(self, Self::FilterInput | Self::IdentifierInput | Self::ConditionInput | Self::SqlInput | Self::Help | Self::Layer)
     }
 }

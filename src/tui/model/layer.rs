@@ -5,6 +5,7 @@
 use super::edits::Edit;
 use super::line::Line;
 use super::list::List;
+use super::writes::RecordForm;
 use crate::tui::keymap::Action;
 
 /// A layer over the screen.
@@ -16,6 +17,8 @@ pub(crate) enum Layer {
     Themes(List, String),
     /// A text to edit.
     Form(Form),
+    /// A record to put or to delete.
+    Record(Box<RecordForm>),
     /// What was said lately.
     Messages(List),
 }
@@ -79,4 +82,6 @@ pub(crate) enum Purpose {
     Write(Edit),
     /// The file for all rows of a statement.
     Export(String),
+    /// The name of a baseline of a group.
+    Pin(String),
 }

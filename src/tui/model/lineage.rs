@@ -1,5 +1,9 @@
-//! State of the lineage: the graph around a node as a tree that can be walked; and what is asked of the store for it.
+//! State of the lineage: the graph around a node, drawn in layers where there is room, else as a tree; and what is asked of the store for
+//! it. Both are walked by one cursor: a node of the drawing, or the row of the tree that stands for it.
 
+use std::cell::Cell;
+
+use super::drawing::Drawing;
 use super::list::List;
 use super::remote::{ErrorText, Remote};
 use crate::tui::units::Micros;
@@ -15,15 +19,33 @@ pub(crate) struct LineageScreen {
     pub(crate) depth: Option<u32>,
     /// The graph.
     pub(crate) graph: Remote<Graph>,
-    /// The rows shown.
+    /// The graph in layers.
+    pub(crate) drawing: Drawing,
+    /// The node under the cursor of the drawing.
+    pub(crate) at: usize,
+    /// First column and row of the drawing that the last frame showed.
+    pub(crate) seen: Cell<(usize, usize)>,
+    /// A tree is wanted though there is room for a drawing.
+    pub(crate) as_tree: bool,
+    /// The rows of the tree.
     pub(crate) rows: Vec<Row>,
     /// The row under the cursor.
     pub(crate) list: List,
     /// Nodes that were in the middle before, latest last.
     pub(crate) before: Vec<String>,
-    /// What removing the node breaks; shown while it is here.
+    /// What a change of the node in the middle breaks; shown while it is here.
     pub(crate) breaks: Remote<Vec<Broken>>,
+    /// The change: a place in [`CHANGES`].
+    pub(crate) change: usize,
 }
+
+/// Changes of which one can ask what they break: the word, and the question in words.
+pub(crate) const CHANGES: [(&str, &str); 4] = [
+    ("remove", "if it were removed"),
+    ("type", "if its type changed"),
+    ("ttl", "if its ttl became shorter"),
+    ("meaning", "if it meant something else"),
+];
 
 /// Which way from the middle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,8 +141,13 @@ pub(crate) enum Question {
         /// So many edges far.
         depth: Option<u32>,
     },
-    /// What removing a node breaks.
-    Breaks(String),
+    /// What a change of a node breaks.
+    Breaks {
+        /// The node.
+        node: String,
+        /// The word for the change.
+        change: &'static str,
+    },
 }
 
 /// What comes back.

@@ -59,6 +59,11 @@ impl List {
         self.at = at.min(length.saturating_sub(1));
     }
 
+    /// Rows that fitted into the last frame.
+    pub(crate) fn height(&self) -> usize {
+        self.height.get()
+    }
+
     /// Remembers where the rows are drawn, one line each.
     pub(crate) fn drawn_at(&self, place: Place) {
         self.place.set(place);

@@ -6,8 +6,11 @@
 pub(crate) mod catalog;
 pub(crate) mod data;
 pub(crate) mod datasets;
+pub(crate) mod drawing;
 pub(crate) mod edits;
+pub(crate) mod files;
 pub(crate) mod filtered;
+pub(crate) mod grid;
 pub(crate) mod jobs;
 pub(crate) mod key;
 pub(crate) mod layer;
@@ -15,10 +18,14 @@ pub(crate) mod line;
 pub(crate) mod lineage;
 pub(crate) mod list;
 pub(crate) mod mouse;
+pub(crate) mod overview;
 pub(crate) mod remote;
+pub(crate) mod rows;
 pub(crate) mod screens;
 pub(crate) mod sql;
 pub(crate) mod statistics;
+mod waiting;
+pub(crate) mod writes;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -76,6 +83,12 @@ pub(crate) struct Model {
     pub(crate) jobs: jobs::JobsScreen,
     /// The tabs Stats and Drift.
     pub(crate) statistics: statistics::StatisticsPage,
+    /// What the tab Overview says beyond the group itself.
+    pub(crate) overview: overview::OverviewPage,
+    /// The tab Data.
+    pub(crate) rows: rows::RowsPage,
+    /// The tab Files.
+    pub(crate) files: files::FilesPage,
     /// Identifiers looked up in each group, latest first.
     pub(crate) recent: BTreeMap<String, Vec<String>>,
     /// The help, while it is open.
@@ -180,6 +193,7 @@ impl Model {
             Screen::Lineage => Focus::Lineage,
             Screen::Sql if self.sql.typing => Focus::SqlInput,
             Screen::Sql => Focus::Sql,
+            Screen::Datasets if self.datasets.open.is_some() => Focus::Cells,
             Screen::Datasets => Focus::Datasets,
             Screen::Jobs => Focus::Jobs,
             Screen::Group => match self.group_screen.tab {
@@ -187,6 +201,11 @@ impl Model {
                 Tab::Stats => Focus::Stats,
                 Tab::Drift => Focus::Drift,
                 Tab::Lineage => Focus::LineageTab,
+                Tab::Data if self.rows.typing => Focus::ConditionInput,
+                Tab::Data => Focus::Rows,
+                Tab::Files => Focus::Files,
+                Tab::Datasets if self.datasets.open.is_some() => Focus::Cells,
+                Tab::Datasets => Focus::DatasetsTab,
                 Tab::Schema if self.group_screen.schema.typing => Focus::FilterInput,
                 Tab::Schema => Focus::Schema,
                 Tab::Online if self.group_screen.record.typing => Focus::IdentifierInput,
@@ -211,14 +230,6 @@ impl Model {
     /// True if an answer of that generation is the one waited for.
     pub(crate) fn awaits(&self, slot: Slot, generation: u64) -> bool {
         generation > 0 && self.generations[slot as usize] == generation
-    }
-
-    /// Since when the longest-waiting pane that is shown has been waiting.
-    pub(crate) fn waiting_since(&self) -> Option<Micros> {
-        let record = (self.screen == Screen::Group && self.group_screen.tab == Tab::Online)
-            .then(|| self.group_screen.record.found.waiting_since())
-            .flatten();
-        [self.groups.waiting_since(), self.demo.waiting_since(), record].into_iter().flatten().min()
     }
 
     /// When something on the screen changes by itself: the next step of a spinner, the end of a message. None when idle,

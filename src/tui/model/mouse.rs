@@ -52,4 +52,10 @@ pub(crate) enum Target {
     Act(Action),
     /// Shows a tab.
     Tab(Tab),
+    /// Puts the cursor on a node of a drawn graph.
+    Node(usize),
+    /// Sorts by a column.
+    Head(usize),
+    /// Puts the cursor into a column; the row is that of the list.
+    Cell(usize),
 }

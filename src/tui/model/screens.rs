@@ -65,19 +65,25 @@ pub(crate) enum Tab {
     Stats,
     Drift,
     Lineage,
+    Data,
     Online,
+    Files,
+    Datasets,
     Use,
 }
 
 impl Tab {
     /// The tabs in their order, with their titles.
-    pub(crate) const ALL: [(Self, &'static str); 7] = [
+    pub(crate) const ALL: [(Self, &'static str); 10] = [
         (Self::Overview, "Overview"),
         (Self::Schema, "Schema"),
         (Self::Stats, "Stats"),
         (Self::Drift, "Drift"),
         (Self::Lineage, "Lineage"),
+        (Self::Data, "Data"),
         (Self::Online, "Online"),
+        (Self::Files, "Files"),
+        (Self::Datasets, "Datasets"),
         (Self::Use, "Use"),
     ];
 

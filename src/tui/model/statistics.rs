@@ -17,7 +17,11 @@ pub(crate) struct StatisticsPage {
     pub(crate) list: List,
     /// Days of the feature under the cursor, by its name.
     pub(crate) days: Remote<(String, Vec<Day>)>,
-    /// What drift is measured against: a place in [`BASELINES`].
+    /// Records read for the numbers so far, and of how many.
+    pub(crate) progress: (u64, u64),
+    /// Baselines besides those that every group has: pinned ones, and training datasets with features of it.
+    pub(crate) pinned: Vec<String>,
+    /// What drift is measured against: a place among [`StatisticsPage::baselines`].
     pub(crate) baseline: usize,
     /// How far features drifted.
     pub(crate) drift: Remote<Drift>,
@@ -25,8 +29,28 @@ pub(crate) struct StatisticsPage {
     pub(crate) drift_list: List,
 }
 
-/// Baselines there are without naming any.
-pub(crate) const BASELINES: [&str; 2] = ["previous", "weekday"];
+/// Baselines that every group has.
+const BASELINES: [&str; 2] = ["previous", "weekday"];
+/// How a training dataset is written as a baseline.
+pub(crate) const OF_DATASET: &str = "dataset:";
+
+impl StatisticsPage {
+    /// All baselines there are, as they are written.
+    pub(crate) fn baselines(&self) -> impl Iterator<Item = &str> + Clone {
+        BASELINES.into_iter().chain(self.pinned.iter().map(String::as_str))
+    }
+
+    /// The one in use.
+    pub(crate) fn chosen_baseline(&self) -> &str {
+        self.baselines().nth(self.baseline).unwrap_or(BASELINES[0])
+    }
+
+    /// The name of the one in use, if it was pinned.
+    pub(crate) fn chosen_pin(&self) -> Option<&str> {
+        let chosen = self.chosen_baseline();
+        (self.baseline >= BASELINES.len() && !chosen.starts_with(OF_DATASET)).then_some(chosen)
+    }
+}
 
 /// How far numbers are of the rows that are there now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,19 +180,39 @@ pub(crate) enum Question {
         /// The group.
         group: String,
         /// The baseline.
-        baseline: &'static str,
+        baseline: String,
+    },
+    /// Baselines of a group besides those that every group has.
+    Baselines(String),
+    /// To keep the days that are compared under a name.
+    Pin {
+        /// The group.
+        group: String,
+        /// The name.
+        name: String,
+    },
+    /// To forget a baseline that was pinned.
+    Unpin {
+        /// The group.
+        group: String,
+        /// The name.
+        name: String,
     },
 }
 
 /// What comes back.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
+    /// Records read for the numbers so far, and of how many.
+    Reading(u64, u64),
     /// Numbers.
     Numbers(Result<Numbers, ErrorText>),
     /// Days of a feature, by its name.
     Days(String, Result<Vec<Day>, ErrorText>),
     /// Drift.
     Drift(Result<Drift, ErrorText>),
+    /// Baselines of a group, and the one to use from now on, if it was just pinned.
+    Baselines(Result<(Vec<String>, Option<String>), ErrorText>),
     /// The job failed.
     Failed(ErrorText),
 }

@@ -23,7 +23,7 @@ impl LineageSource for FeatureStore {
             Question::Graph { node, only, depth } => {
                 Answer::Graph(graph(self, node, only, depth).await.map_err(|error| ErrorText::from(&error)))
             }
-            Question::Breaks(node) => Answer::Breaks(breaks(self, &node).await.map_err(|error| ErrorText::from(&error))),
+            Question::Breaks { node, change } => Answer::Breaks(breaks(self, &node, change).await.map_err(|error| ErrorText::from(&error))),
         }
     }
 }
@@ -57,8 +57,8 @@ async fn graph(store: &FeatureStore, node: String, only: Option<Way>, depth: Opt
     })
 }
 
-async fn breaks(store: &FeatureStore, node: &str) -> Result<Vec<Broken>> {
-    let impact = store.impact(node, Change::Remove).await?;
+async fn breaks(store: &FeatureStore, node: &str, change: &str) -> Result<Vec<Broken>> {
+    let impact = store.impact(node, change.parse::<Change>()?).await?;
     let broken = |affected: &crate::store::lineage::Affected| Broken {
         reference: affected.reference.clone(),
         kind: affected.kind,

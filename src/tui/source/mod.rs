@@ -6,10 +6,17 @@
 pub(crate) mod catalog;
 pub(crate) mod datasets;
 pub(crate) mod edits;
+mod explained;
+pub(crate) mod files;
 pub(crate) mod jobs;
 pub(crate) mod lineage;
+pub(crate) mod overview;
+mod reports;
+pub(crate) mod rows;
 pub(crate) mod sql;
 pub(crate) mod statistics;
+mod watched;
+pub(crate) mod writes;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -33,10 +40,14 @@ pub(super) trait Source:
     catalog::CatalogSource
     + datasets::DatasetsSource
     + edits::EditsSource
+    + files::FilesSource
     + jobs::JobsSource
     + lineage::LineageSource
+    + overview::OverviewSource
+    + rows::RowsSource
     + sql::SqlSource
     + statistics::StatisticsSource
+    + writes::WritesSource
 {
     /// A short name of the store.
     fn place(&self) -> String;

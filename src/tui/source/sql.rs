@@ -19,7 +19,7 @@ use crate::tui::msg::News;
 /// Rows that are shown at most.
 pub(crate) const MOST_ROWS: u64 = 10_000;
 /// Characters of a cell that are kept.
-const MOST_CELL: usize = 10_000;
+pub(super) const MOST_CELL: usize = 10_000;
 /// Bytes of a result that are kept: rows may be very wide.
 const MOST_BYTES: usize = 64 << 20;
 
@@ -49,7 +49,7 @@ async fn run(store: &FeatureStore, sql: &str, voice: &Voice) -> Result<Table> {
     let mut table = Table { columns, ..Table::default() };
     let mut bytes = 0;
     while let Some(batch) = stream.next().await {
-        bytes += push(&mut table.rows, &batch?)?;
+        bytes += push(&mut table.rows, &batch?, MOST_CELL)?;
         if bytes > MOST_BYTES {
             table.cut = true;
             break;
@@ -62,8 +62,8 @@ async fn run(store: &FeatureStore, sql: &str, voice: &Voice) -> Result<Table> {
     Ok(table)
 }
 
-/// Adds the rows of a batch as texts; returns their bytes.
-fn push(rows: &mut Vec<Vec<Option<String>>>, batch: &RecordBatch) -> Result<usize> {
+/// Adds the rows of a batch as texts, longer ones cut to so many characters; returns their bytes.
+pub(super) fn push(rows: &mut Vec<Vec<Option<String>>>, batch: &RecordBatch, most: usize) -> Result<usize> {
     let fault = |error| Error::internal("a result can't be shown as text").source(error);
     let options = FormatOptions::default();
     let formatters = batch
@@ -79,7 +79,7 @@ fn push(rows: &mut Vec<Vec<Option<String>>>, batch: &RecordBatch) -> Result<usiz
                 return Ok(None);
             }
             let text = formatter.value(row).try_to_string()?;
-            Ok(Some(if text.len() > MOST_CELL { text.chars().take(MOST_CELL).collect() } else { text }))
+            Ok(Some(if text.len() > most { text.chars().take(most).chain(['…']).collect() } else { text }))
         };
         let cells = batch.columns().iter().zip(&formatters).map(cell).collect::<std::result::Result<Vec<_>, arrow::error::ArrowError>>();
         let cells = cells.map_err(fault)?;

@@ -2,15 +2,17 @@
 
 use async_trait::async_trait;
 
+use super::watched::watched;
 use crate::model::EventTime;
 use crate::store::FeatureStore;
 use crate::store::statistics::{
-    self, DriftOptions, DriftReport, DriftWindow, FeatureStatistics, GroupStatistics, HistogramBins, Population, StatisticsOptions,
-    StatisticsWatch, Value,
+    self, BaselineChoice, DriftOptions, DriftReport, DriftWindow, FeatureStatistics, GroupStatistics, HistogramBins, Population,
+    StatisticsOptions, StatisticsWatch, Value,
 };
 use crate::tui::jobs::Voice;
 use crate::tui::model::remote::ErrorText;
-use crate::tui::model::statistics::{Answer, Day, Drift, FeatureDrift, FeatureNumbers, Level, Numbers, Question, Standing};
+use crate::tui::model::statistics::{Answer, Day, Drift, FeatureDrift, FeatureNumbers, Level, Numbers, OF_DATASET, Question, Standing};
+use crate::tui::msg::News;
 use crate::tui::numbers::number;
 
 /// Most bars of a histogram.
@@ -26,12 +28,16 @@ pub(crate) trait StatisticsSource: Send + Sync + 'static {
 
 #[async_trait]
 impl StatisticsSource for FeatureStore {
-    async fn answer_statistics(&self, question: Question, _voice: &Voice) -> Answer {
+    async fn answer_statistics(&self, question: Question, voice: &Voice) -> Answer {
         match question {
             Question::Numbers { group, latest, refresh } => {
                 let population = if latest { Population::Latest } else { Population::Events };
-                let options = StatisticsOptions { refresh, ..StatisticsOptions::of(population) };
-                let found = self.statistics(&group, &options).await;
+                let reading = |read, of| News::Statistics(Answer::Reading(read, of));
+                let work = |watch| async move {
+                    let options = StatisticsOptions { refresh, watch, ..StatisticsOptions::of(population) };
+                    self.statistics(&group, &options).await
+                };
+                let found = watched(voice, reading, work).await;
                 Answer::Numbers(found.map(|found| numbers(&found)).map_err(|error| ErrorText::from(&error)))
             }
             Question::Days { group, feature } => {
@@ -39,9 +45,43 @@ impl StatisticsSource for FeatureStore {
                 let days = found.map(|days| days.iter().filter_map(day).collect());
                 Answer::Days(feature, days.map_err(|error| ErrorText::from(&error)))
             }
-            Question::Drift { group, baseline } => Answer::Drift(drift(self, &group, baseline).await),
+            Question::Drift { group, baseline } => Answer::Drift(drift(self, &group, &baseline).await),
+            Question::Baselines(group) => Answer::Baselines(baselines(self, &group, None).await),
+            Question::Pin { group, name } => Answer::Baselines(pin(self, &group, name).await),
+            Question::Unpin { group, name } => {
+                let gone = self.unpin_baseline(&group, &name).await.map_err(|error| ErrorText::from(&error));
+                Answer::Baselines(match gone {
+                    Ok(()) => baselines(self, &group, None).await,
+                    Err(error) => Err(error),
+                })
+            }
         }
     }
+}
+
+/// Pinned baselines of a group, and the newest version of each training dataset that has features of it.
+async fn baselines(store: &FeatureStore, group: &str, chosen: Option<String>) -> Result<(Vec<String>, Option<String>), ErrorText> {
+    let found = async {
+        let mut all = store.baselines(group).await?;
+        let mut seen = std::collections::HashSet::new();
+        for (dataset, _) in store.datasets_using(group, None).await? {
+            if seen.insert(dataset.name.folded()) {
+                all.push(format!("{OF_DATASET}{}@{}", dataset.name, dataset.version));
+            }
+        }
+        Ok((all, chosen))
+    };
+    found.await.map_err(|error: crate::model::Error| ErrorText::from(&error))
+}
+
+async fn pin(store: &FeatureStore, group: &str, name: String) -> Result<(Vec<String>, Option<String>), ErrorText> {
+    let options = drift_options(BaselineChoice::Previous);
+    store.pin_baseline(group, &name, &options).await.map_err(|error| ErrorText::from(&error))?;
+    baselines(store, group, Some(name)).await
+}
+
+fn drift_options(baseline: BaselineChoice) -> DriftOptions {
+    DriftOptions { baseline, days: None, features: Vec::new(), max_age: None, watch: StatisticsWatch::default() }
 }
 
 fn day(line: &statistics::DayLine) -> Option<Day> {
@@ -111,8 +151,7 @@ fn text(value: &Value) -> String {
 async fn drift(store: &FeatureStore, group: &str, baseline: &str) -> Result<Drift, ErrorText> {
     let told = |error: crate::model::Error| ErrorText::from(&error);
     let baseline = baseline.parse().map_err(told)?;
-    let options = DriftOptions { baseline, days: None, features: Vec::new(), max_age: None, watch: StatisticsWatch::default() };
-    let report = store.drift(group, &options).await.map_err(told)?;
+    let report = store.drift(group, &drift_options(baseline)).await.map_err(told)?;
     Ok(Drift { windows: windows(&report), features: report.features.iter().map(feature_drift).collect(), notes: report.notes })
 }
 

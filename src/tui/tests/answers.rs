@@ -2,7 +2,7 @@
 
 use super::shop::NOW;
 use crate::tui::model::statistics::{Day, Drift, FeatureDrift, FeatureNumbers, Level, Numbers, Standing};
-use crate::tui::model::{datasets, jobs, lineage, sql, statistics};
+use crate::tui::model::{jobs, lineage, sql, statistics};
 use crate::tui::msg::{News, Request};
 use crate::tui::units::SECOND;
 
@@ -33,8 +33,19 @@ pub(super) fn answer(request: &Request) -> Vec<News> {
             let windows = format!("16 Nov to 22 Nov against {baseline}");
             vec![News::Statistics(statistics::Answer::Drift(Ok(Drift { windows, features: vec![drifted, calm], notes: Vec::new() })))]
         }
+        Request::Statistics(statistics::Question::Baselines(_)) => {
+            let all = vec!["launch".to_owned(), "dataset:churn_v3@2".to_owned()];
+            vec![News::Statistics(statistics::Answer::Baselines(Ok((all, None))))]
+        }
+        Request::Statistics(statistics::Question::Pin { name, .. }) => {
+            let all = vec!["launch".to_owned(), name.clone()];
+            vec![News::Statistics(statistics::Answer::Baselines(Ok((all, Some(name.clone())))))]
+        }
+        Request::Statistics(statistics::Question::Unpin { .. }) => {
+            vec![News::Statistics(statistics::Answer::Baselines(Ok((Vec::new(), None))))]
+        }
         Request::Lineage(lineage::Question::Graph { node, .. }) => vec![News::Lineage(lineage::Answer::Graph(Ok(graph(node))))],
-        Request::Lineage(lineage::Question::Breaks(_)) => {
+        Request::Lineage(lineage::Question::Breaks { .. }) => {
             let broken = |reference: &str, kind, effect, weight| lineage::Broken {
                 reference: reference.to_owned(),
                 kind,
@@ -62,30 +73,7 @@ pub(super) fn answer(request: &Request) -> Vec<News> {
             vec![News::Sql(sql::Answer::Arrived(64)), News::Sql(sql::Answer::Rows(Ok(table)))]
         }
         Request::Sql(sql::Question::Export { path, .. }) => vec![News::Sql(sql::Answer::Exported(Ok((120, path.clone()))))],
-        Request::Datasets(datasets::Question::List) => {
-            let dataset = |version: u64| datasets::Dataset {
-                reference: format!("churn_v3@{version}"),
-                name: "churn_v3".to_owned(),
-                version,
-                rows: 1_500,
-                built: NOW - HOUR * version as i64,
-                description: Some("Who leaves".to_owned()),
-                path: "/data/churn.parquet".to_owned(),
-                hash: "xxh3:3b82e8265f602d724d2763d40b97550a".to_owned(),
-            };
-            vec![News::Datasets(datasets::Answer::List(Ok(vec![dataset(2), dataset(1)])))]
-        }
-        Request::Datasets(datasets::Question::Manifest(reference)) => {
-            let input = |name: &str, matched| datasets::Input { name: name.to_owned(), features: 4, matched, version: Some(12), ttl: None };
-            let manifest = datasets::Manifest {
-                spine: vec!["/data/labels.parquet".to_owned()],
-                inputs: vec![input("customer-features", 1_480), input("payment-risk as risk", 700)],
-                columns: vec![("customer_id".to_owned(), "Utf8".to_owned()), ("churned".to_owned(), "Int64".to_owned())],
-                seconds: 1.2,
-                bytes: 56_300,
-            };
-            vec![News::Datasets(datasets::Answer::Manifest(reference.clone(), Ok(manifest)))]
-        }
+        Request::Datasets(question) => super::rows::of_datasets(question),
         Request::Jobs(jobs::Question::Runs) => {
             let run = |state, kind, message: Option<&str>| jobs::Run {
                 id: "0192".to_owned(),

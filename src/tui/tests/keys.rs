@@ -204,7 +204,7 @@ fn copying_says_so_and_copies_what_is_shown() {
     assert_eq!(json["record_identifier"], "C0042");
     assert_eq!(json["features"]["avg_order_value"], 55.0);
     assert_eq!(json["features"]["return_rate"], serde_json::Value::Null);
-    stage.keys("]yy");
+    stage.keys("]]]yy");
     assert_eq!(stage.done.last(), Some(&Effect::Copy("larder get customer-features C0042 --json".to_owned())));
 }
 
@@ -507,10 +507,32 @@ fn lineage_puts_another_node_in_the_middle_and_back() {
     assert_eq!(stage.model.lineage.node, "churn_v3@1");
     stage.keys("<backspace>");
     assert_eq!(stage.model.lineage.node, "customer-features");
+    for asked in ["if it were removed", "if its type changed", "if its ttl became shorter", "if it meant something else"] {
+        stage.keys("w");
+        let shown = stage.text();
+        assert!(shown.contains("✖ breaks") && shown.contains(asked), "{asked}: {shown}");
+    }
     stage.keys("w");
-    assert!(stage.text().contains("✖ breaks"));
-    stage.keys("w");
-    assert!(!stage.text().contains("✖ breaks"));
+    assert!(!stage.text().contains("✖ breaks"), "after the last change none is asked about");
+}
+
+#[test]
+fn a_drawn_graph_is_walked_by_its_edges_and_can_be_listed() {
+    let mut stage = Stage::open(Shop::stocked(), (120, 30));
+    stage.keys("j3");
+    let under_cursor = |stage: &Stage| stage.model.lineage.graph.value().unwrap().nodes[stage.model.lineage.at].reference.clone();
+    assert!(stage.text().contains("──▶"), "{}", stage.text());
+    stage.keys("h");
+    assert_eq!(under_cursor(&stage), "source:/data/purchases.parquet");
+    stage.keys("lll");
+    assert_eq!(under_cursor(&stage), "model:churn");
+    stage.keys("v");
+    assert!(stage.text().contains("GOES INTO"), "the tree");
+    stage.keys("h<enter>");
+    assert_eq!(stage.model.lineage.node, "churn_v3@1", "in the tree the edge leads back to the row above");
+    stage.keys("v");
+    assert!(stage.text().contains("──▶"));
+    assert_eq!(under_cursor(&stage), "churn_v3@1");
 }
 
 #[test]
@@ -561,7 +583,23 @@ fn the_lineage_tab_can_be_left_by_its_keys() {
     stage.keys("j<enter>]]]]");
     assert_eq!(stage.model.group_screen.tab, Tab::Lineage);
     stage.keys("]");
-    assert_eq!(stage.model.group_screen.tab, Tab::Online);
+    assert_eq!(stage.model.group_screen.tab, Tab::Data);
+}
+
+#[test]
+fn every_tab_is_passed_by_its_keys_both_ways() {
+    let mut stage = shop();
+    stage.keys("j<enter>");
+    let mut seen = vec![stage.model.group_screen.tab];
+    for _ in 1..Tab::ALL.len() {
+        stage.keys("<tab>");
+        seen.push(stage.model.group_screen.tab);
+    }
+    assert_eq!(seen, Tab::ALL.map(|(tab, _)| tab), "none holds who only passes by");
+    for tab in Tab::ALL.iter().rev().skip(1) {
+        stage.keys("<backtab>");
+        assert_eq!(stage.model.group_screen.tab, tab.0);
+    }
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn record_then() {
 
 #[test]
 fn snippets() {
-    at_every_size("use", "j4C0042<enter>]j");
+    at_every_size("use", "j4C0042<enter>]]]j");
 }
 
 #[test]
@@ -239,6 +239,73 @@ fn sql() {
 #[test]
 fn datasets() {
     at_every_size("datasets", "6j");
+}
+
+#[test]
+fn data() {
+    at_every_size("data", "j<enter>]]]]]jjll");
+    at_every_size("data_condition", "j<enter>]]]]]/loyalty_score > 0.9<enter>ls");
+    let mut stage = Stage::open(Shop::stocked(), (80, 24));
+    check("data_typing_80x24", &stage.keys("j<enter>]]]]]/nonsense = loy").text());
+    check("data_refused_80x24", &stage.keys("<enter>").text());
+    check("data_empty_80x24", &stage.keys("<C-u>none<enter>").text());
+}
+
+#[test]
+fn rows_and_files_that_fail_or_are_on_their_way() {
+    let mut stage = Stage::open(Shop::stocked(), (80, 24));
+    stage.shop.broken = Shop::broken().broken;
+    check("data_failed_80x24", &stage.keys("j<enter>]]]]]").text());
+    check("files_failed_80x24", &stage.keys("]<tab>").text());
+    let mut stage = Stage::open(Shop::stocked(), (80, 24));
+    stage.keys("j<enter>");
+    stage.hold = true;
+    stage.keys("]]]]]");
+    stage.model.now += 2 * SECOND;
+    check("data_loading_80x24", &stage.text());
+    stage.keys("]<tab>");
+    stage.model.now += 2 * SECOND;
+    check("files_loading_80x24", &stage.text());
+}
+
+#[test]
+fn files() {
+    at_every_size("files", "j<enter>]]]]]]<tab>jj");
+}
+
+#[test]
+fn datasets_of_a_group() {
+    at_every_size("datasets_tab", "j<enter>]]]]]]<tab>]");
+    let mut stage = Stage::open(Shop::stocked(), (80, 24));
+    check("datasets_tab_empty_80x24", &stage.keys("<enter>]]]]]]<tab>]").text());
+}
+
+#[test]
+fn cells_of_a_dataset() {
+    at_every_size("cells", "6<enter>jlll<enter>");
+}
+
+#[test]
+fn what_comparing_says() {
+    at_every_size("compared", "6d");
+}
+
+#[test]
+fn a_record_under_edit() {
+    at_every_size("put", "j4C0042<enter>p<C-u>99.5<down>");
+    let mut stage = Stage::open(Shop::stocked(), (80, 24));
+    check("put_confirm_80x24", &stage.keys("j4C0042<enter>p<C-u>99.5<tab><tab><C-u><enter>").text());
+    let mut stage = Stage::open(Shop::stocked(), (80, 24));
+    check("delete_80x24", &stage.keys("j4C0042<enter>DC00<enter>").text());
+}
+
+#[test]
+fn plain_characters_in_the_new_tabs() {
+    for (name, script) in [("data", "j<enter>]]]]]jjll"), ("files", "j<enter>]]]]]]<tab>jj"), ("cells", "6<enter>jlll<enter>")] {
+        let mut stage = Stage::open(Shop::stocked(), (120, 30));
+        stage.look.ascii = true;
+        check(&format!("{name}_ascii_120x30"), &stage.keys(script).text());
+    }
 }
 
 #[test]

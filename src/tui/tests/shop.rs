@@ -73,7 +73,14 @@ impl Shop {
                 self.edits.push(request.clone());
                 vec![News::Edits(crate::tui::model::edits::Answer::Done(question.clone()))]
             }
+            Request::Overview(question) => vec![News::Overview(super::overview::answer(question))],
+            Request::Writes(question) => {
+                self.edits.push(request.clone());
+                vec![News::Writes(super::writes::answer(question))]
+            }
             Request::Catalog(question) => vec![News::Catalog(self.known(question))],
+            Request::Rows(_) | Request::Files(_) if broken.is_some() => super::rows::refused(request),
+            Request::Rows(_) | Request::Files(_) => super::rows::answer(request),
             other => super::answers::answer(other),
         }
     }
@@ -191,6 +198,7 @@ fn groups() -> Vec<FeatureGroup> {
         ),
     );
     customers.online = Some(OnlineSettings { ttl: Some("30d".parse::<Ttl>().unwrap()), ..OnlineSettings::default() });
+    customers.expectations.unique = true;
     let mut schema: Vec<FeatureDefinition> = customers.schema.features().to_vec();
     schema[9].collection = Some(Collection::List);
     schema[4].parameters = pairs(&[("unit", "share"), ("range", "0..1")]);
@@ -351,4 +359,14 @@ pub(super) const SLOTS: [Slot; Slot::COUNT] = [
     Slot::Export,
     Slot::Evidence,
     Slot::Figures,
+    Slot::Rows,
+    Slot::Files,
+    Slot::DatasetRows,
+    Slot::Cell,
+    Slot::Check,
+    Slot::Write,
+    Slot::Baselines,
+    Slot::Pin,
+    Slot::Overview,
+    Slot::Expectations,
 ];

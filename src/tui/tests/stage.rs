@@ -55,6 +55,11 @@ impl Stage {
         self.run(held);
     }
 
+    /// Questions of a slot that are held back.
+    pub(super) fn waiting(&self, slot: crate::tui::msg::Slot) -> usize {
+        self.held.iter().filter(|effect| matches!(effect, Effect::Ask(of, ..) if *of == slot)).count()
+    }
+
     /// Presses the keys of a script.
     pub(super) fn keys(&mut self, script: &str) -> &mut Self {
         for key in parse_script(script) {

@@ -1,10 +1,11 @@
 //! What is copied: a name, a full reference, JSON, a statement, code.
 
 use super::forms::subject;
-use super::{datasets, group, jobs, lineage, record, sql, statistics};
+use super::{datasets, files, group, jobs, lineage, record, sql, statistics};
 use crate::tui::clean::clean_lines;
 use crate::tui::keymap::{Action, Focus};
 use crate::tui::model::Model;
+use crate::tui::model::grid::Grid;
 use crate::tui::msg::Effect;
 use crate::tui::snippets;
 
@@ -15,6 +16,7 @@ pub(super) fn copy(model: &mut Model, focus: Focus, action: Action) -> Vec<Effec
     let copied = match action {
         Action::CopyReference => reference(model).map(|text| (text.clone(), text)),
         Action::CopyJson => json(model, focus),
+        Action::CopyCell => grid(model, focus).and_then(Grid::copied_cell),
         Action::CopySql => statement(model),
         Action::CopyCode => code(model),
         _ => plain(model, focus),
@@ -40,9 +42,20 @@ fn plain(model: &Model, focus: Focus) -> Option<(String, String)> {
         Focus::Record => record::copied(model),
         Focus::Lineage | Focus::LineageTab => lineage::copied(model),
         Focus::Sql => sql::copied(model),
-        Focus::Datasets => datasets::copied(model),
+        Focus::Datasets | Focus::DatasetsTab | Focus::Cells => datasets::copied(model),
+        Focus::Rows => model.rows.grid.copied(),
+        Focus::Files => files::copied(model),
         Focus::Jobs => jobs::copied(model),
         Focus::Stats | Focus::Drift => statistics::copied(model),
+        _ => None,
+    }
+}
+
+/// The rows that have the keys.
+fn grid(model: &Model, focus: Focus) -> Option<&Grid> {
+    match focus {
+        Focus::Rows => Some(&model.rows.grid),
+        Focus::Cells => model.datasets.open.as_ref().map(|open| &open.grid),
         _ => None,
     }
 }
@@ -59,6 +72,9 @@ fn reference(model: &Model) -> Option<String> {
 fn json(model: &Model, focus: Focus) -> Option<(String, String)> {
     if focus == Focus::Record {
         return record::copied(model);
+    }
+    if let Some(grid) = grid(model, focus) {
+        return grid.copied_json();
     }
     let (group, feature) = subject(model)?;
     let of_feature = |feature: &crate::model::FeatureDefinition| {

@@ -31,8 +31,21 @@ pub(super) fn show_tab(model: &mut Model, tab: Tab) -> Vec<Effect> {
         Tab::Online => record::enter(model),
         Tab::Lineage => super::lineage::enter(model),
         Tab::Stats | Tab::Drift => super::statistics::enter(model),
-        Tab::Overview | Tab::Schema | Tab::Use => Vec::new(),
+        Tab::Data => super::rows::enter(model),
+        Tab::Files => super::files::enter(model),
+        Tab::Datasets => super::datasets::enter_tab(model),
+        Tab::Overview => super::overview::enter(model),
+        Tab::Schema | Tab::Use => Vec::new(),
     }
+}
+
+/// Opens the page of the feature under the cursor of the schema, at what its values look like.
+pub(super) fn open_feature(model: &mut Model) -> Vec<Effect> {
+    let Some(group) = model.open_group() else { return Vec::new() };
+    let chosen = model.group_screen.schema.selected().and_then(|place| group.schema.features().get(place));
+    let Some(name) = chosen.map(|feature| feature.name.to_string()) else { return Vec::new() };
+    model.group_screen.feature = Some(name);
+    show_tab(model, Tab::Stats)
 }
 
 /// Filters the schema again.

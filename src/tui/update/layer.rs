@@ -1,6 +1,6 @@
 //! What lies over a screen: opening it, its keys, closing it.
 
-use super::{forms, palette};
+use super::{forms, palette, writes};
 use crate::tui::model::Model;
 use crate::tui::model::layer::Layer;
 use crate::tui::model::line::{Edit, Line};
@@ -22,6 +22,11 @@ pub(super) fn open_messages(model: &mut Model) -> Vec<Effect> {
 
 /// Esc: an input with text is cleared first, but for a form, whose text was there before.
 pub(super) fn leave(model: &mut Model) -> Vec<Effect> {
+    if let Some(Layer::Record(form)) = &mut model.layer
+        && writes::back_to_fields(form)
+    {
+        return Vec::new();
+    }
     match model.layer.take() {
         Some(Layer::Palette(palette)) if !palette.line.is_empty() => return palette::open(model),
         Some(Layer::Themes(_, before)) => model.theme = before,
@@ -35,6 +40,7 @@ pub(super) fn act(model: &mut Model) -> Vec<Effect> {
     match &model.layer {
         Some(Layer::Palette(_)) => palette::choose(model),
         Some(Layer::Form(_)) => forms::submit(model),
+        Some(Layer::Record(_)) => writes::submit(model),
         _ => {
             model.layer = None;
             Vec::new()
@@ -47,7 +53,7 @@ pub(super) fn go(model: &mut Model, to: Move) {
         Some(Layer::Palette(palette)) => palette.rows.len(),
         Some(Layer::Themes(..)) => model.themes.len(),
         Some(Layer::Messages(_)) => model.said.len(),
-        Some(Layer::Form(_)) | None => 0,
+        Some(Layer::Form(_) | Layer::Record(_)) | None => 0,
     };
     match &mut model.layer {
         Some(Layer::Palette(palette)) => palette.list.go(to, length),
@@ -58,6 +64,7 @@ pub(super) fn go(model: &mut Model, to: Move) {
                 model.theme.clone_from(name);
             }
         }
+        Some(Layer::Record(form)) => writes::go(form, to),
         Some(Layer::Form(_)) | None => {}
     }
 }
@@ -79,6 +86,11 @@ fn with_line(model: &mut Model, change: impl FnOnce(&mut Line)) {
         Some(Layer::Palette(palette)) => {
             change(&mut palette.line);
             palette::find(model);
+        }
+        Some(Layer::Record(form)) => {
+            if let Some(line) = writes::line(form) {
+                change(line);
+            }
         }
         Some(Layer::Form(form)) => {
             form.complaint = None;

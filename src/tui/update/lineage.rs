@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use super::forms::subject;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
-use crate::tui::model::lineage::{Answer, Graph, Question, Row, Way};
+use crate::tui::model::drawing::Drawing;
+use crate::tui::model::lineage::{Answer, CHANGES, Graph, Question, Row, Way};
 use crate::tui::model::list::{List, Move};
 use crate::tui::model::remote::Remote;
 use crate::tui::model::screens::{Screen, Tab};
@@ -13,6 +14,8 @@ use crate::tui::msg::{Effect, Request, Slot};
 
 /// Deepest a walk can be asked for; beyond it, all.
 const DEEPEST: u32 = 12;
+/// Least terminal that a graph is drawn in; on a smaller one it is a tree.
+const DRAWN_FROM: (u16, u16) = (100, 18);
 /// Most rows of the tree: beyond this nobody reads, they narrow.
 const MOST_ROWS: usize = 2_000;
 
@@ -43,6 +46,7 @@ fn reference(model: &Model, of: Screen) -> Option<String> {
             let (group, place) = model.feature_under_cursor()?;
             (group.clone(), group.schema.features().get(place).map(|feature| feature.name.to_string()))
         }
+        Screen::Datasets => return super::datasets::reference(model).map(|reference| format!("dataset:{reference}")),
         Screen::Group => {
             let (group, _) = subject(model).or_else(|| Some((model.open_group()?.clone(), None)))?;
             (group, model.group_screen.feature.clone())
@@ -50,11 +54,6 @@ fn reference(model: &Model, of: Screen) -> Option<String> {
         _ => return None,
     };
     Some(feature.map_or_else(|| group.name.to_string(), |feature| format!("{}.{feature}", group.name)))
-}
-
-/// Shows the graph around a node that is named.
-pub(super) fn show(model: &mut Model, node: String) -> Vec<Effect> {
-    center(model, node, true)
 }
 
 /// Puts a node in the middle.
@@ -65,6 +64,9 @@ fn center(model: &mut Model, node: String, remember: bool) -> Vec<Effect> {
         screen.before.push(before);
     }
     screen.graph = Remote::Idle;
+    screen.at = 0;
+    screen.seen = Default::default();
+    screen.drawing = Drawing::default();
     screen.rows = Vec::new();
     screen.list = List::default();
     screen.breaks = Remote::Idle;
@@ -98,6 +100,12 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             None => Vec::new(),
         },
         Action::OpenNode => open_node(model),
+        Action::AlongBack => along(model, false),
+        Action::AlongOn => along(model, true),
+        Action::DrawOrList => {
+            show_otherwise(model);
+            Vec::new()
+        }
         _ => Vec::new(),
     }
 }
@@ -112,15 +120,21 @@ fn only(model: &mut Model, way: Way) -> Vec<Effect> {
     refresh(model)
 }
 
+/// What each change of the middle breaks, one after the other, then none.
 fn what_breaks(model: &mut Model) -> Vec<Effect> {
-    if !matches!(model.lineage.breaks, Remote::Idle) {
-        model.lineage.breaks = Remote::Idle;
+    let screen = &mut model.lineage;
+    screen.change = match screen.breaks {
+        Remote::Idle => 0,
+        _ => screen.change + 1,
+    };
+    let Some((change, _)) = CHANGES.get(screen.change) else {
+        screen.breaks = Remote::Idle;
+        model.forget(Slot::Breaks);
         return Vec::new();
-    }
-    let now = model.now;
-    model.lineage.breaks.ask(now);
+    };
+    screen.breaks = Remote::Loading(model.now);
     let node = model.lineage.node.clone();
-    vec![model.ask(Slot::Breaks, Request::Lineage(Question::Breaks(node)))]
+    vec![model.ask(Slot::Breaks, Request::Lineage(Question::Breaks { node, change }))]
 }
 
 /// Opens the page of the group or feature under the cursor.
@@ -138,16 +152,74 @@ fn open_node(model: &mut Model) -> Vec<Effect> {
     effects
 }
 
+/// True where the graph is drawn in layers rather than listed as a tree.
+pub(crate) fn is_drawn(model: &Model) -> bool {
+    let (columns, rows) = model.size;
+    !model.lineage.as_tree && columns >= DRAWN_FROM.0 && rows >= DRAWN_FROM.1 && !model.lineage.drawing.layers.is_empty()
+}
+
+/// Draws what was listed, or lists what was drawn; the cursor stays on its node.
+fn show_otherwise(model: &mut Model) {
+    let screen = &mut model.lineage;
+    screen.as_tree = !screen.as_tree;
+    if screen.as_tree {
+        let at = screen.at;
+        let row = screen.rows.iter().position(|row| matches!(row, Row::Node { node, .. } if *node == at));
+        screen.list.at = row.unwrap_or(screen.list.at);
+    } else if let Some(Row::Node { node, .. }) = screen.rows.get(screen.list.at) {
+        screen.at = *node;
+    }
+}
+
+/// To a neighbour along an edge: towards the uses, or back towards the sources.
+fn along(model: &mut Model, forward: bool) -> Vec<Effect> {
+    if is_drawn(model) {
+        let screen = &mut model.lineage;
+        if let Some(graph) = screen.graph.value() {
+            screen.at = screen.drawing.along(graph, screen.at, forward).unwrap_or(screen.at);
+        }
+        return Vec::new();
+    }
+    // In the tree the node an edge leads from stands above with a shorter branch.
+    let screen = &mut model.lineage;
+    let depth = |row: &Row| if let Row::Node { branch, .. } = row { Some(branch.chars().count()) } else { None };
+    let Some(here) = screen.rows.get(screen.list.at).and_then(depth) else { return Vec::new() };
+    let found = match forward {
+        true => Some(screen.list.at + 1).filter(|next| screen.rows.get(*next).and_then(depth).is_some_and(|there| there > here)),
+        false => (0..screen.list.at).rev().find(|before| screen.rows.get(*before).and_then(depth).is_some_and(|there| there < here)),
+    };
+    screen.list.at = found.unwrap_or(screen.list.at);
+    Vec::new()
+}
+
+/// Puts the cursor on a node of the drawing.
+pub(super) fn point_at(model: &mut Model, node: usize) {
+    model.lineage.at = node;
+}
+
 /// The node under the cursor.
 pub(crate) fn node_under_cursor(model: &Model) -> Option<&crate::tui::model::lineage::Node> {
+    if is_drawn(model) {
+        return model.lineage.graph.value()?.nodes.get(model.lineage.at);
+    }
     match model.lineage.rows.get(model.lineage.list.at)? {
         Row::Node { node, .. } => model.lineage.graph.value()?.nodes.get(*node),
         Row::Heading(_) => None,
     }
 }
 
-/// Moves the cursor; it passes over headings.
+/// Moves the cursor: in the drawing within its layer, in the tree from row to row, passing over headings.
 pub(super) fn go(model: &mut Model, to: Move) -> Vec<Effect> {
+    if is_drawn(model) {
+        let down = matches!(to, Move::Down | Move::PageDown | Move::HalfDown | Move::Last);
+        let steps = if matches!(to, Move::Down | Move::Up) { 1 } else { usize::MAX };
+        let screen = &mut model.lineage;
+        for _ in 0..steps {
+            let Some(next) = screen.drawing.across(screen.at, down) else { break };
+            screen.at = next;
+        }
+        return Vec::new();
+    }
     let screen = &mut model.lineage;
     let before = screen.list.at;
     screen.list.go(to, screen.rows.len());
@@ -171,6 +243,8 @@ pub(super) fn take(model: &mut Model, answer: Answer) -> Vec<Effect> {
             model.lineage.graph.answer(answer);
             let rows = model.lineage.graph.value().map(rows).unwrap_or_default();
             let middle = rows.iter().position(|row| matches!(row, Row::Node { node: 0, .. })).unwrap_or(0);
+            model.lineage.drawing = model.lineage.graph.value().map(Drawing::of).unwrap_or_default();
+            model.lineage.at = model.lineage.at.min(model.lineage.graph.value().map_or(0, |graph| graph.nodes.len().saturating_sub(1)));
             let fresh = model.lineage.rows.is_empty();
             model.lineage.rows = rows;
             if fresh || model.lineage.list.at >= model.lineage.rows.len() {

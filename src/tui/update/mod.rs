@@ -3,6 +3,7 @@
 pub(crate) mod catalog;
 mod copying;
 mod datasets;
+mod files;
 mod forms;
 mod group;
 pub(crate) mod groups;
@@ -12,13 +13,20 @@ mod layer;
 mod lineage;
 mod mouse;
 mod news;
+mod overview;
 mod palette;
 mod record;
+mod rows;
 mod sql;
 mod statistics;
+mod tabs;
+mod telling;
+mod writes;
 
 pub(crate) use help::{HelpRow, rows as help_rows};
+pub(crate) use lineage::is_drawn;
 pub(crate) use record::{offers, shown_identifier};
+pub(crate) use rows::offers as row_offers;
 pub(crate) use sql::{offers as sql_offers, result_facts};
 pub(crate) use statistics::shown as shown_feature;
 
@@ -27,17 +35,10 @@ use crate::tui::model::key::{Code, Key};
 use crate::tui::model::line::{Edit, Line};
 use crate::tui::model::list::Move;
 use crate::tui::model::remote::Remote;
-use crate::tui::model::screens::{Screen, Tab, Toast};
+use crate::tui::model::screens::{Screen, Tab};
 use crate::tui::model::{Model, WAYS_AFTER};
 use crate::tui::msg::{Effect, Msg, Request, Slot};
-use crate::tui::units::{Micros, SECOND};
-
-/// How long a message stays.
-const TOAST: Micros = 3 * SECOND;
-/// Most messages at once.
-const MOST_TOASTS: usize = 3;
-/// Messages remembered.
-const MOST_SAID: usize = 200;
+use telling::{complain, tell};
 
 /// Where the browser begins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -137,6 +138,7 @@ pub(crate) fn ways_on(model: &Model) -> Vec<(String, Action)> {
 /// True for what a store that is open read-only refuses.
 pub(crate) fn changes_the_store(action: Action) -> bool {
     matches!(action, Action::FillDemo | Action::Flush | Action::EditDescription | Action::EditTags | Action::EditOwner | Action::UndoEdit)
+        || matches!(action, Action::PutRecord | Action::DeleteRecord | Action::PinBaseline | Action::UnpinBaseline)
 }
 
 fn act(model: &mut Model, focus: Focus, action: Action) -> Vec<Effect> {
@@ -152,7 +154,9 @@ fn act(model: &mut Model, focus: Focus, action: Action) -> Vec<Effect> {
         Action::Close => close(model),
         Action::Cancel => cancel(model, focus),
         Action::Refresh => refresh(model),
-        Action::Copy | Action::CopyReference | Action::CopyJson | Action::CopySql | Action::CopyCode => copying::copy(model, focus, action),
+        Action::Copy | Action::CopyCell | Action::CopyReference | Action::CopyJson | Action::CopySql | Action::CopyCode => {
+            copying::copy(model, focus, action)
+        }
         Action::Palette => palette::open(model),
         Action::ThemePicker => layer::open_themes(model),
         Action::Messages => layer::open_messages(model),
@@ -174,7 +178,7 @@ fn act(model: &mut Model, focus: Focus, action: Action) -> Vec<Effect> {
         Action::ScreenGroups => go_to(model, Screen::Groups),
         Action::ScreenCatalog => go_to(model, Screen::Catalog),
         Action::ScreenLineage => show_screen(model, Screen::Lineage),
-        Action::ScreenOnline => go_online(model),
+        Action::ScreenOnline => record::go_online(model),
         Action::ScreenSql => show_screen(model, Screen::Sql),
         Action::ScreenDatasets => show_screen(model, Screen::Datasets),
         Action::ScreenJobs => show_screen(model, Screen::Jobs),
@@ -221,11 +225,11 @@ fn refresh(model: &mut Model) -> Vec<Effect> {
     let mut effects = vec![model.ask(Slot::Groups, Request::Groups)];
     effects.push(catalog::ask_evidence(model));
     effects.extend(record::again(model));
-    effects.extend(match (model.screen, model.group_screen.tab) {
-        (Screen::Lineage, _) | (Screen::Group, Tab::Lineage) => lineage::refresh(model),
-        (Screen::Datasets, _) => datasets::refresh(model),
-        (Screen::Jobs, _) => jobs::refresh(model),
-        (Screen::Group, Tab::Stats | Tab::Drift) => statistics::refresh(model),
+    effects.extend(match model.screen {
+        Screen::Lineage => lineage::refresh(model),
+        Screen::Datasets => datasets::refresh(model),
+        Screen::Jobs => jobs::refresh(model),
+        Screen::Group => tabs::refresh(model),
         // A statement is run again by its own key only; the rest shows what was just asked for.
         _ => Vec::new(),
     });
@@ -246,12 +250,12 @@ fn show_screen(model: &mut Model, screen: Screen) -> Vec<Effect> {
 
 /// An action of one screen or tab alone.
 fn act_there(model: &mut Model, action: Action) -> Vec<Effect> {
-    match (model.screen, model.group_screen.tab) {
-        (Screen::Lineage, _) | (Screen::Group, Tab::Lineage) => lineage::act(model, action),
-        (Screen::Sql, _) => sql::act(model, action),
-        (Screen::Datasets, _) => datasets::act(model, action),
-        (Screen::Jobs, _) => jobs::act(model, action),
-        (Screen::Group, Tab::Stats | Tab::Drift) => statistics::act(model, action),
+    match model.screen {
+        Screen::Lineage => lineage::act(model, action),
+        Screen::Sql => sql::act(model, action),
+        Screen::Datasets => datasets::act(model, action),
+        Screen::Jobs => jobs::act(model, action),
+        Screen::Group => tabs::act(model, action),
         _ => Vec::new(),
     }
 }
@@ -264,23 +268,6 @@ fn go_to(model: &mut Model, screen: Screen) -> Vec<Effect> {
         model.screen = screen;
     }
     Vec::new()
-}
-
-fn go_online(model: &mut Model) -> Vec<Effect> {
-    let name = match model.screen {
-        Screen::Groups => model.group_under_cursor().map(|group| group.name.as_str().to_owned()),
-        Screen::Catalog => model.feature_under_cursor().map(|(group, _)| group.name.as_str().to_owned()),
-        Screen::Group => Some(model.group_screen.name.clone()),
-        _ => None,
-    };
-    match name {
-        Some(name) => group::open(model, &name, Tab::Online, None),
-        None => {
-            let online = |group: &&std::sync::Arc<crate::model::FeatureGroup>| group.online.is_some();
-            let name = model.open_group().or_else(|| model.groups.value()?.iter().find(online)).map(|group| group.name.to_string());
-            name.map_or_else(Vec::new, |name| group::open(model, &name, Tab::Online, None))
-        }
-    }
 }
 
 fn open(model: &mut Model) -> Vec<Effect> {
@@ -308,6 +295,9 @@ fn back(model: &mut Model) -> Vec<Effect> {
         filtered.line = Line::default();
         show_again(model, false);
         return Vec::new();
+    }
+    if let Some(effects) = tabs::back(model) {
+        return effects;
     }
     if model.screen == Screen::Group && model.group_screen.feature.take().is_some() {
         return group::show_tab(model, model.group_screen.tab);
@@ -347,7 +337,7 @@ fn cancel(model: &mut Model, focus: Focus) -> Vec<Effect> {
     match focus {
         Focus::Help => help::toggle(model),
         Focus::Layer => layer::leave(model),
-        Focus::FilterInput | Focus::IdentifierInput => leave(model, focus),
+        Focus::FilterInput | Focus::IdentifierInput | Focus::ConditionInput => leave(model, focus),
         Focus::Sql | Focus::SqlInput => match sql::stop(model) {
             Some(slot) => vec![Effect::Stop(slot)],
             None if focus == Focus::SqlInput => sql::leave(model),
@@ -357,8 +347,11 @@ fn cancel(model: &mut Model, focus: Focus) -> Vec<Effect> {
             tell(model, "the demo stops after this group".to_owned());
             vec![Effect::Stop(Slot::Demo)]
         }
-        _ if model.back.is_empty() => close(model),
-        _ => back(model),
+        _ => match tabs::stop(model) {
+            Some(effects) => effects,
+            None if model.back.is_empty() => close(model),
+            None => back(model),
+        },
     }
 }
 
@@ -369,6 +362,7 @@ fn leave(model: &mut Model, focus: Focus) -> Vec<Effect> {
         Focus::SqlInput => sql::leave(model),
         Focus::Layer => layer::leave(model),
         Focus::IdentifierInput => record::leave(model),
+        Focus::ConditionInput => rows::leave(model),
         _ => {
             let Some(filtered) = filter_of(model) else { return Vec::new() };
             if filtered.line.is_empty() {
@@ -431,6 +425,7 @@ fn edit(model: &mut Model, focus: Focus, edit: Edit) -> Vec<Effect> {
         Focus::SqlInput => sql::edit(model, edit),
         Focus::Layer => layer::edit(model, edit),
         Focus::IdentifierInput => record::edit(model, edit),
+        Focus::ConditionInput => rows::edit(model, edit),
         _ => {
             if filter_of(model).is_some_and(|filtered| filtered.edit(edit)) {
                 show_again(model, true);
@@ -446,6 +441,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
         Focus::SqlInput => sql::paste(model, text),
         Focus::Layer => layer::paste(model, text),
         Focus::IdentifierInput => record::paste(model, text),
+        Focus::ConditionInput => rows::paste(model, text),
         Focus::FilterInput => {
             if let Some(filtered) = filter_of(model) {
                 filtered.line.paste(text);
@@ -462,15 +458,15 @@ fn step(model: &mut Model, focus: Focus, to: Move) -> Vec<Effect> {
         Focus::Help => help::go(model, to),
         Focus::Layer => layer::go(model, to),
         Focus::IdentifierInput => record::choose(model, to),
-        _ => match (model.screen, model.group_screen.tab) {
-            (Screen::Groups, _) => groups::go(model, to),
-            (Screen::Catalog, _) => catalog::go(model, to),
-            (Screen::Lineage, _) | (Screen::Group, Tab::Lineage) => return lineage::go(model, to),
-            (Screen::Sql, _) => return sql::go(model, to),
-            (Screen::Datasets, _) => return datasets::go(model, to),
-            (Screen::Jobs, _) => return jobs::go(model, to),
-            (Screen::Group, Tab::Stats | Tab::Drift) => return statistics::go(model, to),
-            (Screen::Group, _) => group::go(model, to),
+        Focus::ConditionInput => {}
+        _ => match model.screen {
+            Screen::Groups => groups::go(model, to),
+            Screen::Catalog => catalog::go(model, to),
+            Screen::Lineage => return lineage::go(model, to),
+            Screen::Sql => return sql::go(model, to),
+            Screen::Datasets => return datasets::go(model, to),
+            Screen::Jobs => return jobs::go(model, to),
+            Screen::Group => return tabs::step(model, to),
         },
     }
     Vec::new()
@@ -486,25 +482,4 @@ fn fill_demo(model: &mut Model) -> Vec<Effect> {
     }
     model.demo = Remote::Loading(model.now);
     vec![model.ask(Slot::Demo, Request::FillDemo)]
-}
-
-/// Shows a message that leaves by itself.
-fn tell(model: &mut Model, text: String) {
-    let until = Some(model.now + TOAST);
-    add_toast(model, Toast { text, is_error: false, until });
-}
-
-/// Shows what went wrong until a key is pressed.
-fn complain(model: &mut Model, text: String) {
-    add_toast(model, Toast { text, is_error: true, until: None });
-}
-
-fn add_toast(model: &mut Model, toast: Toast) {
-    model.said.push((model.now, toast.is_error, toast.text.clone()));
-    let surplus = model.said.len().saturating_sub(MOST_SAID);
-    model.said.drain(..surplus);
-    model.toasts.retain(|earlier| earlier.text != toast.text);
-    model.toasts.push(toast);
-    let surplus = model.toasts.len().saturating_sub(MOST_TOASTS);
-    model.toasts.drain(..surplus);
 }

@@ -38,8 +38,25 @@ fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
         return match target {
             Target::Act(action) => super::act(model, model.focus(), action),
             Target::Tab(tab) => super::group::show_tab(model, tab),
+            Target::Node(node) => {
+                super::lineage::point_at(model, node);
+                if again { super::act(model, model.focus(), Action::Open) } else { Vec::new() }
+            }
+            Target::Head(column) => {
+                put_into(model, column);
+                super::act(model, model.focus(), Action::SortRows)
+            }
+            Target::Cell(into) => {
+                put_into(model, into);
+                on_row(model, (column, row), again)
+            }
         };
     }
+    on_row(model, (column, row), again)
+}
+
+/// Puts the cursor on the row of a cell, and opens it if it was clicked on before.
+fn on_row(model: &mut Model, (column, row): (u16, u16), again: bool) -> Vec<Effect> {
     let Some(place) = list_under_focus(model).and_then(|list| list.row_at(column, row)) else { return Vec::new() };
     if model.layer.is_none() && model.help.is_none() {
         // A click among the rows of a result leaves the statement.
@@ -54,6 +71,15 @@ fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
     effects
 }
 
+/// Puts the cursor into a column of the rows that are shown.
+fn put_into(model: &mut Model, column: usize) {
+    match (&mut model.datasets.open, model.screen, model.group_screen.tab) {
+        (Some(open), Screen::Datasets, _) | (Some(open), Screen::Group, Tab::Datasets) => open.grid.column = column,
+        (_, Screen::Group, Tab::Data) => model.rows.grid.column = column,
+        _ => {}
+    }
+}
+
 /// The list that has the keys.
 fn list_under_focus(model: &Model) -> Option<&List> {
     use crate::tui::model::layer::Layer;
@@ -63,7 +89,8 @@ fn list_under_focus(model: &Model) -> Option<&List> {
     match &model.layer {
         Some(Layer::Palette(palette)) => return Some(&palette.list),
         Some(Layer::Themes(list, _) | Layer::Messages(list)) => return Some(list),
-        Some(Layer::Form(_)) => return None,
+        Some(Layer::Record(form)) if !form.confirming => return Some(&form.list),
+        Some(Layer::Form(_) | Layer::Record(_)) => return None,
         None => {}
     }
     match (model.screen, model.group_screen.tab) {
@@ -74,9 +101,13 @@ fn list_under_focus(model: &Model) -> Option<&List> {
         (Screen::Group, Tab::Use) => Some(&model.group_screen.snippets),
         (Screen::Group, Tab::Stats) => Some(&model.statistics.list),
         (Screen::Group, Tab::Drift) => Some(&model.statistics.drift_list),
+        (Screen::Group, Tab::Data) => Some(&model.rows.grid.list),
+        (Screen::Group, Tab::Files) => Some(&model.files.list),
+        (Screen::Datasets, _) | (Screen::Group, Tab::Datasets) => {
+            Some(model.datasets.open.as_ref().map_or(&model.datasets.list, |open| &open.grid.list))
+        }
         (Screen::Lineage, _) | (Screen::Group, Tab::Lineage) => Some(&model.lineage.list),
         (Screen::Sql, _) => Some(&model.sql.list),
-        (Screen::Datasets, _) => Some(&model.datasets.list),
         (Screen::Jobs, _) => Some(&model.jobs.list),
         (Screen::Group, Tab::Overview) => None,
     }

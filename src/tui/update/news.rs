@@ -1,6 +1,6 @@
 //! What jobs bring back. Whether an answer is still wanted was decided before.
 
-use super::{catalog, datasets, forms, group, groups, jobs, lineage, record, refresh, sql, statistics};
+use super::{catalog, datasets, files, forms, group, groups, jobs, lineage, overview, record, refresh, rows, sql, statistics, writes};
 use crate::tui::model::Model;
 use crate::tui::model::remote::{ErrorText, Remote};
 use crate::tui::msg::{Effect, News, Request, Slot};
@@ -74,6 +74,10 @@ pub(super) fn take(model: &mut Model, news: News) -> Vec<Effect> {
         News::Statistics(answer) => statistics::take(model, answer),
         News::Edits(answer) => forms::take(model, answer),
         News::Catalog(answer) => catalog::take(model, answer),
+        News::Rows(answer) => rows::take(model, answer),
+        News::Files(answer) => files::take(model, answer),
+        News::Writes(answer) => writes::take(model, answer),
+        News::Overview(answer) => overview::take(model, answer),
     }
 }
 

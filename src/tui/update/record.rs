@@ -32,6 +32,24 @@ pub(crate) fn shown_identifier(model: &Model) -> Option<String> {
     model.group_screen.record.found.value().map(|found| found.identifier.clone())
 }
 
+/// To the look-up of the group under the cursor, or of one that has an online store.
+pub(super) fn go_online(model: &mut Model) -> Vec<Effect> {
+    let name = match model.screen {
+        Screen::Groups => model.group_under_cursor().map(|group| group.name.as_str().to_owned()),
+        Screen::Catalog => model.feature_under_cursor().map(|(group, _)| group.name.as_str().to_owned()),
+        Screen::Group => Some(model.group_screen.name.clone()),
+        _ => None,
+    };
+    match name {
+        Some(name) => super::group::open(model, &name, Tab::Online, None),
+        None => {
+            let online = |group: &&std::sync::Arc<FeatureGroup>| group.online.is_some();
+            let name = model.open_group().or_else(|| model.groups.value()?.iter().find(online)).map(|group| group.name.to_string());
+            name.map_or_else(Vec::new, |name| super::group::open(model, &name, Tab::Online, None))
+        }
+    }
+}
+
 pub(super) fn enter(model: &mut Model) -> Vec<Effect> {
     if !matches!(model.group_screen.record.found, Remote::Idle) {
         return Vec::new();
@@ -82,8 +100,13 @@ pub(super) fn choose(model: &mut Model, to: Move) {
     };
 }
 
-/// Takes the chosen offer, or the first, into the input.
+/// Takes the chosen offer, or the first that begins with what was typed, into the input.
 pub(super) fn complete(model: &mut Model) -> Vec<Effect> {
+    // Who only passes by has typed nothing, and is not to be held here.
+    let record = &model.group_screen.record;
+    if record.line.is_empty() && record.chosen.is_none() {
+        return super::group::show_tab(model, model.group_screen.tab.step(1));
+    }
     let at = model.group_screen.record.chosen.unwrap_or(0);
     let Some(identifier) = offers(model).get(at).map(|offer| (*offer).to_owned()) else { return Vec::new() };
     model.group_screen.record.line = Line::new(identifier);
@@ -102,7 +125,7 @@ pub(super) fn look_up_typed(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-fn look_up(model: &mut Model, identifier: String) -> Vec<Effect> {
+pub(super) fn look_up(model: &mut Model, identifier: String) -> Vec<Effect> {
     let group = model.group_screen.name.clone();
     let recent = model.recent.entry(group.clone()).or_default();
     recent.retain(|earlier| *earlier != identifier);

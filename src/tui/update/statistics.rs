@@ -2,10 +2,12 @@
 
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
+use crate::tui::model::layer::{Form, Layer, Purpose};
+use crate::tui::model::line::Line;
 use crate::tui::model::list::{List, Move};
-use crate::tui::model::remote::Remote;
+use crate::tui::model::remote::{ErrorText, Remote};
 use crate::tui::model::screens::Tab;
-use crate::tui::model::statistics::{Answer, BASELINES, FeatureNumbers, Question, StatisticsPage};
+use crate::tui::model::statistics::{Answer, FeatureNumbers, Question, StatisticsPage};
 use crate::tui::msg::{Effect, Request, Slot};
 
 /// Shown: asks for what isn't known yet.
@@ -15,7 +17,12 @@ pub(super) fn enter(model: &mut Model) -> Vec<Effect> {
         model.statistics = StatisticsPage { group, latest: model.statistics.latest, ..StatisticsPage::default() };
     }
     match model.group_screen.tab {
-        Tab::Drift if matches!(model.statistics.drift, Remote::Idle) => ask_drift(model),
+        Tab::Drift if matches!(model.statistics.drift, Remote::Idle) => {
+            let mut effects = ask_drift(model);
+            let question = Question::Baselines(model.statistics.group.clone());
+            effects.push(model.ask(Slot::Baselines, Request::Statistics(question)));
+            effects
+        }
         Tab::Stats if matches!(model.statistics.numbers, Remote::Idle) => ask_numbers(model, false),
         Tab::Stats => ask_days(model),
         _ => Vec::new(),
@@ -33,6 +40,7 @@ pub(super) fn refresh(model: &mut Model) -> Vec<Effect> {
 fn ask_numbers(model: &mut Model, refresh: bool) -> Vec<Effect> {
     let now = model.now;
     model.statistics.numbers.ask(now);
+    model.statistics.progress = (0, 0);
     let question = Question::Numbers { group: model.statistics.group.clone(), latest: model.statistics.latest, refresh };
     vec![model.ask(Slot::Statistics, Request::Statistics(question))]
 }
@@ -40,7 +48,7 @@ fn ask_numbers(model: &mut Model, refresh: bool) -> Vec<Effect> {
 fn ask_drift(model: &mut Model) -> Vec<Effect> {
     let now = model.now;
     model.statistics.drift.ask(now);
-    let baseline = BASELINES[model.statistics.baseline % BASELINES.len()];
+    let baseline = model.statistics.chosen_baseline().to_owned();
     let question = Question::Drift { group: model.statistics.group.clone(), baseline };
     vec![model.ask(Slot::Drift, Request::Statistics(question))]
 }
@@ -76,10 +84,13 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Action::ReadAnew => ask_numbers(model, true),
         Action::Baseline => {
-            model.statistics.baseline = (model.statistics.baseline + 1) % BASELINES.len();
+            let count = model.statistics.baselines().count();
+            model.statistics.baseline = (model.statistics.baseline + 1) % count.max(1);
             model.statistics.drift = Remote::Idle;
             ask_drift(model)
         }
+        Action::PinBaseline => open_pin(model),
+        Action::UnpinBaseline => unpin(model),
         Action::Open => {
             let name = match model.group_screen.tab {
                 Tab::Drift => {
@@ -96,6 +107,79 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         _ => Vec::new(),
     }
+}
+
+/// Asks for a name under which the days that are compared now are kept.
+fn open_pin(model: &mut Model) -> Vec<Effect> {
+    if is_refused(model) {
+        return Vec::new();
+    }
+    let form = Form {
+        title: format!("pin a baseline of {}", model.statistics.group),
+        label: "NAME",
+        note: "keeps the last days, to compare later ones with",
+        line: Line::default(),
+        purpose: Purpose::Pin(model.statistics.group.clone()),
+        complaint: None,
+    };
+    model.layer = Some(Layer::Form(form));
+    Vec::new()
+}
+
+/// Pins what a form asked for.
+pub(super) fn pin(model: &mut Model, group: String, name: String) -> Vec<Effect> {
+    if name.is_empty() {
+        return Vec::new();
+    }
+    vec![model.ask(Slot::Pin, Request::Statistics(Question::Pin { group, name }))]
+}
+
+/// Forgets the baseline in use, if it was pinned.
+fn unpin(model: &mut Model) -> Vec<Effect> {
+    if is_refused(model) {
+        return Vec::new();
+    }
+    let Some(name) = model.statistics.chosen_pin().map(str::to_owned) else {
+        super::tell(model, "only a baseline that was pinned can be forgotten".to_owned());
+        return Vec::new();
+    };
+    let group = model.statistics.group.clone();
+    vec![model.ask(Slot::Pin, Request::Statistics(Question::Unpin { group, name }))]
+}
+
+fn is_refused(model: &mut Model) -> bool {
+    if model.read_only {
+        super::complain(model, "the store is open read-only; start without --read-only to pin baselines".to_owned());
+    }
+    model.read_only
+}
+
+/// Stops reading values anew; what was known before stays. None if nothing is read.
+pub(super) fn stop(model: &mut Model) -> Option<Vec<Effect>> {
+    model.statistics.numbers.waiting_since()?;
+    model.statistics.numbers = match std::mem::take(&mut model.statistics.numbers) {
+        Remote::Stale(numbers, _) => Remote::Ready(numbers),
+        _ => Remote::Failed(ErrorText { what: "the reading was stopped".to_owned(), why: None, remedy: None }, None),
+    };
+    model.forget(Slot::Statistics);
+    super::tell(model, "stopped".to_owned());
+    Some(vec![Effect::Stop(Slot::Statistics)])
+}
+
+fn take_baselines(model: &mut Model, pinned: Vec<String>, chosen: Option<String>) -> Vec<Effect> {
+    let before = model.statistics.chosen_baseline().to_owned();
+    if let Some(name) = &chosen {
+        super::tell(model, format!("{name} is pinned"));
+    }
+    model.statistics.pinned = pinned;
+    let wanted = chosen.unwrap_or_else(|| before.clone());
+    let place = model.statistics.baselines().position(|known| known == wanted);
+    model.statistics.baseline = place.unwrap_or(0);
+    if model.statistics.chosen_baseline() == before {
+        return Vec::new();
+    }
+    model.statistics.drift = Remote::Idle;
+    ask_drift(model)
 }
 
 /// Moves the cursor.
@@ -138,6 +222,9 @@ pub(super) fn take(model: &mut Model, answer: Answer) -> Vec<Effect> {
         }
         Answer::Days(feature, answer) => model.statistics.days.answer(answer.map(|days| (feature, days))),
         Answer::Drift(answer) => model.statistics.drift.answer(answer),
+        Answer::Reading(read, of) => model.statistics.progress = (read, of),
+        Answer::Baselines(Ok((pinned, chosen))) => return take_baselines(model, pinned, chosen),
+        Answer::Baselines(Err(error)) => super::complain(model, error.line()),
         Answer::Failed(error) => {
             model.statistics.numbers.answer(Err(error.clone()));
             model.statistics.drift.answer(Err(error));

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{catalog, facts, layout, lineage, record, statistics};
+use super::{catalog, datasets, facts, files, layout, lineage, overview, record, rows, statistics};
 use crate::model::FeatureGroup;
 use crate::tui::fit;
 use crate::tui::matching::Query;
@@ -28,7 +28,10 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
     match model.group_screen.tab {
         Tab::Overview => overview(model, group, theme, frame, rest),
         Tab::Schema => catalog::schema(model, group, theme, frame, rest),
+        Tab::Data => rows::draw(model, group, theme, frame, rest),
         Tab::Online => record::draw(model, group, theme, frame, rest),
+        Tab::Files => files::draw(model, group, theme, frame, rest),
+        Tab::Datasets => datasets::draw(model, theme, frame, rest),
         Tab::Use => code(model, group, theme, frame, rest),
         Tab::Stats => statistics::stats(model, theme, frame, rest),
         Tab::Drift => statistics::drift(model, theme, frame, rest),
@@ -68,6 +71,7 @@ fn overview(model: &Model, group: &FeatureGroup, theme: &Theme, frame: &mut Fram
     let inner = layout::indent(left, 1);
     let columns = inner.width.saturating_sub(3);
     let mut lines = facts::group_facts(model, group, &nothing, theme, columns);
+    lines.extend(overview::lines(model, group, theme, columns));
     match right {
         Some(right) => {
             let right = layout::indent(right, 3);

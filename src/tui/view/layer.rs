@@ -42,6 +42,7 @@ pub(super) fn draw(model: &Model, layer: &Layer, theme: &Theme, frame: &mut Fram
         Layer::Palette(palette) => draw_palette(palette, theme, frame, body),
         Layer::Themes(list, _) => draw_themes(model, list, theme, frame, body),
         Layer::Form(form) => draw_form(form, theme, frame, body),
+        Layer::Record(form) => super::writes::draw(model, form, theme, frame, body),
         Layer::Messages(list) => draw_messages(model, list, theme, frame, body),
     }
 }

@@ -4,16 +4,20 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{layout, states};
+use super::{drawing, layout, states};
 use crate::tui::clean::clean;
 use crate::tui::fit;
 use crate::tui::model::Model;
-use crate::tui::model::lineage::{Broken, Graph, Row, Way};
+use crate::tui::model::lineage::{Broken, CHANGES, Graph, Row, Way};
 use crate::tui::model::remote::Remote;
 use crate::tui::theme::{Theme, sign};
-use crate::tui::units::ago;
+use crate::tui::units::{ago, counted};
+use crate::tui::update::is_drawn;
 use crate::tui::widgets::table::placed;
 use crate::tui::widgets::text::{put, put_right, span};
+
+/// Rows of the card below a drawing.
+const CARD_ROWS: u16 = 10;
 
 pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Rect) {
     let screen = &model.lineage;
@@ -26,10 +30,21 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
     };
     let (heading, rest) = layout::below(body, 2);
     head(model, graph, theme, frame, heading);
-    let (tree_area, card_area) = layout::beside(rest);
-    tree(model, graph, theme, frame, tree_area);
+    // A drawing wants the width, a tree the height.
+    let is_drawn = is_drawn(model);
+    let (tree_area, card_area) = match is_drawn {
+        true => {
+            let (drawing, card) = layout::below(rest, rest.height.saturating_sub(CARD_ROWS));
+            (drawing, Some(card))
+        }
+        false => layout::beside(rest),
+    };
+    match is_drawn {
+        true => drawing::draw(model, graph, theme, frame, tree_area),
+        false => tree(model, graph, theme, frame, tree_area),
+    }
     if let Some(area) = card_area {
-        for row in 0..area.height {
+        for row in (0..area.height).filter(|_| !is_drawn) {
             put(frame.buffer_mut(), Rect { y: area.y + row, height: 1, ..area }, 0, &Line::from(Span::styled(sign::RULE, theme.muted)));
         }
         card(model, graph, theme, frame, layout::indent(area, 2));
@@ -48,9 +63,16 @@ fn head(model: &Model, graph: &Graph, theme: &Theme, frame: &mut Frame<'_>, area
     };
     let depth = screen.depth.map_or_else(|| "all the way".to_owned(), |depth| format!("{depth} far"));
     let mut facts = format!("{way} · {depth} · {} of {} channels known", graph.known.0, graph.known.1);
-    if let Remote::Ready(broken) = &screen.breaks {
-        facts = format!("if it were removed: {} affected", broken.len());
+    let asked = CHANGES.get(screen.change).map_or("", |(_, asked)| *asked);
+    match &screen.breaks {
+        Remote::Ready(broken) => facts = format!("{asked}: {}", worst(broken)),
+        Remote::Failed(error, _) => facts = format!("{} {}", sign::BAD, clean(&error.line())),
+        _ if screen.drawing.left_out > 0 && is_drawn(model) => {
+            facts = format!("{} of a cycle not drawn · {facts}", counted(screen.drawing.left_out as u64, "edge", "edges"));
+        }
+        _ => {}
     }
+    let facts = fit::cut(&facts, usize::from(area.width).saturating_sub(16));
     let name = fit::cut_middle(&clean(&screen.node), usize::from(area.width).saturating_sub(fit::width(&facts) + 6).max(12));
     let line = Line::from(vec![Span::raw(" "), Span::styled(name, theme.strong)]);
     let taken = line.width() as u16;
@@ -58,13 +80,27 @@ fn head(model: &Model, graph: &Graph, theme: &Theme, frame: &mut Frame<'_>, area
     put_right(frame.buffer_mut(), area, 0, taken, &Line::from(Span::styled(format!("{facts} "), theme.muted)));
 }
 
-/// What removing the middle does to a node, if that is shown.
-fn fate<'m>(model: &'m Model, reference: &str) -> Option<Option<&'m Broken>> {
+/// How many are affected, the worst first.
+fn worst(broken: &[Broken]) -> String {
+    let mut effects: Vec<(u8, &str, usize)> = Vec::new();
+    for one in broken {
+        match effects.iter_mut().find(|(_, effect, _)| *effect == one.effect) {
+            Some((.., count)) => *count += 1,
+            None => effects.push((one.weight, one.effect, 1)),
+        }
+    }
+    effects.sort_by_key(|(weight, ..)| std::cmp::Reverse(*weight));
+    let told: Vec<String> = effects.iter().map(|(_, effect, count)| format!("{count} {effect}")).collect();
+    if told.is_empty() { "nobody is affected".to_owned() } else { told.join(", ") }
+}
+
+/// What a change of the middle does to a node, if that is shown.
+pub(super) fn fate<'m>(model: &'m Model, reference: &str) -> Option<Option<&'m Broken>> {
     let broken = model.lineage.breaks.value()?;
     Some(broken.iter().find(|broken| broken.reference == reference))
 }
 
-fn mark(broken: &Broken, theme: &Theme) -> Span<'static> {
+pub(super) fn mark(broken: &Broken, theme: &Theme) -> Span<'static> {
     match broken.weight {
         2 => Span::styled(format!("{} {}", sign::BAD, broken.effect), theme.bad),
         1 => Span::styled(format!("↻ {}", broken.effect), theme.watch),
@@ -121,9 +157,23 @@ fn tree(model: &Model, graph: &Graph, theme: &Theme, frame: &mut Frame<'_>, area
     }
 }
 
+/// The edge that says most of a node: to or from the middle, else any.
+fn edge_to(graph: &Graph, node: usize) -> Option<usize> {
+    let touches = |place: &usize| graph.edges[*place].source == node || graph.edges[*place].target == node;
+    let is_middle = |place: &usize| graph.edges[*place].source == 0 || graph.edges[*place].target == 0;
+    let mut edges = (0..graph.edges.len()).filter(touches).filter(|_| node != 0);
+    let first = edges.clone().next();
+    edges.find(is_middle).or(first)
+}
+
 /// The node under the cursor in words.
 fn card(model: &Model, graph: &Graph, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
-    let Some(Row::Node { node, edge, .. }) = model.lineage.rows.get(model.lineage.list.at) else { return };
+    let screen = &model.lineage;
+    let (node, edge) = match screen.rows.get(screen.list.at) {
+        _ if is_drawn(model) => (&screen.at, &edge_to(graph, screen.at)),
+        Some(Row::Node { node, edge, .. }) => (node, edge),
+        _ => return,
+    };
     let Some(found) = graph.nodes.get(*node) else { return };
     let fact = |name: &str, text: &str| Line::from(vec![Span::styled(format!("{name:<9}"), theme.muted), span(text, theme.text)]);
     let columns = usize::from(area.width).saturating_sub(10);

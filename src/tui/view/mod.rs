@@ -5,8 +5,12 @@
 
 mod catalog;
 mod datasets;
+mod drawing;
+mod explained;
 mod facts;
+mod files;
 mod frame;
+mod grid;
 mod group;
 mod groups;
 mod help;
@@ -14,10 +18,13 @@ mod jobs;
 mod layer;
 pub(crate) mod layout;
 mod lineage;
+mod overview;
 mod record;
+mod rows;
 mod sql;
 mod states;
 mod statistics;
+mod writes;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;

@@ -9,7 +9,7 @@ use crate::tui::clean::clean;
 use crate::tui::fit;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
-use crate::tui::model::statistics::{BASELINES, FeatureDrift, FeatureNumbers, Level, Numbers, Standing};
+use crate::tui::model::statistics::{FeatureDrift, FeatureNumbers, Level, Numbers, Standing};
 use crate::tui::numbers::{columns, number, series, share, spark};
 use crate::tui::theme::{Theme, sign};
 use crate::tui::units::{UNKNOWN, ago, exact, thin};
@@ -34,7 +34,7 @@ pub(super) fn stats(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: R
     let Some(numbers) = page.numbers.value() else {
         match page.numbers.error() {
             Some(error) => states::failed(error, "the statistics", theme, frame, body),
-            None => states::loading(model, page.numbers.waiting_since(), "reading statistics", theme, frame, body),
+            None => states::loading(model, page.numbers.waiting_since(), &reading(model), theme, frame, body),
         }
         return;
     };
@@ -67,8 +67,24 @@ pub(super) fn stats(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: R
     }
 }
 
+/// How far reading the values is, and what stops it.
+fn reading(model: &Model) -> String {
+    let stop = model.keymap.shown(model.focus_below_layer(), Action::Cancel).unwrap_or_default();
+    match model.statistics.progress {
+        (_, 0) => format!("reading statistics   {stop} stops it"),
+        (read, of) => format!("reading statistics   {} of {} records   {stop} stops it", thin(read), thin(of)),
+    }
+}
+
 /// How far the numbers can be trusted, always; and what they are of, as far as there is room.
 fn standing(model: &Model, numbers: &Numbers, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    if states::looks_old(model, &model.statistics.numbers) && model.statistics.numbers.waiting_since().is_some() {
+        let mark = states::spinner(model, model.statistics.numbers.waiting_since()).unwrap_or(" ");
+        let text = fit::cut(&reading(model), usize::from(area.width).saturating_sub(4));
+        let line = Line::from(vec![Span::styled(format!(" {mark} "), theme.accent), Span::styled(text, theme.muted)]);
+        put(frame.buffer_mut(), area, 0, &line);
+        return;
+    }
     let anew = model.keymap.shown(model.focus(), Action::ReadAnew).unwrap_or_default();
     let (mark, word, more, style) = match numbers.standing {
         Standing::Fresh => (sign::GOOD, "of all rows", String::new(), theme.good),
@@ -246,8 +262,11 @@ pub(super) fn drift(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: R
         return;
     };
     let (heading, rest) = layout::below(body, 1);
-    let baseline = BASELINES[page.baseline % BASELINES.len()];
-    put(frame.buffer_mut(), heading, 0, &Line::from(span(&format!(" {}   baseline {baseline}", drift.windows), theme.muted)));
+    let (baseline, count) = (clean(page.chosen_baseline()), page.baselines().count());
+    let key = model.keymap.shown(model.focus_below_layer(), Action::Baseline).unwrap_or_default();
+    let text = format!(" {}   baseline {baseline}   {key} takes the next of {count}", drift.windows);
+    let text = fit::cut(&text, usize::from(heading.width).saturating_sub(1));
+    put(frame.buffer_mut(), heading, 0, &Line::from(span(&text, theme.muted)));
     let notes = drift.notes.len().min(2) as u16;
     let (table_area, notes_area) = layout::below(rest, rest.height.saturating_sub(notes));
     if drift.features.is_empty() && drift.notes.is_empty() {

@@ -86,6 +86,12 @@ impl FeatureStore {
         if self.inner.catalog.remove_baseline(&group.id, name).await? { Ok(()) } else { Err(self.no_such_baseline(&group, name).await) }
     }
 
+    /// Names of the baselines that are pinned of a group.
+    pub async fn baselines(&self, group: &str) -> Result<Vec<String>> {
+        let group = self.group(group).await?;
+        self.inner.catalog.baselines(&group.id).await
+    }
+
     async fn no_such_baseline(&self, group: &FeatureGroup, name: &str) -> Error {
         let known = self.inner.catalog.baselines(&group.id).await.unwrap_or_default();
         let error = Error::not_found(format!("'{}' has no baseline '{}'", group.name, name.escape_debug()));

@@ -1,0 +1,52 @@
+//! What the shop answers about documentation, usage and expectations; and what keys do on the tab Overview.
+
+use super::shop::Shop;
+use super::stage::Stage;
+use crate::tui::model::overview::{Answer, Known, Question, Rule};
+
+pub(super) fn answer(question: &Question) -> Answer {
+    match question {
+        Question::Known(group) if group == "customer-features" => Answer::Known(Ok(Known {
+            score: 0.72,
+            parts: vec![("descriptions", Some(0.9)), ("owner", Some(1.0)), ("fresh", None)],
+            fix: (0..6).map(|place| ((place > 0).then(|| format!("feature_{place}\u{1b}")), "description".to_owned())).collect(),
+            datasets: 2,
+            reads: Some((0..30).map(|day| day * day % 17).collect()),
+            readers: vec![("anna".to_owned(), 1_204), ("scoring-service".to_owned(), 88)],
+        })),
+        Question::Known(_) => Answer::Known(Ok(Known::default())),
+        Question::Check(_) => {
+            let rule = |feature: Option<&str>, rule: &str, broken| Rule {
+                feature: feature.map(str::to_owned),
+                rule: rule.to_owned(),
+                holds: broken == 0,
+                broken: (broken, 84_112),
+                detail: None,
+            };
+            Answer::Checked(Ok(vec![rule(None, "unique", 0), rule(Some("return_rate"), "range 0..1", 12)]))
+        }
+    }
+}
+
+#[test]
+fn a_feature_of_the_schema_opens_and_esc_leads_back_to_the_group() {
+    let mut stage = Stage::open(Shop::stocked(), (80, 24));
+    stage.keys("j<enter>]jjjj<enter>");
+    assert_eq!(stage.model.group_screen.feature.as_deref(), Some("loyalty_score"));
+    stage.keys("<esc>");
+    assert_eq!((stage.model.group_screen.feature.clone(), stage.model.group_screen.name.as_str()), (None, "customer-features"));
+}
+
+#[test]
+fn expectations_are_checked_when_asked_and_what_is_broken_comes_first() {
+    let mut stage = Stage::open(Shop::stocked(), (120, 60));
+    stage.keys("j<enter>");
+    assert!(stage.text().contains("x checks them now"), "{}", stage.text());
+    stage.keys("x");
+    let shown = stage.text();
+    assert!(shown.contains("1 of 2 hold, 0 s ago") && shown.contains("12 of 84 112 rows"), "{shown}");
+    stage.keys("<esc><enter>");
+    assert!(stage.text().contains("1 of 2 hold"), "it stays while the browser is open");
+    stage.keys("<esc>k<enter>x");
+    assert!(stage.text().contains("nothing is expected of this group"));
+}

@@ -1,0 +1,157 @@
+//! Draws a [`Grid`]: the rows one can see of a long table, its first columns frozen, the others around the cursor.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+
+use super::layout;
+use crate::tui::clean::clean;
+use crate::tui::fit;
+use crate::tui::model::Model;
+use crate::tui::model::grid::{Grid, Pages, Row};
+use crate::tui::model::mouse::{Place, Target};
+use crate::tui::theme::{Theme, sign};
+use crate::tui::widgets::table::placed;
+use crate::tui::widgets::text::put;
+
+/// Least and most columns of the screen that a column takes.
+const NARROW: usize = 4;
+const WIDE: usize = 40;
+/// From this width on both keys are frozen, below it the first alone.
+const BOTH_KEYS: u16 = 72;
+
+/// A column as it stands on the screen.
+struct Shown {
+    column: usize,
+    x: u16,
+    width: usize,
+}
+
+/// Draws the rows one can see, with the cell under the cursor marked in its row; `order` is the column that orders them.
+pub(super) fn draw(model: &Model, grid: &Grid, order: Option<&(String, bool)>, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let Some(pages) = grid.rows.value() else { return };
+    let (heading, body) = layout::below(area, 1);
+    let total = usize::try_from(pages.total).unwrap_or(usize::MAX);
+    let window = grid.list.window(total, usize::from(body.height));
+    grid.list.drawn_at(placed(body, window.len()));
+    let rows: Vec<Option<&Row>> = window.clone().map(|place| pages.row(place)).collect();
+    let (shown, rule) = columns(grid, pages, &rows, area.width);
+    headings(model, grid, order, &shown, theme, frame, heading);
+    let deleted = pages.columns.iter().position(|head| head.added && head.name == "is_deleted");
+    for (line, (place, row)) in window.zip(&rows).enumerate() {
+        let line_area = Rect { y: body.y + line as u16, height: 1, ..body };
+        let is_deleted = deleted.and_then(|at| row.as_ref()?.get(at)?.as_deref()) == Some("true");
+        for one in &shown {
+            let head = &pages.columns[one.column];
+            let base = if head.added || is_deleted { theme.muted } else { theme.text };
+            let (text, style) = match row.map(|row| row.get(one.column).and_then(Option::as_deref)) {
+                // On its way.
+                None => ("·".to_owned(), theme.muted),
+                Some(None) => (sign::NULL.to_owned(), theme.muted),
+                Some(Some("")) => ("\"\"".to_owned(), theme.muted),
+                Some(Some(text)) => (fit::cut(&clean(text), one.width), base),
+            };
+            let shift = if head.right { one.width.saturating_sub(fit::width(&text)) } else { 0 };
+            put(frame.buffer_mut(), layout::indent(line_area, one.x + shift as u16), 0, &Line::from(Span::styled(text, style)));
+        }
+        if let Some(x) = rule {
+            put(frame.buffer_mut(), layout::indent(line_area, x), 0, &Line::from(Span::styled(sign::RULE, theme.muted)));
+        }
+        if place == grid.list.at {
+            frame.buffer_mut().set_style(Rect { width: line_area.width.saturating_sub(1), ..line_area }, theme.selection);
+            if let Some(one) = shown.iter().find(|one| one.column == grid.column) {
+                let cell = Rect { x: line_area.x + one.x, width: one.width as u16, ..line_area }.intersection(line_area);
+                frame.buffer_mut().set_style(cell, Style::new().add_modifier(Modifier::BOLD.union(Modifier::UNDERLINED)));
+            }
+        }
+    }
+    thumb(grid.list.at, total, theme, frame, body);
+    for one in &shown {
+        let place = Place { x: area.x + one.x, y: body.y, width: one.width as u16 + 2, height: body.height };
+        model.targets.borrow_mut().push((place, Target::Cell(one.column)));
+    }
+}
+
+/// Where the cursor is among all rows.
+fn thumb(at: usize, total: usize, theme: &Theme, frame: &mut Frame<'_>, body: Rect) {
+    let height = usize::from(body.height);
+    if height == 0 || total <= height {
+        return;
+    }
+    let row = (at as u128 * (height as u128 - 1) / (total as u128 - 1).max(1)) as u16;
+    frame.buffer_mut().set_string(body.right() - 1, body.y + row, sign::THUMB, theme.muted);
+}
+
+/// The columns that are seen: the frozen ones, then those around the cursor; and where the rule between them stands.
+fn columns(grid: &Grid, pages: &Pages, rows: &[Option<&Row>], room: u16) -> (Vec<Shown>, Option<u16>) {
+    let mut widths = grid.widths.borrow_mut();
+    widths.resize(pages.columns.len(), NARROW);
+    let frozen = if room >= BOTH_KEYS { 2 } else { 1 }.min(pages.columns.len());
+    let mut width_of = |column: usize| {
+        let cell = |row: &&Row| row.get(column).and_then(Option::as_deref).map_or(1, |text| fit::width(&clean(text)));
+        let seen = rows.iter().flatten().map(cell).chain([fit::width(&pages.columns[column].name) + 1]).max().unwrap_or(NARROW);
+        widths[column] = widths[column].max(seen).clamp(NARROW, WIDE);
+        widths[column]
+    };
+    let room = usize::from(room).saturating_sub(1);
+    let mut shown = Vec::new();
+    let mut x = 1;
+    for column in 0..frozen {
+        let width = width_of(column).min(room / 2);
+        shown.push(Shown { column, x: x as u16, width });
+        x += width + 2;
+    }
+    if frozen == pages.columns.len() {
+        return (shown, None);
+    }
+    let rule = x as u16 - 1;
+    x += 1;
+    let left = room.saturating_sub(x);
+    let mut first = grid.first.get().clamp(frozen, pages.columns.len() - 1);
+    if grid.column >= frozen {
+        first = first.min(grid.column);
+        // The last column that is wanted must be seen whole, if it fits at all.
+        while first < grid.column && (first..=grid.column).map(&mut width_of).map(|width| width + 2).sum::<usize>() > left + 2 {
+            first += 1;
+        }
+    }
+    grid.first.set(first);
+    for column in first..pages.columns.len() {
+        let width = width_of(column).min(room.saturating_sub(x));
+        if width < NARROW {
+            break;
+        }
+        shown.push(Shown { column, x: x as u16, width });
+        x += width + 2;
+    }
+    (shown, Some(rule))
+}
+
+fn headings(model: &Model, grid: &Grid, order: Option<&(String, bool)>, shown: &[Shown], theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let Some(pages) = grid.rows.value() else { return };
+    for one in shown {
+        let head = &pages.columns[one.column];
+        let mark = match order {
+            Some((column, true)) if *column == head.name => "↓",
+            Some((column, false)) if *column == head.name => "↑",
+            _ => "",
+        };
+        let text = format!("{}{mark}", fit::cut_middle(&clean(&head.name), one.width.saturating_sub(fit::width(mark))));
+        let style = if one.column == grid.column { theme.accent.patch(theme.strong) } else { theme.muted };
+        let shift = if head.right { one.width.saturating_sub(fit::width(&text)) } else { 0 };
+        put(frame.buffer_mut(), layout::indent(area, one.x + shift as u16), 0, &Line::from(Span::styled(text, style)));
+        let place = Place { x: area.x + one.x, y: area.y, width: one.width as u16, height: 1 };
+        model.targets.borrow_mut().push((place, Target::Head(one.column)));
+    }
+    let hidden = shown.last().is_some_and(|last| last.column + 1 < pages.columns.len());
+    if hidden {
+        put(frame.buffer_mut(), layout::indent(area, area.width.saturating_sub(1)), 0, &Line::from(Span::styled("→", theme.muted)));
+    }
+    let first = grid.first.get();
+    if let Some(rule) = shown.iter().find(|one| one.column == first).map(|one| one.x.saturating_sub(2))
+        && first > shown.iter().take_while(|one| one.column < first).count()
+    {
+        put(frame.buffer_mut(), layout::indent(area, rule), 0, &Line::from(Span::styled("←", theme.muted)));
+    }
+}
