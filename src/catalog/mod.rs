@@ -23,6 +23,7 @@ mod groups;
 mod lineage;
 mod lineage_reads;
 mod lineage_usage;
+pub mod listing;
 mod process;
 mod profile_rows;
 mod profiles;

@@ -52,4 +52,6 @@ pub(crate) enum Target {
     Act(Action),
     /// Shows a tab.
     Tab(Tab),
+    /// Puts a line of the counts into the filter, or takes it out.
+    Facet(usize),
 }

@@ -38,9 +38,14 @@ fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
         return match target {
             Target::Act(action) => super::act(model, model.focus(), action),
             Target::Tab(tab) => super::group::show_tab(model, tab),
+            Target::Facet(line) => {
+                model.catalog_screen.facets.list.at = line;
+                super::facets::toggle(model)
+            }
         };
     }
     let Some(place) = list_under_focus(model).and_then(|list| list.row_at(column, row)) else { return Vec::new() };
+    model.catalog_screen.facets.focused = false;
     let focus = model.focus();
     let mut effects = super::step(model, focus, Move::To(place));
     if again {
