@@ -36,9 +36,9 @@ use std::time::{Duration, Instant};
 
 pub use crate::backend::faults::{self, Faults};
 pub use crate::backend::online::{OnlineEffect, RowView, Targets};
-pub use crate::catalog::fuzzy;
 pub use crate::catalog::search::{Facet, FacetCount, Factor, Filter, Kind, Matched, SearchAnswer, SearchHit};
 pub use crate::catalog::{FeatureUpdate, GroupUpdate, Run};
+pub use crate::catalog::{fuzzy, listing};
 pub use crate::dataset::QueryStream;
 pub use crate::dataset::{OutputFormat, ResultWriter, result_writer, write_pieces, write_result};
 pub use crate::ingest::drain::DrainReport;

@@ -24,6 +24,7 @@ mod lineage;
 mod lineage_entities;
 mod lineage_reads;
 mod lineage_usage;
+pub mod listing;
 mod process;
 mod profile_rows;
 mod profiles;

@@ -4,6 +4,7 @@
 //! beside the data, `Created`. Whoever next meets a group in `Creating` finishes the last two, which are the same
 //! however often they are done. Dropping goes the other way and ends the same way.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError};
@@ -315,10 +316,11 @@ impl FeatureStore {
     }
 
     /// What every group holds, by its last noted summary: opens no Delta log.
-    pub async fn group_summaries(&self, groups: &[FeatureGroup]) -> Result<HashMap<GroupId, GroupSummary>> {
+    pub async fn group_summaries(&self, groups: &[impl Borrow<FeatureGroup> + Sync]) -> Result<HashMap<GroupId, GroupSummary>> {
         let noted = self.inner.catalog.offline_summaries().await?;
         let mut summaries = HashMap::with_capacity(groups.len());
         for group in groups {
+            let group = group.borrow();
             let summary = match noted.get(&group.id) {
                 // Other machines commit to a bucket without a word to this catalog.
                 Some(noted) if self.is_stale(group, noted) => self.group_summary(group).await.unwrap_or_default(),
