@@ -64,7 +64,12 @@ impl Doctor {
             return Ok(Exit::Done);
         }
         let problems = report.checks.iter().map(|check| check.problems.len() as u64).sum();
-        console.complain(format!("{} found; keep a copy of the store before anything else is written to it", counted(problems, "problem")));
+        let remedy = if self.online {
+            "records that are missing online come back with `larder online rebuild`"
+        } else {
+            "keep a copy of the store before anything else is written to it"
+        };
+        console.complain(format!("{} found; {remedy}", counted(problems, "problem")));
         Ok(Exit::Failed)
     }
 }

@@ -167,6 +167,9 @@ impl Inner {
             }
         }
         let answers = self.ask_in_pipelines(&commands);
+        if let Some(Err(fault)) = answers.iter().find(|answer| answer.is_err()) {
+            tracing::warn!(why = fault.text(), "Redis does not answer: online records are counted as last seen");
+        }
         let mut counted = HashMap::with_capacity(groups.len());
         let mut changed = Vec::new();
         for (group, answers) in groups.iter().zip(answers.chunks(2 * BUCKETS as usize)) {

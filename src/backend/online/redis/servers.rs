@@ -350,7 +350,8 @@ impl Servers {
         }
         let why = run.last.iter().flatten().next().map_or("it did not answer", Fault::text).to_owned();
         if silence.failures == 0 {
-            tracing::warn!(url = %self.url, why, "Redis does not answer");
+            // Whoever asked hears of it too.
+            tracing::info!(url = %self.url, why, "Redis does not answer");
         }
         let pause = Duration::from_millis(100) * 2u32.pow(silence.failures.min(6));
         *silence = Silence { failures: silence.failures.saturating_add(1), until: Some(Instant::now() + pause.min(LONGEST_PAUSE)), why };
