@@ -32,6 +32,8 @@ pub struct Settings {
     pub outbox_limit: u64,
     /// `online.url` and the settings beside it: the Redis that holds the online rows in place of the folder; none is the folder.
     pub redis: Option<RedisOptions>,
+    /// What stands beside `online.url`, which may be told elsewhere or later.
+    pub beside_redis: RedisOptions,
     /// `drain.max_rows`: records in a group's outbox that start a drain.
     pub drain_rows: u64,
     /// `drain.max_bytes`: bytes in a group's outbox that start a drain.
@@ -176,6 +178,7 @@ impl Default for Settings {
             map_size: 256 << 30,
             outbox_limit: 8 << 30,
             redis: None,
+            beside_redis: RedisOptions::new(RedisUrl::default()),
             drain_rows: 100_000,
             drain_bytes: 64 << 20,
             drain_age: 900,
@@ -288,8 +291,7 @@ impl Settings {
                 return Err(Error::usage(format!("'{section}' stands outside a section"))
                     .remedy("write it under [store], [online], [drain], [compact], [query], [object_store], [openlineage] or [serve]"));
             };
-            // What stands beside a URL is about it, in whatever order they are written.
-            for (name, value) in values.iter().filter(|(name, _)| *name == "url").chain(values.iter().filter(|(name, _)| *name != "url")) {
+            for (name, value) in values {
                 let text = match value {
                     toml::Value::String(text) => text.clone(),
                     toml::Value::Array(items) => items.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(" "),
@@ -336,11 +338,7 @@ impl Settings {
             "openlineage.disabled" => self.openlineage.disabled = parse_flag(key, &text.to_lowercase())?,
             "online.url" if text.is_empty() => self.redis = None,
             "online.url" => {
-                let url = RedisUrl::parse(text)?;
-                self.redis = Some(match self.redis.take() {
-                    Some(options) => RedisOptions { url, ..options },
-                    None => RedisOptions::new(url),
-                });
+                self.redis = Some(RedisOptions { url: RedisUrl::parse(text)?, ..self.beside_redis.clone() });
             }
             _ if key.starts_with("online.") => return self.set_online(key, text),
             _ if key.starts_with("object_store.") => return self.set_object_store(key, text),
@@ -354,9 +352,7 @@ impl Settings {
         if !KEYS.contains(&key) {
             return Err(unknown(key));
         }
-        let Some(redis) = self.redis.as_mut() else {
-            return Err(Error::usage(format!("{key} needs online.url")).remedy("write online.url before it, or leave it out"));
-        };
+        let redis = &mut self.beside_redis;
         match key {
             "online.when_away" if text == "fail" => redis.when_away = WhenAway::Fail,
             "online.when_away" if text == "queue" => redis.when_away = WhenAway::Queue,
@@ -369,6 +365,9 @@ impl Settings {
             "online.ca_certificate" => redis.ca_certificate = Some(text.into()),
             "online.connections" => redis.connections = usize::try_from(parse_count(key, text)?).unwrap_or(usize::MAX),
             _ => return Err(unknown(key)),
+        }
+        if let Some(used) = self.redis.as_mut() {
+            *used = RedisOptions { url: used.url.clone(), ..redis.clone() };
         }
         Ok(())
     }
@@ -465,13 +464,17 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_beside_a_url_needs_the_url() {
+    fn what_stands_beside_a_url_is_about_it_wherever_it_stands() {
         let mut settings = Settings::default();
         settings.apply_toml("[online]\nwhen_away = \"queue\"\nurl = \"redis://:secret@a,b/1\"\ntimeout_milliseconds = 250").unwrap();
         let redis = settings.redis.clone().unwrap();
         assert_eq!((redis.when_away, redis.timeout), (WhenAway::Queue, Duration::from_millis(250)));
         assert!(!format!("{settings:?}").contains("secret"));
-        assert!(Settings::default().set("online.when_away", "fail").unwrap_err().to_string().contains("online.url"));
+        let variable = |name: &str| (name == "LARDER_ONLINE_URL").then(|| "redis://b".to_owned());
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), "[online]\nwhen_away = \"queue\"").unwrap();
+        let redis = Settings::read(folder.path(), variable).unwrap().redis.unwrap();
+        assert_eq!((redis.url.to_string().as_str(), redis.when_away), ("redis://b", WhenAway::Queue), "the secret may stand elsewhere");
         assert!(settings.set("online.when_away", "wait").is_err() && settings.set("online.url", "http://a").is_err());
     }
 

@@ -18,7 +18,7 @@ const FORM: &str =
     "write it like redis://localhost:6379, rediss://user:password@a:6379,b:6379/0 or redis://a:26379,b:26379/0?sentinel=NAME";
 
 /// A URL that was read.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct RedisUrl {
     text: String,
     servers: Vec<String>,

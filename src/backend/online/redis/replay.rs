@@ -98,7 +98,9 @@ pub(super) fn once(inner: &Inner) -> Result<()> {
         }
         inner.journal.settle(&settled)?;
         // They come again in a later portion, under their new arrivals.
-        inner.journal.restamp(&tied, EventTime::MIN).map(drop)?;
+        if !tied.is_empty() {
+            inner.journal.restamp(&tied, EventTime::MIN)?;
+        }
         if is_away {
             return Ok(());
         }
