@@ -33,6 +33,7 @@ mod online_contract;
 mod openlineage;
 mod point_in_time;
 mod query;
+mod redis;
 mod rest;
 mod scripted;
 mod search;

@@ -47,7 +47,7 @@ pub(super) fn of_error(error: &Error) -> Fault {
         ErrorKind::NotFound => Fault::new(StatusCode::BAD_REQUEST, "ResourceNotFound", message),
         ErrorKind::AlreadyExists | ErrorKind::Conflict => Fault::new(StatusCode::BAD_REQUEST, "ResourceInUse", message),
         ErrorKind::ReadOnly => Fault::new(StatusCode::BAD_REQUEST, "AccessDeniedException", "The store can't be changed."),
-        ErrorKind::Locked | ErrorKind::Full | ErrorKind::OutcomeUnknown => {
+        ErrorKind::Locked | ErrorKind::Full | ErrorKind::Unavailable | ErrorKind::OutcomeUnknown => {
             tracing::error!(%error, "a request could not be served now");
             Fault::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
         }
