@@ -23,7 +23,7 @@ pub(super) fn take(model: &mut Model, news: News) -> Vec<Effect> {
                 }
             }
             groups::show(model, false);
-            Vec::new()
+            statistics::follow(model)
         }
         News::Identifiers(answer) => {
             model.group_screen.record.offers.answer(answer);
