@@ -20,6 +20,7 @@ mod groups;
 pub mod lineage;
 mod loads;
 pub mod objects;
+mod online;
 pub mod output_file;
 mod partial_writes;
 mod queries;
@@ -36,9 +37,9 @@ use std::time::{Duration, Instant};
 
 pub use crate::backend::faults::{self, Faults};
 pub use crate::backend::online::{OnlineEffect, RowView, Targets};
-pub use crate::catalog::fuzzy;
 pub use crate::catalog::search::{Facet, FacetCount, Factor, Filter, Kind, Matched, SearchAnswer, SearchHit};
 pub use crate::catalog::{FeatureUpdate, GroupUpdate, Run};
+pub use crate::catalog::{fuzzy, listing};
 pub use crate::dataset::QueryStream;
 pub use crate::dataset::{OutputFormat, ResultWriter, result_writer, write_pieces, write_result};
 pub use crate::ingest::drain::DrainReport;
@@ -52,6 +53,7 @@ pub use files::{FileLine, GroupFiles};
 pub use group_changes::GroupChange;
 pub use groups::{GroupSummary, NewGroup};
 pub use loads::*;
+pub use online::{RebuildReport, RedisStatus};
 pub use partial_writes::{BatchEntry, FeatureChange, IdentifierPage};
 pub use records::{DeleteOptions, HistoryRow, HistorySource, OnlineRecord, PutOptions, PutReceipt};
 pub use rows::{RowQuery, RowStretch};
@@ -59,7 +61,7 @@ pub use search::SearchRequest;
 pub use settings::Settings;
 
 use crate::backend::offline::{OfflineOptions, OfflineStore};
-use crate::backend::online::{LmdbOptions, LmdbStore, OnlineStore};
+use crate::backend::online::{LmdbOptions, LmdbStore, OnlineStore, RedisStore};
 use crate::catalog::{Catalog, CatalogOptions};
 use crate::dataset::QueryEngine;
 use crate::ingest::writer::Writer;
@@ -188,7 +190,12 @@ impl FeatureStore {
         }
         let catalog = CatalogOptions { read_only: options.read_only, create: !options.read_only, ..CatalogOptions::default() };
         let catalog = Catalog::open(folder.join("catalog.db"), catalog).await?;
-        let online: Arc<dyn OnlineStore> = Arc::new(LmdbStore::open(&folder.join("online"), lmdb)?);
+        online::bind(&folder, &settings, options.read_only)?;
+        let local = LmdbStore::open(&folder.join("online"), lmdb)?;
+        let online: Arc<dyn OnlineStore> = match &settings.redis {
+            Some(redis) => Arc::new(RedisStore::open(local, redis.clone(), options.faults.clone())?),
+            None => Arc::new(local),
+        };
         let clock = options.clock.unwrap_or_else(system_clock);
         let writes = !options.read_only && !catalog.is_read_only();
         let inner = Inner {

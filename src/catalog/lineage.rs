@@ -496,6 +496,44 @@ async fn settle_job(
     Ok(ended.rows_affected())
 }
 
+/// The job that stands for a source of sync: edges that the source told pass it by, so that what it tells no more can end.
+pub fn sync_job(source: &str) -> NodeKey {
+    NodeKey::new(NodeKind::Job, "larder", format!("sync.{source}"))
+}
+
+/// Ends the edges that a source told, but those of a run; its views and datasets that nothing leads to any more are gone.
+pub(super) async fn end_told_lineage(
+    transaction: &mut Transaction<'_, Sqlite>,
+    source: &str,
+    but_run: Option<Uuid>,
+    at: EventTime,
+) -> SqlResult<()> {
+    let job = sync_job(source);
+    let found: Option<(i64,)> =
+        sqlx::query_as("SELECT id FROM lineage_nodes WHERE kind = ?1 AND namespace = ?2 AND name = ?3 AND field = ''")
+            .bind(job.kind.as_str())
+            .bind(&job.namespace)
+            .bind(&job.name)
+            .fetch_optional(&mut **transaction)
+            .await?;
+    let Some((id,)) = found else { return Ok(()) };
+    sqlx::query("UPDATE lineage_edges SET valid_to = max(valid_from, ?3) WHERE job = ?1 AND valid_to IS NULL AND run_id IS NOT ?2")
+        .bind(id)
+        .bind(but_run.as_ref().map(|run| run.as_bytes().as_slice()))
+        .bind(at.unix_micros())
+        .execute(&mut **transaction)
+        .await?;
+    sqlx::query(
+        "UPDATE lineage_nodes SET state = 'deleted' WHERE kind IN ('view', 'dataset') AND state = 'active'
+         AND id IN (SELECT target FROM lineage_edges WHERE job = ?1)
+         AND NOT EXISTS (SELECT 1 FROM lineage_edges e WHERE e.target = lineage_nodes.id AND e.valid_to IS NULL)",
+    )
+    .bind(id)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
 /// Nodes, and edges that hold.
 async fn counts(transaction: &mut Transaction<'_, Sqlite>) -> SqlResult<(u64, u64)> {
     // The highest numbers rather than counts: both tables only grow, and counting reads them whole.

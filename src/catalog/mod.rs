@@ -21,8 +21,10 @@ mod group_changes;
 mod group_rows;
 mod groups;
 mod lineage;
+mod lineage_entities;
 mod lineage_reads;
 mod lineage_usage;
+pub mod listing;
 mod process;
 mod profile_rows;
 mod profiles;
@@ -31,6 +33,7 @@ pub mod search;
 mod settings;
 mod summaries;
 mod sync;
+mod sync_reports;
 
 use std::path::{Path, PathBuf};
 
@@ -42,7 +45,8 @@ pub use connection::{CatalogOptions, FORMAT_VERSION};
 pub use datasets::{ColumnSource, DatasetColumn, DatasetId, DatasetRow};
 pub use drift::DriftRow;
 pub use groups::{FeatureUpdate, GroupUpdate};
-pub use lineage::{EdgeKind, EdgeMethod, LineageNote, NewEdge, NodeKey, NodeKind, Noted, Statement};
+pub use lineage::{EdgeKind, EdgeMethod, LineageNote, NewEdge, NodeKey, NodeKind, Noted, Statement, sync_job};
+pub use lineage_entities::{AssociationRow, EntityContent, EntityId, EntityKind, EntityPage, EntityRow, EntitySource};
 pub use lineage_reads::{EdgeRow, EdgesWanted, Link, LinkSide, MethodSince, NodeRow};
 pub use lineage_usage::{UsageDay, UsageLine, UsageRow};
 pub use process::Process;
@@ -50,7 +54,8 @@ pub use profiles::{DayLine, Population, ProfiledFiles, StoredColumn, StoredProfi
 pub use runs::{NewRun, Run, RunCounts, RunId, RunKind, RunState};
 pub use settings::STORE_ID;
 pub use summaries::OfflineSummary;
-pub use sync::{SyncChangeRow, SyncGroupRow, SyncOutcome, SyncSourceRow};
+pub use sync::{SyncChangeRow, SyncFileChanges, SyncFileRow, SyncGroupRow, SyncOutcome, SyncSourceRow};
+pub use sync_reports::SyncReportRow;
 
 use crate::model::Result;
 

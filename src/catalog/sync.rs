@@ -9,6 +9,7 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::group_rows::instant;
+use super::lineage::{LineageNote, end_told_lineage, note_edges};
 use super::{Catalog, RunId, to_sql};
 use crate::model::{Error, ErrorKind, EventTime, Result};
 
@@ -71,10 +72,34 @@ pub struct SyncChangeRow {
     pub at: EventTime,
     /// `create`, `update`, `revive`, `delete`, `replace`.
     pub operation: String,
+    /// `group`, `entity`, `service`, `dataset`, `source`.
+    pub kind: String,
     /// The group.
     pub name: String,
     /// JSON array of `{path, old, new}`.
     pub fields: String,
+}
+
+/// A file of a source, as its footer told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncFileRow {
+    /// Where it lies below the source.
+    pub path: String,
+    /// The group it belongs to: its native id and incarnation.
+    pub owner: String,
+    /// Differs once the file was replaced.
+    pub version: String,
+    /// What its footer says, JSON.
+    pub footer: String,
+}
+
+/// What was learnt of a source's files.
+#[derive(Debug, Default)]
+pub struct SyncFileChanges {
+    /// Files that are new or were replaced.
+    pub read: Vec<SyncFileRow>,
+    /// Paths of files that are gone.
+    pub gone: Vec<String>,
 }
 
 /// What one source's part of a run writes.
@@ -88,6 +113,10 @@ pub struct SyncOutcome {
     pub tombstones: Vec<(String, String, String)>,
     /// Per group, per field.
     pub changes: Vec<SyncChangeRow>,
+    /// What was learnt of its files.
+    pub files: SyncFileChanges,
+    /// All lineage that the source tells, if any of it may have changed: what it told before and does not tell now has ended.
+    pub lineage: Option<LineageNote>,
     /// Where the source was left; none if it was not read.
     pub cursor: Option<Option<String>>,
     /// JSON for whoever asks later.
@@ -124,7 +153,7 @@ impl Catalog {
     }
 
     /// Removes a source and, if asked, all it told. True if there was something to remove.
-    pub async fn remove_sync_source(&self, name: &str, with_groups: bool) -> Result<bool> {
+    pub async fn remove_sync_source(&self, name: &str, with_groups: bool, now: EventTime) -> Result<bool> {
         let what = "remove a source";
         let mut writer = self.writer(what).await?;
         let mut transaction = self.begin(&mut writer, what).await?;
@@ -134,6 +163,7 @@ impl Catalog {
                 "DELETE FROM sync_sources WHERE name = ?1",
                 "DELETE FROM sync_groups WHERE source = ?1",
                 "DELETE FROM sync_cursors WHERE source = ?1",
+                "DELETE FROM sync_files WHERE source = ?1",
             ]
         } else {
             &["DELETE FROM sync_sources WHERE name = ?1"]
@@ -141,8 +171,26 @@ impl Catalog {
         for statement in statements {
             removed += sqlx::query(*statement).bind(name).execute(&mut *transaction).await.map_err(self.fault(what))?.rows_affected();
         }
+        if with_groups {
+            end_told_lineage(&mut transaction, name, None, now).await.map_err(self.fault(what))?;
+        }
         self.commit(transaction, what).await?;
         Ok(removed > 0)
+    }
+
+    /// What is known of a source's files, of one group.
+    pub async fn sync_files(&self, source: &str, owner: &str) -> Result<Vec<SyncFileRow>> {
+        let what = "read what is known of files";
+        let mut reader = self.reader.lock().await;
+        let rows: Vec<(String, String, String)> =
+            sqlx::query_as("SELECT path, version, footer FROM sync_files WHERE source = ?1 AND owner = ?2 ORDER BY path")
+                .bind(source)
+                .bind(owner)
+                .fetch_all(&mut *reader)
+                .await
+                .map_err(self.fault(what))?;
+        let row = |(path, version, footer)| SyncFileRow { path, owner: owner.to_owned(), version, footer };
+        Ok(rows.into_iter().map(row).collect())
     }
 
     /// All sources by name.
@@ -197,6 +245,10 @@ impl Catalog {
         let mut writer = self.writer(what).await?;
         let mut transaction = self.begin(&mut writer, what).await?;
         write_outcome(&mut transaction, run, source, outcome, now.unix_micros()).await.map_err(self.fault(what))?;
+        if let Some(note) = &outcome.lineage {
+            note_edges(&mut transaction, note, now).await.map_err(self.fault(what))?;
+            end_told_lineage(&mut transaction, source, note.run, now).await.map_err(self.fault(what))?;
+        }
         self.commit(transaction, what).await
     }
 
@@ -205,7 +257,7 @@ impl Catalog {
         let what = "read what sync changed";
         let mut reader = self.reader.lock().await;
         let rows = sqlx::query(
-            "SELECT run_id, source, at, operation, name, fields FROM sync_changes WHERE at >= ?1 ORDER BY at, run_id, source, position",
+            "SELECT run_id, source, at, operation, name, fields, kind FROM sync_changes WHERE at >= ?1 ORDER BY at, run_id, source, position",
         )
         .bind(since.unix_micros())
         .fetch_all(&mut *reader)
@@ -248,7 +300,7 @@ async fn write_outcome(connection: &mut SqliteConnection, run: RunId, source: &s
         }
     }
     for (position, change) in outcome.changes.iter().enumerate() {
-        sqlx::query("INSERT INTO sync_changes (run_id, source, position, at, operation, name, fields) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+        sqlx::query("INSERT INTO sync_changes (run_id, source, position, at, operation, name, fields, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
             .bind(run.0.as_bytes().as_slice())
             .bind(source)
             .bind(to_sql(position as u64))
@@ -256,8 +308,25 @@ async fn write_outcome(connection: &mut SqliteConnection, run: RunId, source: &s
             .bind(&change.operation)
             .bind(&change.name)
             .bind(&change.fields)
+            .bind(&change.kind)
             .execute(&mut *connection)
             .await?;
+    }
+    for file in &outcome.files.read {
+        sqlx::query(
+            "INSERT INTO sync_files (source, path, owner, version, footer) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (source, path) DO UPDATE SET owner = ?3, version = ?4, footer = ?5",
+        )
+        .bind(source)
+        .bind(&file.path)
+        .bind(&file.owner)
+        .bind(&file.version)
+        .bind(&file.footer)
+        .execute(&mut *connection)
+        .await?;
+    }
+    for path in &outcome.files.gone {
+        sqlx::query("DELETE FROM sync_files WHERE source = ?1 AND path = ?2").bind(source).bind(path).execute(&mut *connection).await?;
     }
     if let Some(cursor) = &outcome.cursor {
         sqlx::query(
@@ -315,5 +384,6 @@ fn change_of(row: &SqliteRow) -> SqlResult<SyncChangeRow> {
         operation: row.try_get(3)?,
         name: row.try_get(4)?,
         fields: row.try_get(5)?,
+        kind: row.try_get(6)?,
     })
 }

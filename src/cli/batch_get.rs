@@ -8,7 +8,9 @@ use super::exit::{Exit, Verdict};
 use super::place::Place;
 use super::read_text;
 use super::record_view::{self, RecordEntry};
+use crate::model::ErrorKind;
 use crate::store::OnlineRecord;
+use crate::sync::look_up;
 
 /// Look up the latest records of many identifiers; exit code 4 if none is there
 #[derive(Args, Debug)]
@@ -52,13 +54,22 @@ impl BatchGet {
             }
         }
         let store = place.open().await?;
-        let group = store.group(&self.group).await?;
         let features = (!self.features.is_empty()).then_some(self.features.as_slice());
-        let answers = store.batch_get(group.name.as_str(), &ids, features).await?;
+        let (name, answers) = match store.group(&self.group).await {
+            Err(missing) if missing.kind() == ErrorKind::NotFound => match look_up(&store, &self.group, &ids, features).await? {
+                Some(found) => (found.group, found.records),
+                None => return Err(missing.into()),
+            },
+            group => {
+                let name = group?.name.as_str().to_owned();
+                let answers = store.batch_get(&name, &ids, features).await?;
+                (name, answers)
+            }
+        };
         let records: Vec<&OnlineRecord> = answers.iter().flatten().collect();
         let missing: Vec<&str> = ids.iter().zip(&answers).filter(|(_, answer)| answer.is_none()).map(|(id, _)| id.as_str()).collect();
         if console.json() {
-            let entries = records.iter().map(|record| record_view::record_entry(group.name.as_str(), record)).collect();
+            let entries = records.iter().map(|record| record_view::record_entry(&name, record)).collect();
             console.document(&Found { records: entries, missing: missing.clone() })?;
         } else {
             record_view::write_records(console, &records)?;
@@ -67,7 +78,7 @@ impl BatchGet {
             let shown = missing.iter().take(10).copied().collect::<Vec<_>>().join(", ");
             let rest = missing.len().saturating_sub(10);
             let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-            console.complain(format!("no record in '{}' for {shown}{more}", group.name));
+            console.complain(format!("no record in '{name}' for {shown}{more}"));
         }
         Ok(if records.is_empty() { Exit::CheckSaysNo } else { Exit::Done })
     }

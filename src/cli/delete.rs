@@ -37,12 +37,16 @@ impl Delete {
             store.delete(&self.group, &self.id, &self.event_time, DeleteOptions { hard: self.hard, ..DeleteOptions::default() }).await?;
         store.close().await?;
         let late = receipt.online == OnlineEffect::Late;
+        let queued = receipt.online == OnlineEffect::Queued;
         console.confirm(
             format!("deleted {} from {} as of {}", visible(&self.id), self.group, visible(&self.event_time)),
-            &serde_json::json!({"group": self.group, "record_identifier": self.id, "hard": self.hard, "late": late}),
+            &serde_json::json!({"group": self.group, "record_identifier": self.id, "hard": self.hard, "late": late, "queued": queued}),
         )?;
         if late {
             console.hint("the record online is newer and stays; the history has the mark");
+        }
+        if queued {
+            console.hint("the online store does not answer and gets the mark later");
         }
         Ok(Exit::Done)
     }

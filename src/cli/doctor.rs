@@ -15,8 +15,16 @@ use crate::store::Check;
 #[command(after_help = "\
 Examples:
   larder doctor
+  larder doctor --online --sample 1000
   larder doctor --json | jq '.checks[] | select(.ok | not)'")]
-pub(crate) struct Doctor {}
+pub(crate) struct Doctor {
+    /// Only compare the online store with the history
+    #[arg(long)]
+    online: bool,
+    /// Compare this many records of each group, drawn anew each time [default: all]
+    #[arg(long, value_name = "RECORDS", requires = "online")]
+    sample: Option<usize>,
+}
 
 /// The document of `doctor --json`.
 #[derive(Serialize)]
@@ -39,7 +47,11 @@ impl Doctor {
         let store = place.open().await?;
         let mut progress = Progress::new(console);
         let reading = || Some(Stand { words: "reading the store".to_owned(), note: String::new(), rows: 0, done: 0, total: None });
-        let report = progress.during_showing(store.doctor(), reading).await?;
+        let report = if self.online {
+            progress.during_showing(store.doctor_online(self.sample), reading).await?
+        } else {
+            progress.during_showing(store.doctor(), reading).await?
+        };
         progress.clear();
         let healthy = report.is_healthy();
         if console.json() {
@@ -52,7 +64,12 @@ impl Doctor {
             return Ok(Exit::Done);
         }
         let problems = report.checks.iter().map(|check| check.problems.len() as u64).sum();
-        console.complain(format!("{} found; keep a copy of the store before anything else is written to it", counted(problems, "problem")));
+        let remedy = if self.online {
+            "records that are missing online come back with `larder online rebuild`"
+        } else {
+            "keep a copy of the store before anything else is written to it"
+        };
+        console.complain(format!("{} found; {remedy}", counted(problems, "problem")));
         Ok(Exit::Failed)
     }
 }

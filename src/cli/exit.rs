@@ -71,6 +71,7 @@ impl From<ErrorKind> for Exit {
             | ErrorKind::Full
             | ErrorKind::Corrupt
             | ErrorKind::NewerFormat
+            | ErrorKind::Unavailable
             | ErrorKind::OutcomeUnknown
             | ErrorKind::Io
             | ErrorKind::Internal => Exit::Failed,
@@ -115,6 +116,7 @@ mod tests {
             (ErrorKind::Full, 1),
             (ErrorKind::Corrupt, 1),
             (ErrorKind::NewerFormat, 1),
+            (ErrorKind::Unavailable, 1),
             (ErrorKind::OutcomeUnknown, 1),
             (ErrorKind::Interrupted, 130),
             (ErrorKind::Terminated, 143),

@@ -41,6 +41,10 @@ struct FlushedGroup {
 impl Flush {
     pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
         let store = place.open().await?;
+        let waiting = store.send_waiting().await?;
+        if waiting > 0 {
+            console.hint(format!("{} not yet in the online store, which does not answer", counted(waiting, "write")));
+        }
         let reports = store.flush(&self.groups).await?;
         let groups: Vec<FlushedGroup> =
             reports.into_iter().map(|(group, report)| FlushedGroup { group, rows: report.rows, files: report.files }).collect();

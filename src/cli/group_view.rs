@@ -12,7 +12,7 @@ use super::table::{Facts, Side, Table};
 use super::text::{UNKNOWN, counted, full_count, relative_time, short_bytes, short_count, to_the_second, visible};
 use crate::model::{Collection, EventTime, FeatureDefinition, FeatureGroup, GroupStatus, Result};
 use crate::store::{FeatureStore, GroupSummary};
-use crate::sync::SyncedGroup;
+use crate::sync::{ObservedGroup, SyncedGroup};
 
 /// What list and page have in common.
 #[derive(Serialize)]
@@ -149,6 +149,9 @@ pub(crate) fn synced(synced: &SyncedGroup, with_features: bool) -> serde_json::V
         "owner": group.owner,
         "description": group.description,
         "tags": group.tags.clone().unwrap_or_default(),
+        "entity": group.entity,
+        "inferred": group.inferred,
+        "history": group.history,
         "features": if with_features { serde_json::json!(group.features) } else { group.features.len().into() },
         "source": synced.source,
         "seen": synced.seen.map(EventTime::to_iso8601),
@@ -188,18 +191,53 @@ pub(crate) fn write_synced_page(console: &mut Console, synced: &SyncedGroup, now
     facts.maybe("seen", synced.seen.map(|seen| relative_time(seen.unix_micros(), now)).as_deref());
     facts.maybe("fault", synced.fault.as_deref());
     facts.maybe("status", group.status.as_deref());
+    facts.maybe("kind", group.native_kind.as_deref());
     facts.maybe("owner", group.owner.as_deref());
-    facts.maybe("identifier", group.record_identifier.as_deref());
-    facts.maybe("event time", group.event_time.as_deref());
+    facts.maybe("entity", group.entity.as_deref());
+    facts.maybe("identifier", key(group.record_identifier.as_deref(), group.inferred, "id").as_deref());
+    facts.maybe("event time", key(group.event_time.as_deref(), group.inferred, "event-time").as_deref());
     facts.maybe("ttl", group.ttl.as_deref());
+    let tags: Vec<String> = group.tags.iter().flatten().map(|(key, value)| format!("{key}={value}")).collect();
+    facts.maybe("tags", (!tags.is_empty()).then(|| tags.join("  ")));
+    if let Some(history) = &group.history {
+        let files = format!("{}, {}", counted(history.files, "file"), short_bytes(history.bytes));
+        facts.fact("records", format!("{} in {files}", full_count(history.rows)));
+        if let (Some(oldest), Some(newest)) = (&history.oldest_event_time, &history.newest_event_time) {
+            facts.fact("event times", format!("{} to {}", to_the_second(oldest), to_the_second(newest)));
+        }
+    }
+    facts.maybe("files", group.location.as_deref().or(group.s3_uri.as_deref()));
     for line in facts.lines(style) {
         console.line(line)?;
     }
     console.line("")?;
-    let mut table = Table::new(&[("FEATURE", Side::Left), ("TYPE", Side::Left), ("DESCRIPTION", Side::Left)]);
+    write_told_features(console, group)
+}
+
+/// The name of a key; what to do where files alone do not tell it.
+fn key(name: Option<&str>, is_inferred: bool, option: &str) -> Option<String> {
+    let open = || is_inferred.then(|| format!("not known; name its column: `larder source add … --option {option}=COLUMN`"));
+    name.map(str::to_owned).or_else(open)
+}
+
+fn write_told_features(console: &mut Console, group: &ObservedGroup) -> std::result::Result<(), Failure> {
+    let is_counted = group.history.is_some();
+    let mut columns = vec![("FEATURE", Side::Left), ("TYPE", Side::Left)];
+    if is_counted {
+        columns.extend([("NULLS", Side::Right), ("LEAST", Side::Left), ("GREATEST", Side::Left)]);
+    }
+    columns.push(("DESCRIPTION", Side::Left));
+    let mut table = Table::new(&columns);
     for feature in &group.features {
         let kind = feature.feature_type.as_deref().or(feature.native_type.as_deref()).unwrap_or(UNKNOWN);
-        table.row([feature.name.as_str(), kind, feature.description.as_deref().unwrap_or_default()]);
+        let kind = feature.collection.as_ref().map_or_else(|| kind.to_owned(), |collection| format!("{collection} of {kind}"));
+        let mut cells = vec![feature.name.clone(), kind];
+        if is_counted {
+            let text = |text: &Option<String>| text.clone().unwrap_or_default();
+            cells.extend([feature.nulls.map(full_count).unwrap_or_default(), text(&feature.min), text(&feature.max)]);
+        }
+        cells.push(feature.description.clone().unwrap_or_default());
+        table.row(cells);
     }
     console.table(&table)
 }

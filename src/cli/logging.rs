@@ -5,7 +5,8 @@ use tracing_subscriber::EnvFilter;
 
 /// Starts logging; called once, and never before the browser, whose screen it would tear.
 pub(crate) fn start() {
-    let filter = EnvFilter::try_from_env("LARDER_LOG").unwrap_or_else(|_| EnvFilter::new("error,larder=warn"));
+    // A certificate that is refused is told once, by whoever asked.
+    let filter = EnvFilter::try_from_env("LARDER_LOG").unwrap_or_else(|_| EnvFilter::new("error,larder=warn,rustls_platform_verifier=off"));
     // Fails only if somebody who embeds this crate logs already, which is as good.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

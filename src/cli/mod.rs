@@ -48,6 +48,7 @@ mod impact;
 mod ingest;
 mod lineage;
 mod list;
+mod online;
 mod put;
 mod query;
 mod search;
@@ -55,6 +56,7 @@ mod serve;
 mod source;
 mod stats;
 mod sync;
+mod sync_questions;
 mod tag;
 mod tui;
 mod update;
@@ -189,6 +191,7 @@ enum Verb {
     Serve(serve::Serve),
     Dataset(dataset::Dataset),
     Flush(flush::Flush),
+    Online(online::Online),
     Compact(compact::Compact),
     Source(source::Source),
     Sync(sync::Sync),
@@ -252,6 +255,7 @@ fn act(verb: Verb, place: &Place, console: &mut Console) -> Verdict {
         Verb::Lineage(lineage) => on_all_cores(lineage.run(place, console)),
         Verb::Impact(impact) => on_all_cores(impact.run(place, console)),
         Verb::Flush(flush) => on_all_cores(flush.run(place, console)),
+        Verb::Online(online) => on_all_cores(interrupt::until_signal(online.run(place, console))),
         Verb::Compact(compact) => on_all_cores(compact.run(place, console)),
         Verb::Source(source) => on_one_core(source.run(place, console)),
         Verb::Sync(sync) => on_all_cores(sync.run(place, console)),

@@ -65,6 +65,8 @@ struct Receipt<'a> {
     records: u64,
     /// Records whose event time is older than the one online: they went into the history only.
     late: u64,
+    /// Records that are durable and reach the online store once it answers again.
+    queued: u64,
 }
 
 impl Put {
@@ -91,7 +93,7 @@ impl Put {
             }
         }
         let options = PutOptions { targets: self.to.map(Targets::from), ttl: self.ttl };
-        let (mut stored, mut late) = (0, 0);
+        let (mut stored, mut late, mut queued) = (0, 0, 0);
         let mut records = records.into_iter();
         loop {
             let portion: Vec<Pairs> = records.by_ref().take(RECORDS_AT_ONCE).collect();
@@ -101,7 +103,9 @@ impl Put {
             match store.put_many(group.name.as_str(), portion, options).await {
                 Ok(receipts) => {
                     stored += receipts.len() as u64;
-                    late += receipts.iter().filter(|receipt| receipt.online == OnlineEffect::Late).count() as u64;
+                    let count = |effect| receipts.iter().filter(|receipt| receipt.online == effect).count() as u64;
+                    late += count(OnlineEffect::Late);
+                    queued += count(OnlineEffect::Queued);
                 }
                 Err(error) if stored == 0 => return Err(error.into()),
                 Err(error) => {
@@ -114,11 +118,14 @@ impl Put {
             }
         }
         store.close().await?;
-        let receipt = Receipt { group: group.name.as_str(), records: stored, late };
+        let receipt = Receipt { group: group.name.as_str(), records: stored, late, queued };
         console.confirm(format!("stored {} in {}", counted(stored, "record"), group.name), &receipt)?;
         if late > 0 {
             let which = if stored == 1 { "the record".to_owned() } else { counted(late, "record") };
             console.hint(format!("{which} went into the history only: the online store holds a newer one"));
+        }
+        if queued > 0 {
+            console.hint(format!("{} queued: the online store does not answer and gets them later", counted(queued, "record")));
         }
         Ok(Exit::Done)
     }

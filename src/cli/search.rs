@@ -5,10 +5,12 @@ use serde::Serialize;
 
 use super::console::Console;
 use super::exit::{Exit, Failure, Verdict};
-use super::place::Place;
+use super::place::{Place, now};
 use super::table::{Side, Table};
-use super::text::{counted, visible};
+use super::text::{UNKNOWN, counted, relative_time, visible};
+use crate::model::EventTime;
 use crate::store::{Facet, Factor, Filter, Kind, SearchAnswer, SearchHit, SearchRequest};
+use crate::sync::{ListedGroup, found, listed_groups};
 
 /// Find features, groups, training datasets and models
 #[derive(Args, Debug)]
@@ -17,6 +19,7 @@ Every word must be the begin of a word in a name, description, tag, owner or ent
 misspelt are forgiven, `!word` must not occur. Exact names come first, then names that begin so. Filters:
   kind:feature  type:fractional  owner:growth  entity:customer  group:clicks  tag:pii  tag:pii=no
   'fresh:<1d'  'null:<5%'  drift:alert  unused:90d  'used-by:churn*'  documented:no  store:online
+  source:lake (what sync brought in from there; it stands behind what this store has itself)
 
 Words that mean the same are in synonyms.toml in the store's folder, if it is there:
   sets = [[\"customer\", \"client\", \"cust\"], [\"mean\", \"avg\"]]   # each finds the others
@@ -62,6 +65,12 @@ struct Entry<'a> {
     matched: &'static str,
     relevance: f64,
     factors: serde_json::Map<String, serde_json::Value>,
+    /// Where it was synced from; not there for what is of this store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
+    /// When that source was last read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seen: Option<String>,
 }
 
 /// `search --facets --json`.
@@ -85,10 +94,14 @@ impl Search {
         };
         let text = self.text.join(" ");
         let answer = store.search(&text, &request).await?;
+        let synced = match kind {
+            None | Some(Kind::Feature) => found(&listed_groups(&store).await?, &text, self.limit, now())?,
+            _ => Vec::new(),
+        };
         if console.json() {
-            self.write_json(&answer, console)?;
+            self.write_json(&answer, &synced, console)?;
         } else {
-            self.write_text(&text, &answer, console)?;
+            self.write_text(&text, &answer, &synced, console)?;
         }
         for note in &answer.notes {
             console.hint(note);
@@ -96,8 +109,11 @@ impl Search {
         Ok(Exit::Done)
     }
 
-    fn write_json(&self, answer: &SearchAnswer, console: &mut Console) -> Result<(), Failure> {
-        let hits: Vec<_> = answer.hits.iter().map(entry).collect();
+    fn write_json(&self, answer: &SearchAnswer, synced: &[(ListedGroup, usize)], console: &mut Console) -> Result<(), Failure> {
+        let mut hits: Vec<_> = answer.hits.iter().map(entry).collect();
+        // What is here comes first; what lies elsewhere fills up what is left.
+        let left = self.limit.saturating_sub(hits.len());
+        hits.extend(synced.iter().take(left).enumerate().filter_map(|(rank, (listed, place))| entry_elsewhere(rank, listed, *place)));
         if !self.facets {
             return console.document(&hits);
         }
@@ -109,8 +125,8 @@ impl Search {
         console.document(&Counted { total: answer.total, hits, facets: answer.facets.iter().map(counts).collect(), corrections })
     }
 
-    fn write_text(&self, text: &str, answer: &SearchAnswer, console: &mut Console) -> Result<(), Failure> {
-        if answer.hits.is_empty() {
+    fn write_text(&self, text: &str, answer: &SearchAnswer, synced: &[(ListedGroup, usize)], console: &mut Console) -> Result<(), Failure> {
+        if answer.hits.is_empty() && synced.is_empty() {
             console.hint(format!("nothing found for '{}'", visible(text)));
             return Ok(());
         }
@@ -133,7 +149,10 @@ impl Search {
             cells.push(text(&hit.description));
             table.row(cells);
         }
-        console.table(&table)?;
+        if !answer.hits.is_empty() {
+            console.table(&table)?;
+        }
+        write_elsewhere(synced, self.limit.saturating_sub(answer.hits.len()), !answer.hits.is_empty(), console)?;
         let shown = answer.hits.len() as u64;
         if answer.total > shown {
             console.hint(format!("{} of {}; --limit N shows more", shown, counted(answer.total, "hit")));
@@ -158,7 +177,55 @@ fn entry(hit: &SearchHit) -> Entry<'_> {
         matched: hit.matched.as_str(),
         relevance: hit.relevance,
         factors: hit.factors.iter().map(|factor| (factor.name.to_owned(), factor.value.into())).collect(),
+        source: None,
+        seen: None,
     }
+}
+
+/// A feature of a group that a sync brought in; its score only says which of them is better.
+fn entry_elsewhere(rank: usize, listed: &ListedGroup, place: usize) -> Option<Entry<'_>> {
+    let feature = listed.group.schema.features().get(place)?;
+    Some(Entry {
+        kind: Kind::Feature.as_str(),
+        name: feature.name.as_str(),
+        group: Some(listed.group.name.as_str()),
+        score: 1.0 / (rank + 2) as f64,
+        description: feature.description.as_deref(),
+        owner: listed.group.owner.as_deref(),
+        entity: None,
+        value_type: Some(feature.feature_type.as_str()),
+        matched: "synced",
+        relevance: 0.0,
+        factors: serde_json::Map::new(),
+        source: Some(&listed.source),
+        seen: listed.seen.map(EventTime::to_iso8601),
+    })
+}
+
+/// Writes what was found elsewhere, with the source and how long ago it was read.
+fn write_elsewhere(synced: &[(ListedGroup, usize)], limit: usize, apart: bool, console: &mut Console) -> Result<(), Failure> {
+    if synced.is_empty() || limit == 0 {
+        return Ok(());
+    }
+    if apart {
+        console.line("")?;
+    }
+    let columns = ["FEATURE", "GROUP", "SOURCE", "SEEN", "TYPE", "OWNER", "DESCRIPTION"];
+    let mut table = Table::new(&columns.map(|name| (name, Side::Left)));
+    for (listed, place) in synced.iter().take(limit) {
+        let Some(feature) = listed.group.schema.features().get(*place) else { continue };
+        let seen = listed.seen.map_or_else(|| UNKNOWN.to_owned(), |seen| relative_time(seen.unix_micros(), now()));
+        table.row([
+            feature.name.as_str(),
+            listed.group.name.as_str(),
+            &listed.source,
+            &seen,
+            &feature.type_text(),
+            listed.group.owner.as_deref().unwrap_or_default(),
+            feature.description.as_deref().unwrap_or_default(),
+        ]);
+    }
+    console.table(&table)
 }
 
 /// `beginning · relevance 8.21 · no description ×0.80`

@@ -7,11 +7,13 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::console::Console;
-use super::exit::{Exit, Verdict};
-use super::interrupt::{Begun, Stopped, stopping_on_signal};
+use super::exit::{Exit, Failure, Verdict};
+use super::interrupt::{Begun, Stopped, stopping_on_signal, until_signal};
 use super::place::Place;
+use super::sync_questions::{Show, Status};
 use super::text::visible;
 use crate::model::{Error, EventTime, TimeMode, Ttl};
+use crate::store::FeatureStore;
 use crate::sync::{
     Change, FieldChange, MaxDelete, Prune, SourceReport, SourceStatus, SyncOptions, SyncReport, Withheld, changes_since, sync,
 };
@@ -28,7 +30,10 @@ Examples:
   larder sync
   larder sync team --dry-run
   larder sync --check --json
+  larder sync --watch 15m -q
+  larder sync status
   larder sync history --since 7d
+  larder sync show latest
 
 Exit codes: 0 done, 1 no source could be read, 3 some could not, 4 changes are pending (--check),
 5 deletions were withheld, 6 another sync runs"
@@ -56,6 +61,9 @@ pub(crate) struct Sync {
     /// Most groups to mark as deleted, a number or a part [default: 25%, or 10]
     #[arg(long, value_name = "N|N%")]
     max_delete: Option<String>,
+    /// Sync again and again, this long after each run, until a signal comes; trouble is told and ends nothing
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["check", "dry_run"])]
+    watch: Option<String>,
     /// Wait this long for another sync
     #[arg(long, value_name = "TIME", default_value = "0")]
     lock_timeout: String,
@@ -63,7 +71,9 @@ pub(crate) struct Sync {
 
 #[derive(Subcommand, Debug)]
 enum Question {
+    Status(Status),
     History(History),
+    Show(Show),
 }
 
 /// Show what syncs changed
@@ -90,33 +100,20 @@ enum PruneWord {
 
 impl Sync {
     pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
-        if let Some(Question::History(history)) = self.question {
-            return history.run(place, console).await;
+        match self.question {
+            Some(Question::Status(status)) => return status.run(place, console).await,
+            Some(Question::History(history)) => return history.run(place, console).await,
+            Some(Question::Show(show)) => return show.run(place, console).await,
+            None => {}
         }
         let check = self.check;
+        let every = self.watch.as_deref().map(seconds).transpose()?;
         let options = self.options()?;
         let store = place.open().await?;
-        let started = store.now();
-        let stop = AtomicBool::new(false);
-        let stopping = stopping_on_signal(sync(&store, &options, &stop), || {
-            stop.store(true, Ordering::Relaxed);
-            Begun::Yes
-        });
-        let (report, signal) = match stopping.await {
-            Stopped::No(report) => (report?, None),
-            Stopped::Amid(report, number) => (report?, Some(number)),
-            Stopped::Before(number) => return Ok(Exit::Signal(number)),
+        let exit = match every {
+            None => once(&store, &options, check, console).await?.exit,
+            Some(every) => again_and_again(&store, &options, Duration::from_secs(every), console).await?,
         };
-        let exit = match signal {
-            Some(number) if report.interrupted => Exit::Signal(number),
-            _ => exit_of(&report, check),
-        };
-        complain(console, &report, exit);
-        if console.json() {
-            console.document(&document(&report, exit, started, store.now()))?;
-        } else {
-            write(console, &report, options.dry_run)?;
-        }
         store.close().await?;
         Ok(exit)
     }
@@ -142,6 +139,60 @@ impl Sync {
             max_delete: self.max_delete.map_or(Ok(MaxDelete::Usual), |text| text.parse())?,
             lock_timeout,
         })
+    }
+}
+
+/// How a run ended, once it was told.
+struct Told {
+    exit: Exit,
+    /// Came while it ran, in time or not.
+    signal: Option<u8>,
+}
+
+/// One run, told.
+async fn once(store: &FeatureStore, options: &SyncOptions, check: bool, console: &mut Console) -> Result<Told, Failure> {
+    let started = store.now();
+    let stop = AtomicBool::new(false);
+    let stopping = stopping_on_signal(sync(store, options, &stop), || {
+        stop.store(true, Ordering::Relaxed);
+        Begun::Yes
+    });
+    let (report, signal) = match stopping.await {
+        Stopped::No(report) => (report?, None),
+        Stopped::Amid(report, number) => (report?, Some(number)),
+        Stopped::Before(number) => return Ok(Told { exit: Exit::Signal(number), signal: Some(number) }),
+    };
+    let exit = match signal {
+        Some(number) if report.interrupted => Exit::Signal(number),
+        _ => exit_of(&report, check),
+    };
+    complain(console, &report, exit);
+    if console.json() {
+        console.document(&document(&report, exit, started, store.now()))?;
+    } else {
+        write(console, &report, options.dry_run)?;
+    }
+    Ok(Told { exit, signal })
+}
+
+/// Runs until a signal comes. Trouble of a run is told and ends nothing: the next one may go well.
+async fn again_and_again(store: &FeatureStore, options: &SyncOptions, every: Duration, console: &mut Console) -> Verdict {
+    loop {
+        match once(store, options, false, console).await {
+            Ok(Told { signal: Some(number), .. }) => return Ok(Exit::Signal(number)),
+            Ok(_) => {}
+            Err(Failure::Error(error)) => console.complain(error.to_string()),
+            Err(failure) => return Err(failure),
+        }
+        console.out().flush().map_err(|error| Error::io("can't write to standard output", error))?;
+        let pause = async {
+            tokio::time::sleep(every).await;
+            Ok(())
+        };
+        match until_signal(pause).await {
+            Err(Failure::Signal(number)) => return Ok(Exit::Signal(number)),
+            slept => slept?,
+        }
     }
 }
 
@@ -174,7 +225,7 @@ impl History {
                 .iter()
                 .map(|(row, fields)| {
                     json!({"run_id": row.run.map(|run| run.to_string()), "at": row.at.to_iso8601(), "source": row.source,
-                           "op": row.operation, "kind": "group", "id": row.name, "fields": fields})
+                           "op": row.operation, "kind": row.kind, "id": row.name, "fields": fields})
                 })
                 .collect();
             console.document(&documents)?;
@@ -184,7 +235,8 @@ impl History {
             console.hint("no sync changed anything since then");
         }
         for (row, fields) in &entries {
-            console.line(format!("{} {} {} {}", row.at.to_iso8601(), sign(&row.operation), visible(&row.name), visible(&row.source)))?;
+            let name = named(&row.kind, &row.name);
+            console.line(format!("{} {} {name} {}", row.at.to_iso8601(), sign(&row.operation), visible(&row.source)))?;
             write_fields(console, fields)?;
         }
         Ok(Exit::Done)
@@ -232,7 +284,9 @@ fn document(report: &SyncReport, exit: Exit, started: EventTime, finished: Event
 fn complain(console: &mut Console, report: &SyncReport, exit: Exit) {
     for source in &report.sources {
         for error in &source.errors {
-            let place = error.object.as_ref().map_or_else(|| source.name.clone(), |object| format!("{}: {object}", source.name));
+            // A message that names the place itself need not be told it twice.
+            let object = error.object.as_ref().filter(|object| !error.message.starts_with(object.as_str()));
+            let place = object.map_or_else(|| source.name.clone(), |object| format!("{}: {object}", source.name));
             console.complain(visible(&format!("{place}: {}", error.message)));
         }
         if let Some(why) = source.withheld_because {
@@ -249,12 +303,12 @@ fn complain(console: &mut Console, report: &SyncReport, exit: Exit) {
     }
 }
 
-fn write(console: &mut Console, report: &SyncReport, dry: bool) -> Result<(), super::exit::Failure> {
+fn write(console: &mut Console, report: &SyncReport, dry: bool) -> Result<(), Failure> {
     if console.quiet() {
         return Ok(());
     }
-    for Change { op, source, id, fields, .. } in &report.changes {
-        console.line(format!("{} {} ({})", sign(op), visible(id), visible(source)))?;
+    for Change { op, kind, source, id, fields } in &report.changes {
+        console.line(format!("{} {} ({})", sign(op), named(kind, id), visible(source)))?;
         write_fields(console, fields)?;
     }
     for source in &report.sources {
@@ -271,15 +325,31 @@ fn write(console: &mut Console, report: &SyncReport, dry: bool) -> Result<(), su
     Ok(())
 }
 
-fn write_fields(console: &mut Console, fields: &[FieldChange]) -> Result<(), super::exit::Failure> {
-    let text = |value: &Option<Value>| value.as_ref().map_or_else(|| "none".to_owned(), Value::to_string);
+pub(super) fn write_fields(console: &mut Console, fields: &[FieldChange]) -> Result<(), Failure> {
     for field in fields {
-        console.line(visible(&format!("    {}: {} -> {}", field.path, text(&field.old), text(&field.new))))?;
+        let line = match field.path.as_str() {
+            // Whole graphs; `larder lineage` shows them.
+            "flows" => "lineage: changed".to_owned(),
+            path => format!("{path}: {} -> {}", field_text(field.old.as_ref()), field_text(field.new.as_ref())),
+        };
+        console.line(visible(&format!("    {line}")))?;
     }
     Ok(())
 }
 
-fn sign(operation: &str) -> char {
+/// A value in a line: of a whole feature its type.
+fn field_text(value: Option<&Value>) -> String {
+    let Some(value) = value else { return "none".to_owned() };
+    let kind = value.get("type").or_else(|| value.get("native_type")).and_then(Value::as_str);
+    kind.map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A group by its name, anything else with its kind.
+pub(super) fn named(kind: &str, name: &str) -> String {
+    if kind == "group" { visible(name).into_owned() } else { format!("{kind} {}", visible(name)) }
+}
+
+pub(super) fn sign(operation: &str) -> char {
     match operation {
         "update" => '~',
         "delete" => '-',

@@ -101,7 +101,7 @@ pub async fn drain(
 fn read_outbox(online: &dyn OnlineStore, group: &FeatureGroup, after: Arrival) -> Result<Vec<OfflineRow>> {
     let mut rows = Vec::new();
     let mut bytes = 0;
-    online.outbox(group.id, after, &mut |row| {
+    online.outbox_to_drain(group.id, after, &mut |row| {
         let row = offline_row(&group.schema, row)?;
         bytes += row.values.iter().flatten().map(size).sum::<usize>();
         rows.push(row);

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::backend::online::{OnlineStore, RowWrite, WriteOutcome};
+use crate::backend::online::{OnlineEffect, OnlineStore, RowWrite, WriteOutcome};
 use crate::model::{Error, ErrorKind, EventTime, Result};
 
 /// Callers that may wait in the queue before further ones wait for a place.
@@ -130,7 +130,23 @@ fn commit(online: &dyn OnlineStore, now: EventTime, batch: Vec<Job>) {
 
 /// A caller that went away does not want its answer; its write stands all the same.
 fn answer(reply: oneshot::Sender<Result<Vec<WriteOutcome>>>, result: Result<Vec<WriteOutcome>>) {
-    let _ = reply.send(result);
+    let _ = reply.send(result.and_then(whole));
+}
+
+/// The outcomes of one caller's writes, unless an online store elsewhere left one of them open: one caller's trouble, not the batch's.
+fn whole(outcomes: Vec<WriteOutcome>) -> Result<Vec<WriteOutcome>> {
+    let any = |effect: OnlineEffect| outcomes.iter().any(|outcome| outcome.online == effect);
+    if any(OnlineEffect::Unknown) {
+        return Err(Error::new(ErrorKind::OutcomeUnknown, "the write may or may not have been stored")
+            .why("the online store did not answer; it is asked again until that is known")
+            .remedy("read it back, then write again if it is missing"));
+    }
+    if any(OnlineEffect::Unreached) {
+        return Err(Error::new(ErrorKind::Unavailable, "nothing was written")
+            .why("the online store, which alone can say whether the write may take place, does not answer")
+            .remedy("try again when it does"));
+    }
+    Ok(outcomes)
 }
 
 #[cfg(test)]

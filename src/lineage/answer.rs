@@ -3,6 +3,7 @@
 //! An answer always states its coverage. "No consumers" is never said where "none recorded" is meant: consumers come to be known
 //! through five channels, and a channel that nobody has used yet is as good as blind.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
@@ -25,7 +26,7 @@ pub struct AnswerNode {
     pub is_deleted: bool,
     /// Who answers for it.
     pub owner: Option<String>,
-    /// Which way it lies; none is the start.
+    /// Which way it lies; none is the start, and what lies both ways.
     pub direction: Option<Direction>,
     /// Fewest edges on the way.
     pub depth: u32,
@@ -155,10 +156,12 @@ impl Answer {
         for (direction, walk) in walks {
             for (node, reached) in walk.reached() {
                 let direction = (*node != start).then_some(*direction);
-                // What lies both ways, in a cycle, is told of the way that is shorter.
+                // What lies both ways, in a cycle, is told of the way that is shorter; a feature with a source and a reader of both.
                 let known = found.entry(*node).or_insert((direction, *reached));
-                if reached.depth < known.1.depth {
-                    *known = (direction, *reached);
+                match reached.depth.cmp(&known.1.depth) {
+                    Ordering::Less => *known = (direction, *reached),
+                    Ordering::Equal if known.0 != direction => known.0 = None,
+                    _ => {}
                 }
             }
         }

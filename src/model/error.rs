@@ -33,6 +33,8 @@ pub enum ErrorKind {
     Corrupt,
     /// The store was made by a newer version of this program.
     NewerFormat,
+    /// Another service that the step needs does not answer; nothing was changed.
+    Unavailable,
     /// The step may or may not have taken effect.
     OutcomeUnknown,
     /// Stopped on request.
@@ -48,7 +50,7 @@ pub enum ErrorKind {
 impl ErrorKind {
     /// True where the same call may succeed later without a change of its arguments.
     pub fn is_retryable(self) -> bool {
-        matches!(self, Self::Conflict | Self::Locked | Self::OutcomeUnknown)
+        matches!(self, Self::Conflict | Self::Locked | Self::Unavailable | Self::OutcomeUnknown)
     }
 }
 

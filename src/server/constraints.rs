@@ -34,6 +34,8 @@ struct Shape {
     #[serde(default)]
     members: BTreeMap<String, String>,
     member: Option<String>,
+    key: Option<String>,
+    value: Option<String>,
     /// The pattern, to match the whole text.
     #[serde(skip)]
     compiled: OnceLock<Option<Regex>>,
@@ -117,6 +119,18 @@ impl Found {
                 }
             }
             ("list", _) => return wrong("a list"),
+            ("map", Json::Object(entries)) => {
+                self.bounds(shape, path, "length", entries.len() as i64, || format!("[{} entries]", entries.len()));
+                for (name, value) in entries {
+                    if let Some(key) = &shape.key {
+                        self.check(key, &format!("{path}.{name}.key"), &Json::String(name.clone()))?;
+                    }
+                    if let Some(member) = &shape.value {
+                        self.check(member, &format!("{path}.{name}.member"), value)?;
+                    }
+                }
+            }
+            ("map", _) => return wrong("a map"),
             ("string", Json::String(text)) => self.text(shape, path, text),
             ("string", _) => return wrong("a string"),
             ("integer" | "long", Json::Number(number)) => match number.as_i64() {
@@ -199,7 +213,7 @@ mod tests {
                 if let Some(pattern) = &shape.pattern {
                     assert!(Regex::new(pattern).is_ok(), "{name}: {pattern}");
                 }
-                for member in shape.members.values().chain(&shape.member) {
+                for member in shape.members.values().chain(&shape.member).chain(&shape.key).chain(&shape.value) {
                     assert!(service.shapes.contains_key(member), "{name}: {member}");
                 }
             }

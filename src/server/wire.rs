@@ -116,6 +116,7 @@ pub(super) fn is_our_fault(kind: ErrorKind) -> bool {
         | ErrorKind::Full
         | ErrorKind::Corrupt
         | ErrorKind::NewerFormat
+        | ErrorKind::Unavailable
         | ErrorKind::OutcomeUnknown
         | ErrorKind::Interrupted
         | ErrorKind::Terminated

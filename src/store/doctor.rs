@@ -9,6 +9,8 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
+use rand::seq::IteratorRandom;
+
 use super::FeatureStore;
 use crate::backend::offline::{Predicate, RowReader, columns};
 use crate::catalog::{RunKind, RunState};
@@ -17,6 +19,11 @@ use crate::model::{Arrival, Error, ErrorKind, EventTime, FeatureGroup, GroupStat
 
 /// Problems listed for one check; the rest is counted.
 const MAX_PROBLEMS: usize = 20;
+
+/// Identifiers of one look-up.
+const LOOKED_UP: usize = 512;
+
+const ONLINE_IS_NEWEST: &str = "online is the newest of the history";
 
 /// Name of the check that no load was left half done.
 pub const LOADS_ARE_FINISHED: &str = "loads are finished";
@@ -212,42 +219,153 @@ impl FeatureStore {
             return Ok(report);
         }
         let newest = self.newest_in_history(runtime, group)?;
-        report.add(Some(group), "history and outbox are readable, each record once", format!("{} rows", newest.rows), newest.problems);
+        report.add(
+            Some(group),
+            "history and outbox are readable, each record once",
+            format!("{} rows", newest.rows),
+            newest.problems.clone(),
+        );
         if group.online.is_none() {
             return Ok(report);
         }
-        if online.counts(group.id)?.one_sided {
-            let why = "not compared: some writes went to one store only, or were hard deletes";
-            report.add(Some(group), "online is the newest of the history", why, Vec::new());
+        if let Some(why) = self.incomparable(group, has_open_load)? {
+            report.add(Some(group), ONLINE_IS_NEWEST, why, Vec::new());
             return Ok(report);
         }
-        if has_open_load {
-            report.add(Some(group), "online is the newest of the history", "not compared: a load is not finished", Vec::new());
-            return Ok(report);
-        }
-        let mut problems = Vec::new();
-        for (identifier, (event_time, arrival, is_deleted)) in &newest.by_identifier {
-            let expected = (*event_time, *arrival, *is_deleted);
-            let mut found = standing.remove(identifier);
-            if found != Some(expected) {
-                // Written since the scan?
-                online.read(group.id, identifier, &mut |row| {
-                    found = Some((row.event_time(), row.arrival(), row.is_tombstone()));
-                    Ok(())
-                })?;
-            }
-            match found {
-                Some(found) if is_newer((found.0, found.1), (expected.0, expected.1)) => {}
-                Some(found) => {
-                    problems.push(format!("'{}' stands at {} online, the history has {event_time}", identifier.escape_debug(), found.0));
-                }
-                None => problems.push(format!("'{}' is missing online, the history has {event_time}", identifier.escape_debug())),
-            }
-        }
-        let lost = standing.keys().map(|identifier| format!("'{}' is online but in no history", identifier.escape_debug()));
-        problems.extend(lost);
-        report.add(Some(group), "online is the newest of the history", format!("{} identifiers", newest.by_identifier.len()), problems);
+        self.compare(group, &newest, standing, None, &mut report)?;
         Ok(report)
+    }
+
+    /// Checks only that the online store is the newest of the history: of all records, or of so many that are drawn.
+    pub async fn doctor_online(&self, sample: Option<usize>) -> Result<DoctorReport> {
+        let mut report = DoctorReport::default();
+        if let Some(status) = self.redis_status().await? {
+            let mut problems: Vec<String> = status.why.map(|why| format!("it does not answer: {why}")).into_iter().collect();
+            problems.extend(status.evicting.iter().map(|server| format!("{server} may throw records away when memory runs short")));
+            let is_away = status.shape.is_none();
+            report.add(None, "Redis answers and keeps what it is given", format!("{}, {} waiting", status.url, status.waiting), problems);
+            if is_away {
+                return Ok(report);
+            }
+        }
+        for group in self.list_groups().await? {
+            if group.online.is_none() || !group.keeps_history() {
+                continue;
+            }
+            let has_open_load = self.check_loads(&group, &mut report).await?;
+            let store = self.clone();
+            let runtime = tokio::runtime::Handle::current();
+            let checks = tokio::task::spawn_blocking(move || match sample {
+                None => store.check_records(&runtime, &group, has_open_load),
+                Some(sample) => store.check_sample(&runtime, &group, has_open_load, sample),
+            });
+            report.checks.extend(checks.await.map_err(|error| Error::internal("a check stopped").source(error))??.checks);
+        }
+        Ok(report)
+    }
+
+    fn check_sample(
+        &self,
+        runtime: &tokio::runtime::Handle,
+        group: &FeatureGroup,
+        has_open_load: bool,
+        sample: usize,
+    ) -> Result<DoctorReport> {
+        let mut report = DoctorReport::default();
+        if let Some(why) = self.incomparable(group, has_open_load)? {
+            report.add(Some(group), ONLINE_IS_NEWEST, why, Vec::new());
+            return Ok(report);
+        }
+        // Online first, as in the whole comparison.
+        let mut standing = HashMap::new();
+        self.inner.online.scan(group.id, None, &mut |row| {
+            standing.insert(row.identifier().to_owned(), (row.event_time(), row.arrival(), row.is_tombstone()));
+            Ok(if standing.len() < sample { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        let newest = self.newest_in_history(runtime, group)?;
+        report.add(
+            Some(group),
+            "history and outbox are readable, each record once",
+            format!("{} rows", newest.rows),
+            newest.problems.clone(),
+        );
+        self.compare(group, &newest, standing, Some(sample), &mut report)?;
+        Ok(report)
+    }
+
+    /// Why the two stores of a group can't be held against each other, if so.
+    fn incomparable(&self, group: &FeatureGroup, has_open_load: bool) -> Result<Option<&'static str>> {
+        Ok(if self.inner.online.counts(group.id)?.one_sided {
+            Some("not compared: some writes went to one store only, or were hard deletes")
+        } else if has_open_load {
+            Some("not compared: a load is not finished")
+        } else {
+            None
+        })
+    }
+
+    /// Holds what stands online against the newest of the history; of a sample both are parts.
+    fn compare(
+        &self,
+        group: &FeatureGroup,
+        newest: &Newest,
+        mut standing: HashMap<String, (EventTime, Arrival, bool)>,
+        sample: Option<usize>,
+        report: &mut DoctorReport,
+    ) -> Result<()> {
+        let online = self.inner.online.as_ref();
+        let forgets = online.elsewhere().map(|redis| redis.may_have_forgotten(group.id)).transpose()?.unwrap_or(false);
+        let chosen: Vec<&String> = match sample {
+            None => newest.by_identifier.keys().collect(),
+            Some(sample) => newest.by_identifier.keys().choose_multiple(&mut rand::rng(), sample),
+        };
+        let differs = |identifier: &str, found: Option<(EventTime, Arrival, bool)>| found != newest.by_identifier.get(identifier).copied();
+        let doubtful: Vec<&str> = chosen
+            .iter()
+            .map(|identifier| identifier.as_str())
+            .filter(|identifier| differs(identifier, standing.get(*identifier).copied()))
+            .collect();
+        // Written since the scan, or not part of it?
+        let mut problems = Vec::new();
+        for portion in doubtful.chunks(LOOKED_UP) {
+            online.read_many(group.id, portion, &mut |place, row| match row {
+                Ok(Some(row)) => {
+                    standing.insert(portion[place].to_owned(), (row.event_time(), row.arrival(), row.is_tombstone()));
+                }
+                Ok(None) => {}
+                Err(error) => problems.push(error.to_string()),
+            });
+        }
+        let mut forgotten = 0u64;
+        for identifier in &chosen {
+            let Some(expected) = newest.by_identifier.get(*identifier) else { continue };
+            match standing.remove(*identifier) {
+                Some(found) if found == *expected || is_newer((found.0, found.1), (expected.0, expected.1)) => {}
+                Some(found) => {
+                    problems.push(format!("'{}' stands at {} online, the history has {}", identifier.escape_debug(), found.0, expected.0))
+                }
+                None if forgets && !expected.2 => forgotten += 1,
+                None => problems.push(format!("'{}' is missing online, the history has {}", identifier.escape_debug(), expected.0)),
+            }
+        }
+        standing.retain(|identifier, _| !newest.by_identifier.contains_key(identifier));
+        let mut scope = match sample {
+            None => format!("{} identifiers", newest.by_identifier.len()),
+            Some(_) => format!("{} of {} identifiers", chosen.len(), newest.by_identifier.len()),
+        };
+        if forgotten > 0 {
+            scope.push_str(&format!(", {forgotten} of them expired and gone"));
+        }
+        if online.elsewhere().is_some() {
+            // Records of other servers that share the online store become history when those drain.
+            if !standing.is_empty() {
+                scope.push_str(&format!(", {} more in no history yet", standing.len()));
+            }
+        } else {
+            problems.extend(standing.keys().map(|identifier| format!("'{}' is online but in no history", identifier.escape_debug())));
+        }
+        report.add(Some(group), ONLINE_IS_NEWEST, scope, problems);
+        Ok(())
     }
 
     fn newest_in_history(&self, runtime: &tokio::runtime::Handle, group: &FeatureGroup) -> Result<Newest> {

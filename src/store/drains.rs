@@ -74,6 +74,7 @@ impl FeatureStore {
     /// Drains the outboxes of the named groups, or of all; returns when nothing that was acknowledged before is left in them.
     pub async fn flush(&self, groups: &[String]) -> Result<Vec<(String, DrainReport)>> {
         self.check_writable()?;
+        self.send_waiting().await?;
         let mut chosen = Vec::new();
         if groups.is_empty() {
             let waiting: HashSet<GroupId> = self.inner.online.backlog()?.into_iter().map(|(id, _)| id).collect();

@@ -4,6 +4,7 @@
 //! beside the data, `Created`. Whoever next meets a group in `Creating` finishes the last two, which are the same
 //! however often they are done. Dropping goes the other way and ends the same way.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError};
@@ -315,15 +316,19 @@ impl FeatureStore {
     }
 
     /// What every group holds, by its last noted summary: opens no Delta log.
-    pub async fn group_summaries(&self, groups: &[FeatureGroup]) -> Result<HashMap<GroupId, GroupSummary>> {
+    pub async fn group_summaries(&self, groups: &[impl Borrow<FeatureGroup> + Sync]) -> Result<HashMap<GroupId, GroupSummary>> {
         let noted = self.inner.catalog.offline_summaries().await?;
+        let with_online: Vec<GroupId> =
+            groups.iter().filter(|group| group.online.is_some() || group.keeps_history()).map(|group| group.id).collect();
+        let counts = self.inner.online.counts_of(&with_online)?;
         let mut summaries = HashMap::with_capacity(groups.len());
         for group in groups {
+            let group = group.borrow();
             let summary = match noted.get(&group.id) {
                 // Other machines commit to a bucket without a word to this catalog.
                 Some(noted) if self.is_stale(group, noted) => self.group_summary(group).await.unwrap_or_default(),
                 None if group.offline.is_some() => self.group_summary(group).await.unwrap_or_default(),
-                offline => self.summary_of(group, self.inner.online.counts(group.id)?, offline)?,
+                offline => self.summary_of(group, counts.get(&group.id).copied().unwrap_or_default(), offline)?,
             };
             summaries.insert(group.id, summary);
         }
@@ -395,7 +400,7 @@ impl FeatureStore {
             })?;
         }
         if group.offline.is_none() {
-            if counts.records <= MAX_ROWS_READ {
+            if counts.records <= MAX_ROWS_READ && online.elsewhere().is_none() {
                 online.scan(group.id, None, &mut |row| {
                     if !row.is_tombstone() {
                         widen(row.event_time());

@@ -188,11 +188,19 @@ impl FeatureStore {
     pub async fn batch_get(&self, group: &str, identifiers: &[String], features: Option<&[String]>) -> Result<Vec<Option<OnlineRecord>>> {
         let group = self.group(group).await?;
         let positions = feature_positions(&group, features)?;
-        let look_up = |identifier: &String| {
+        let Some(first) = identifiers.first() else { return Ok(Vec::new()) };
+        check_has_online(&group, first)?;
+        let keys = keys_of(&group, identifiers.iter().map(String::as_str));
+        let known: Vec<&str> = keys.iter().flatten().map(String::as_str).collect();
+        let rows = online::get_many(self.inner.online.as_ref(), group.id, &known, positions.as_deref(), group.schema.len(), self.now())?;
+        let mut rows = rows.into_iter();
+        let mut found = Vec::with_capacity(identifiers.len());
+        for key in &keys {
             self.inner.usage.count(&group, positions.as_deref(), Operation::BatchGet);
-            self.find(&group, identifier, positions.as_deref())
-        };
-        identifiers.iter().map(look_up).collect()
+            let row = key.as_ref().and_then(|_| rows.next().flatten());
+            found.push(row.map(|row| online_record(&group, row)).transpose()?);
+        }
+        Ok(found)
     }
 
     /// The look-up itself: a plain function on a definition at hand. Counts as one read of these features, or of all.
@@ -231,6 +239,29 @@ impl FeatureStore {
             Ok(())
         })?;
         Ok(shown)
+    }
+
+    /// Shows several records as [`Self::view`] does, each with its place in the list; an online store that is far away is asked once.
+    pub fn view_many(
+        &self,
+        group: &FeatureGroup,
+        identifiers: &[String],
+        positions: Option<&[usize]>,
+        show: &mut dyn FnMut(usize, Result<Option<RowView<'_>>>),
+    ) -> Result<()> {
+        let Some(first) = identifiers.first() else { return Ok(()) };
+        check_has_online(group, first)?;
+        let keys = keys_of(group, identifiers.iter().map(String::as_str));
+        let known: Vec<(usize, &str)> = keys.iter().enumerate().filter_map(|(place, key)| Some((place, key.as_deref()?))).collect();
+        let asked: Vec<&str> = known.iter().map(|(_, key)| *key).collect();
+        let now = self.now();
+        self.inner.online.read_many(group.id, &asked, &mut |place, row| {
+            show(known[place].0, row.map(|row| row.filter(|row| row.is_live(now))));
+        });
+        for _ in identifiers {
+            self.inner.usage.count(group, positions, Operation::Get);
+        }
+        Ok(())
     }
 
     /// Identifiers of a group's online records in key order, starting after one.
@@ -304,6 +335,11 @@ fn rows_in_files(offline: &OfflineStore, snapshot: &TableSnapshot, group: &Featu
         }
     }
     Ok(rows)
+}
+
+/// The keys of identifiers; none for one that no record can have.
+fn keys_of<'a>(group: &FeatureGroup, identifiers: impl Iterator<Item = &'a str>) -> Vec<Option<String>> {
+    identifiers.map(|identifier| identifier_key(&group.schema, identifier).ok()).collect()
 }
 
 fn check_has_online(group: &FeatureGroup, identifier: &str) -> Result<()> {

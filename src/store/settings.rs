@@ -5,8 +5,10 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::backend::offline::RemoteSettings;
+use crate::backend::online::{RedisOptions, RedisUrl, WhenAway};
 use crate::model::suggest::suggest;
 use crate::model::{Error, Result, TimeMode};
 
@@ -28,6 +30,10 @@ pub struct Settings {
     pub map_size: u64,
     /// `online.outbox_limit`: most bytes a group's outbox may hold.
     pub outbox_limit: u64,
+    /// `online.url` and the settings beside it: the Redis that holds the online rows in place of the folder; none is the folder.
+    pub redis: Option<RedisOptions>,
+    /// What stands beside `online.url`, which may be told elsewhere or later.
+    pub beside_redis: RedisOptions,
     /// `drain.max_rows`: records in a group's outbox that start a drain.
     pub drain_rows: u64,
     /// `drain.max_bytes`: bytes in a group's outbox that start a drain.
@@ -171,6 +177,8 @@ impl Default for Settings {
             time_mode: TimeMode::Lenient,
             map_size: 256 << 30,
             outbox_limit: 8 << 30,
+            redis: None,
+            beside_redis: RedisOptions::new(RedisUrl::default()),
             drain_rows: 100_000,
             drain_bytes: 64 << 20,
             drain_age: 900,
@@ -195,13 +203,20 @@ impl Default for Settings {
 }
 
 /// Every key, for errors and for the variables.
-const KEYS: [&str; 33] = [
+const KEYS: [&str; 40] = [
     "store.account",
     "store.region",
     "store.s3_uri",
     "store.strict_time",
     "online.map_size",
     "online.outbox_limit",
+    "online.url",
+    "online.when_away",
+    "online.timeout_milliseconds",
+    "online.prefix",
+    "online.keep_expired_seconds",
+    "online.ca_certificate",
+    "online.connections",
     "drain.max_rows",
     "drain.max_bytes",
     "drain.max_age_seconds",
@@ -321,9 +336,38 @@ impl Settings {
             "openlineage.api_key" => self.openlineage.api_key = Some(Secret(text.into())),
             "openlineage.namespace" => self.openlineage.namespace = text.into(),
             "openlineage.disabled" => self.openlineage.disabled = parse_flag(key, &text.to_lowercase())?,
+            "online.url" if text.is_empty() => self.redis = None,
+            "online.url" => {
+                self.redis = Some(RedisOptions { url: RedisUrl::parse(text)?, ..self.beside_redis.clone() });
+            }
+            _ if key.starts_with("online.") => return self.set_online(key, text),
             _ if key.starts_with("object_store.") => return self.set_object_store(key, text),
             _ if key.starts_with("serve.") => return self.set_serve(key, text),
             _ => return Err(unknown(key)),
+        }
+        Ok(())
+    }
+
+    fn set_online(&mut self, key: &str, text: &str) -> Result<()> {
+        if !KEYS.contains(&key) {
+            return Err(unknown(key));
+        }
+        let redis = &mut self.beside_redis;
+        match key {
+            "online.when_away" if text == "fail" => redis.when_away = WhenAway::Fail,
+            "online.when_away" if text == "queue" => redis.when_away = WhenAway::Queue,
+            "online.when_away" => {
+                return Err(Error::usage(format!("'{}' is not a value for {key}", text.escape_debug())).remedy("write fail or queue"));
+            }
+            "online.timeout_milliseconds" => redis.timeout = Duration::from_millis(parse_count(key, text)?),
+            "online.prefix" => redis.prefix = text.into(),
+            "online.keep_expired_seconds" => redis.keep_expired = Some(Duration::from_secs(parse_count(key, text)?)),
+            "online.ca_certificate" => redis.ca_certificate = Some(text.into()),
+            "online.connections" => redis.connections = usize::try_from(parse_count(key, text)?).unwrap_or(usize::MAX),
+            _ => return Err(unknown(key)),
+        }
+        if let Some(used) = self.redis.as_mut() {
+            *used = RedisOptions { url: used.url.clone(), ..redis.clone() };
         }
         Ok(())
     }
@@ -417,6 +461,21 @@ mod tests {
         std::fs::write(folder.path().join(FILE), "[online]\nmap_size = \"4GiB\"\n[drain]\nmax_rows = 10\n").unwrap();
         let settings = Settings::read(folder.path(), |name| (name == "LARDER_DRAIN_MAX_ROWS").then(|| "20".into())).unwrap();
         assert_eq!((settings.map_size, settings.drain_rows), (4 << 30, 20));
+    }
+
+    #[test]
+    fn what_stands_beside_a_url_is_about_it_wherever_it_stands() {
+        let mut settings = Settings::default();
+        settings.apply_toml("[online]\nwhen_away = \"queue\"\nurl = \"redis://:secret@a,b/1\"\ntimeout_milliseconds = 250").unwrap();
+        let redis = settings.redis.clone().unwrap();
+        assert_eq!((redis.when_away, redis.timeout), (WhenAway::Queue, Duration::from_millis(250)));
+        assert!(!format!("{settings:?}").contains("secret"));
+        let variable = |name: &str| (name == "LARDER_ONLINE_URL").then(|| "redis://b".to_owned());
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), "[online]\nwhen_away = \"queue\"").unwrap();
+        let redis = Settings::read(folder.path(), variable).unwrap().redis.unwrap();
+        assert_eq!((redis.url.to_string().as_str(), redis.when_away), ("redis://b", WhenAway::Queue), "the secret may stand elsewhere");
+        assert!(settings.set("online.when_away", "wait").is_err() && settings.set("online.url", "http://a").is_err());
     }
 
     #[test]

@@ -1,43 +1,80 @@
-//! From KIND, LOCATION and options to a [`Source`]: the one list of kinds.
+//! The table of kinds: from KIND, LOCATION and options to a [`Source`]. A kind is one entry, written beside its source.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
-use super::larder::LarderFolder;
 use super::source::Source;
+use super::{aws, definitions_folder, feast, larder, parquet};
+use crate::model::suggest::suggest;
 use crate::model::{Error, Result};
+use crate::store::FeatureStore;
 
-/// Words that `source add` takes as KIND.
-pub const KINDS: [&str; 1] = ["larder"];
+/// All kinds, in the order in which help names them.
+pub const KINDS: &[Kind] = &[definitions_folder::KIND, larder::KIND, aws::KIND, parquet::KIND, feast::KIND];
 
-/// The place as it is kept: a path of this machine becomes absolute, since sync may run from any folder.
-pub fn settled_location(kind: &str, location: &str) -> Result<String> {
-    check_kind(kind)?;
-    if location.contains("://") {
-        return Err(Error::usage(format!("a source of kind larder can't be read from '{}'", location.escape_debug()))
-            .remedy("name the folder of a store"));
+/// A kind of source.
+pub struct Kind {
+    /// The word that `source add` takes as KIND.
+    pub name: &'static str,
+    /// What LOCATION is for it, as help says it.
+    pub location: &'static str,
+    /// Its options and what each says.
+    pub options: &'static [(&'static str, &'static str)],
+    /// The location as it is kept.
+    pub(super) settle: fn(&str) -> Result<String>,
+    /// A source of it, ready to be read. Touches no network: this is also how a new source's location and options are checked.
+    pub(super) make: fn(&SourcePlace<'_>) -> Result<Box<dyn Source>>,
+}
+
+/// What a source is made from.
+pub(super) struct SourcePlace<'a> {
+    /// Where it is, settled.
+    pub location: &'a str,
+    /// Its options; each is one of its kind's.
+    pub options: &'a BTreeMap<String, String>,
+    /// Its name; none before it was added.
+    pub name: Option<&'a str>,
+    /// The store that is synced, which is no source of itself.
+    pub store: &'a FeatureStore,
+}
+
+/// The place as it is kept.
+pub(super) fn settled_location(kind: &str, location: &str) -> Result<String> {
+    (find(kind)?.settle)(location)
+}
+
+/// Makes a source of that kind ready to be read.
+pub(super) fn source(
+    (kind, name): (&str, Option<&str>),
+    location: &str,
+    options: &BTreeMap<String, String>,
+    store: &FeatureStore,
+) -> Result<Box<dyn Source>> {
+    let kind = find(kind)?;
+    if let Some(unknown) = options.keys().find(|option| !kind.options.iter().any(|(name, _)| name == option)) {
+        return Err(unknown_option(kind, unknown));
     }
+    (kind.make)(&SourcePlace { location, options, name, store })
+}
+
+/// A path of this machine made absolute, since sync may run from any folder.
+pub(super) fn absolute_path(location: &str) -> Result<String> {
     let path = std::path::absolute(location).map_err(|error| Error::io(format!("can't find '{location}'"), error))?;
     path.to_str().map(str::to_owned).ok_or_else(|| Error::usage("the location is no text"))
 }
 
-/// Makes a source ready to be read; `own` is the folder of the store that is synced, which is no source of itself.
-pub fn source(kind: &str, location: &str, options: &BTreeMap<String, String>, own: &Path) -> Result<Box<dyn Source>> {
-    check_kind(kind)?;
-    if let Some(option) = options.keys().next() {
-        return Err(Error::usage(format!("a source of kind {kind} has no option '{}'", option.escape_debug())).remedy("leave --option out"));
-    }
-    let folder = PathBuf::from(location);
-    let same = |a: &Path, b: &Path| std::fs::canonicalize(a).ok().zip(std::fs::canonicalize(b).ok()).is_some_and(|(a, b)| a == b);
-    if same(&folder, own) {
-        return Err(Error::usage("a store can't be a source of itself").remedy("name the folder of another store"));
-    }
-    Ok(Box::new(LarderFolder::new(folder)))
+fn find(name: &str) -> Result<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name).ok_or_else(|| {
+        let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+        Error::usage(format!("'{}' is no kind of source", name.escape_debug())).remedy(format!("use {}", names.join(", ")))
+    })
 }
 
-fn check_kind(kind: &str) -> Result<()> {
-    if KINDS.contains(&kind) {
-        return Ok(());
+fn unknown_option(kind: &Kind, option: &str) -> Error {
+    let names: Vec<&str> = kind.options.iter().map(|(name, _)| *name).collect();
+    let error = Error::usage(format!("a source of kind {} has no option '{}'", kind.name, option.escape_debug()));
+    match suggest(option, names.iter().copied()) {
+        Some(near) => error.remedy(format!("did you mean '{near}'?")),
+        None if names.is_empty() => error.remedy("leave --option out"),
+        None => error.remedy(format!("use {}", names.join(", "))),
     }
-    Err(Error::usage(format!("'{}' is no kind of source", kind.escape_debug())).remedy(format!("use {}", KINDS.join(", "))))
 }

@@ -4,21 +4,34 @@
 //! it says is kept apart from the groups of this store, so nothing that a source says changes how a record is stored. Running
 //! twice changes nothing the second time; a run that is killed leaves the last whole state of each source.
 
+mod aws;
 pub mod definitions;
+mod definitions_folder;
 mod difference;
+mod feast;
+mod flows;
 mod guard;
 mod kinds;
 mod larder;
+mod listed;
 mod lock;
+mod look_up;
 mod observed;
+mod parquet;
+mod published;
+mod reports;
 mod run;
 mod source;
 mod sources;
 
 pub use difference::FieldChange;
 pub use guard::{MaxDelete, Prune, Withheld};
-pub use kinds::KINDS;
-pub use observed::{ObservedFeature, ObservedGroup};
+pub use kinds::{KINDS, Kind};
+pub use listed::{ListedGroup, found, listed_groups};
+pub use look_up::{FoundRecord, look_up};
+pub use observed::{ObservedFeature, ObservedFlow, ObservedGroup, ObservedHistory, ObservedKind, ObservedNode};
+pub use published::{Published, publish};
+pub use reports::{SourceState, SyncRun, sync_run, sync_status};
 pub use run::{Change, GroupFault, SourceReport, SourceStatus, SyncOptions, SyncReport, sync};
-pub use source::{Fetched, Listed, Listing, Source, SourceError, Trouble};
-pub use sources::{NewSource, SourceView, SyncedGroup, add_source, changes_since, remove_source, sources, synced_groups};
+pub use source::{Besides, Fetched, Listed, Listing, LookUp, Source, SourceError, Trouble};
+pub use sources::{NewSource, SourceView, SyncedGroup, add_source, changes_since, remove_source, sources, synced_groups, told_by};

@@ -3,20 +3,64 @@
 //! Names and types are texts here: a source may hold what this store would refuse, and it is to be shown as it is. What a source
 //! cannot know is absent, not empty, so that an absence never overrides what another source knows. Everything that lasts stands in
 //! ordered collections: the digest of the serialised form decides whether a group changed.
+//!
+//! A source may tell of more than groups: entities, services, datasets, data sources ([`ObservedKind`]). They are told in the same form, so
+//! that they are compared, guarded and remembered like groups; only groups are listed as such.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::catalog::NodeKind;
 use crate::model::{Collection, Error, FeatureGroup, Result};
 
-/// A group as a source tells of it.
+/// What a source tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ObservedKind {
+    /// A feature group.
+    #[default]
+    Group,
+    /// What records are about, with the key by which they are joined.
+    Entity,
+    /// A saved selection of features.
+    Service,
+    /// A saved training dataset.
+    Dataset,
+    /// A table, file or stream that groups are filled from.
+    Source,
+}
+
+impl ObservedKind {
+    /// Its word in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Group => "group",
+            Self::Entity => "entity",
+            Self::Service => "service",
+            Self::Dataset => "dataset",
+            Self::Source => "source",
+        }
+    }
+
+    fn is_group(&self) -> bool {
+        *self == Self::Group
+    }
+}
+
+/// A group as a source tells of it, or something else of its [`ObservedKind`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ObservedGroup {
+    /// What it is.
+    #[serde(skip_serializing_if = "ObservedKind::is_group")]
+    pub kind: ObservedKind,
     /// Its name.
     pub name: String,
+    /// What the source calls this kind of thing, where that says more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub native_kind: Option<String>,
     /// What it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -67,6 +111,74 @@ pub struct ObservedGroup {
     /// True if the schema was read off files instead of a definition.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub inferred: bool,
+    /// Where it lies, for what is no group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// What the files of its history hold, where the source counts them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<ObservedHistory>,
+    /// Where data comes from and goes to, as the source says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flows: Vec<ObservedFlow>,
+}
+
+/// What the files of a group hold together.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ObservedHistory {
+    /// Files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Their rows.
+    pub rows: u64,
+    /// The earliest event time, ISO-8601 UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_event_time: Option<String>,
+    /// The latest event time, ISO-8601 UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest_event_time: Option<String>,
+}
+
+/// That data flows from one thing to another.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ObservedFlow {
+    /// Where it comes from.
+    pub from: ObservedNode,
+    /// Where it goes.
+    pub to: ObservedNode,
+    /// The kind of edge, a word of lineage.
+    pub kind: String,
+    /// OpenLineage's subtype; empty if the source does not say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub transform: String,
+    /// Field to field; empty for a whole. None at all: whole to whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<(String, String)>,
+}
+
+/// An end of a flow.
+#[derive(Debug, Clone, PartialEq, Eq, Default, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ObservedNode {
+    /// A word of lineage: group, source, view, dataset, model and so on.
+    pub kind: String,
+    /// Where its name means something; empty for groups, whose names are those of the catalog.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl ObservedNode {
+    /// A group.
+    pub fn group(name: impl Into<String>) -> Self {
+        Self { kind: NodeKind::Group.as_str().to_owned(), namespace: String::new(), name: name.into() }
+    }
+
+    /// Something outside.
+    pub fn outside(kind: NodeKind, namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { kind: kind.as_str().to_owned(), namespace: namespace.into(), name: name.into() }
+    }
 }
 
 /// A feature as a source tells of it.
@@ -93,6 +205,15 @@ pub struct ObservedFeature {
     /// Keys with values.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, String>,
+    /// Nulls among its values, where the source counts them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nulls: Option<u64>,
+    /// No value is smaller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<String>,
+    /// No value is larger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<String>,
 }
 
 impl ObservedGroup {
@@ -122,6 +243,7 @@ impl From<&FeatureGroup> for ObservedGroup {
             },
             description: feature.description.clone(),
             parameters: feature.parameters.clone(),
+            ..ObservedFeature::default()
         });
         Self {
             name: group.name.as_str().to_owned(),
@@ -140,8 +262,7 @@ impl From<&FeatureGroup> for ObservedGroup {
             status: Some(group.status.as_str().to_owned()),
             created: Some(group.created.to_iso8601()),
             modified: Some(group.modified.to_iso8601()),
-            endpoint: None,
-            inferred: false,
+            ..Self::default()
         }
     }
 }

@@ -5,18 +5,20 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::difference::{FieldChange, difference};
+use super::flows::edges_of;
 use super::guard::{self, MaxDelete, Prune, Situation, Withheld};
-use super::source::{Listed, Listing, Source, SourceError, Trouble};
+use super::observed::ObservedGroup;
+use super::source::{Besides, Listed, Listing, Source, SourceError, Trouble};
 use super::sources::{no_source, sources as all_sources};
 use super::{kinds, lock};
-use crate::catalog::{NewRun, RunCounts, RunKind, RunState, SyncChangeRow, SyncGroupRow, SyncOutcome, SyncSourceRow};
+use crate::catalog::{LineageNote, NewRun, RunCounts, RunKind, RunState, SyncChangeRow, SyncGroupRow, SyncOutcome, SyncSourceRow};
 use crate::model::{Error, Result};
 use crate::store::FeatureStore;
 
@@ -78,7 +80,7 @@ pub struct GroupFault {
 pub struct Change {
     /// `create`, `update`, `revive`, `replace`, `delete`.
     pub op: &'static str,
-    /// Always `group`.
+    /// `group`, `entity`, `service`, `dataset`, `source`.
     pub kind: &'static str,
     /// The source.
     pub source: String,
@@ -105,6 +107,8 @@ pub struct SourceReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub withheld_because: Option<Withheld>,
     pub faulty: usize,
+    pub retries: u64,
+    pub duration_ms: u64,
     pub errors: Vec<GroupFault>,
 }
 
@@ -156,7 +160,10 @@ pub async fn sync(store: &FeatureStore, options: &SyncOptions, stop: &AtomicBool
     while next < rows.len() && !stop.load(Ordering::Relaxed) {
         let Some(plan) = plans.next().await else { break };
         next += 1;
-        let Plan { report: mut of_source, outcome, changes } = plan;
+        let Plan { report: mut of_source, mut outcome, changes } = plan;
+        if let Some(note) = &mut outcome.lineage {
+            note.run = Some(run.id.0);
+        }
         match catalog.apply_sync(run.id, &of_source.name, &outcome, store.now()).await {
             Ok(()) => report.changes.extend(changes),
             Err(error) => {
@@ -194,8 +201,14 @@ async fn wanted(store: &FeatureStore, names: &[String]) -> Result<Vec<SyncSource
 
 /// Reads a source and finds out what it changes; trouble becomes part of the plan.
 async fn plan(store: &FeatureStore, row: &SyncSourceRow, options: &SyncOptions) -> Plan {
-    let made = match kinds::source(&row.kind, &row.location, &row.options, store.folder()) {
-        Ok(source) => plan_from(store, row, source.as_ref(), options).await,
+    let begun = Instant::now();
+    let mut retries = 0;
+    let made = match kinds::source((&row.kind, Some(&row.name)), &row.location, &row.options, store) {
+        Ok(source) => {
+            let made = plan_from(store, row, source.as_ref(), options).await;
+            retries = source.retries();
+            made
+        }
         Err(error) => Err(error.into()),
     };
     let mut plan = made.unwrap_or_else(|error| {
@@ -203,13 +216,16 @@ async fn plan(store: &FeatureStore, row: &SyncSourceRow, options: &SyncOptions) 
         report.errors.push(fault(None, &error));
         Plan { report, outcome: SyncOutcome::default(), changes: Vec::new() }
     });
+    plan.report.retries = retries;
+    plan.report.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     plan.outcome.report = serde_json::to_string(&plan.report).unwrap_or_default();
     plan
 }
 
-pub(super) async fn listing(source: &dyn Source, cursor: Option<&str>) -> std::result::Result<Listing, SourceError> {
+async fn listing(source: &dyn Source, cursor: Option<&str>) -> std::result::Result<Listing, SourceError> {
     let mut pause = FIRST_PAUSE;
-    for _ in 1..ATTEMPTS {
+    let attempts = if source.repeats_itself() { 1 } else { ATTEMPTS };
+    for _ in 1..attempts {
         match source.list(cursor).await {
             Err(error) if error.trouble == Trouble::Passing => tokio::time::sleep(pause).await,
             other => return other,
@@ -232,15 +248,19 @@ async fn plan_from(
     let by_identity: HashMap<(&str, &str), &SyncGroupRow> =
         known.iter().map(|group| ((group.native_id.as_str(), group.incarnation.as_str()), group)).collect();
     let find = |listed: &Listed| by_identity.get(&(listed.native_id.as_str(), listed.incarnation.as_str())).copied();
+    // A source with a cursor tells by it what tokens don't: without one every group may have changed.
+    let tokens_tell = listing.cursor.is_none() || row.cursor.is_some();
     let is_current = |listed: &Listed| {
         let known = find(listed).filter(|known| known.deleted.is_none() && known.fault.is_none());
-        !options.full && known.is_some_and(|known| listed.token.is_some() && known.token == listed.token)
+        let may_be = tokens_tell && !options.full && !listing.touched.contains(&listed.native_id);
+        may_be && known.is_some_and(|known| listed.token.is_some() && known.token == listed.token)
     };
     let changed: Vec<Listed> = listing.groups.iter().filter(|listed| !is_current(listed)).cloned().collect();
     let fetched = if changed.is_empty() { Vec::new() } else { source.fetch(&changed).await? };
+    let Besides { faults, files } = source.besides().await;
 
     let mut report = empty_report(&row.name, &row.kind, SourceStatus::Complete);
-    let (mut outcome, mut changes) = (SyncOutcome::default(), Vec::new());
+    let (mut outcome, mut changes) = (SyncOutcome { files, ..SyncOutcome::default() }, Vec::new());
     report.listed = listing.groups.len();
     report.fetched = fetched.len();
     let alive: HashSet<&str> = known.iter().filter(|group| group.deleted.is_none()).map(|group| group.native_id.as_str()).collect();
@@ -250,8 +270,10 @@ async fn plan_from(
             Ok(observed) => observed,
             Err(error) => {
                 let fault = fault(Some(&listed.name), &error);
-                if before.is_some() {
-                    outcome.faults.push((listed.native_id, listed.incarnation, fault.message.clone()));
+                // What can't be read may not tell when it was made.
+                let same = |group: &&SyncGroupRow| group.deleted.is_none() && group.native_id == listed.native_id;
+                if let Some(before) = before.or_else(|| known.iter().find(same)) {
+                    outcome.faults.push((before.native_id.clone(), before.incarnation.clone(), fault.message.clone()));
                 }
                 report.errors.push(fault);
                 report.faulty += 1;
@@ -276,7 +298,8 @@ async fn plan_from(
             Some(_) => report.created += 1,
             None => {}
         }
-        changes.extend(op.map(|op| Change { op, kind: "group", source: row.name.clone(), id: observed.name.clone(), fields }));
+        let kind = observed.kind.as_str();
+        changes.extend(op.map(|op| Change { op, kind, source: row.name.clone(), id: observed.name.clone(), fields }));
         outcome.upserts.push(SyncGroupRow {
             source: row.name.clone(),
             native_id: listed.native_id,
@@ -292,16 +315,35 @@ async fn plan_from(
     }
     // A source that answers more than it was asked must not bring the count below nothing.
     report.unchanged = report.listed.saturating_sub(report.created + report.updated + report.faulty);
-    if report.faulty > 0 || !listing.complete {
+    report.errors.extend(faults.iter().map(|(object, error)| fault(Some(object), error)));
+    if report.faulty > 0 || !faults.is_empty() || !listing.complete {
         report.status = SourceStatus::Degraded;
     }
     let known_in_scope: Vec<&SyncGroupRow> = known.iter().filter(|group| group.deleted.is_none() && in_scope(&group.name)).collect();
     delete_what_is_gone(&known_in_scope, &listing, options, &mut report, &mut outcome, &mut changes);
+    if !options.dry_run && !(outcome.upserts.is_empty() && outcome.tombstones.is_empty()) {
+        outcome.lineage = Some(lineage_of(store, &row.name, &known, &outcome).await?);
+    }
     if listing.complete && options.groups.is_none() {
         outcome.cursor = Some(listing.cursor);
     }
     outcome.changes = changes.iter().map(|change| change_row(change, store)).collect::<Result<_>>()?;
     Ok(Plan { report, outcome, changes })
+}
+
+/// All lineage that a source tells once an outcome is written.
+async fn lineage_of(store: &FeatureStore, source: &str, known: &[SyncGroupRow], outcome: &SyncOutcome) -> Result<LineageNote> {
+    let told: HashSet<(&str, &str)> = outcome.upserts.iter().map(identity).collect();
+    let gone: HashSet<(&str, &str)> =
+        outcome.tombstones.iter().map(|(native_id, incarnation, _)| (native_id.as_str(), incarnation.as_str())).collect();
+    let stays = |group: &&SyncGroupRow| group.deleted.is_none() && !told.contains(&identity(group)) && !gone.contains(&identity(group));
+    let rows = known.iter().filter(stays).chain(&outcome.upserts);
+    let groups: Vec<ObservedGroup> = rows.map(|row| ObservedGroup::from_stored(&row.content)).collect::<Result<_>>()?;
+    store.told_lineage(source, edges_of(groups.iter(), &store.lineage_names())).await
+}
+
+fn identity(group: &SyncGroupRow) -> (&str, &str) {
+    (&group.native_id, &group.incarnation)
 }
 
 /// Tombstones: for what is not listed any more, if the guard lets them through, and for older groups of a name that was made anew.
@@ -333,7 +375,8 @@ fn delete_what_is_gone(
     report.deleted = gone.len();
     for group in gone {
         outcome.tombstones.push((group.native_id.clone(), group.incarnation.clone(), "not listed any more".to_owned()));
-        changes.push(Change { op: "delete", kind: "group", source: report.name.clone(), id: group.name.clone(), fields: Vec::new() });
+        let kind = ObservedGroup::from_stored(&group.content).unwrap_or_default().kind.as_str();
+        changes.push(Change { op: "delete", kind, source: report.name.clone(), id: group.name.clone(), fields: Vec::new() });
     }
 }
 
@@ -350,6 +393,7 @@ fn change_row(change: &Change, store: &FeatureStore) -> Result<SyncChangeRow> {
         source: change.source.clone(),
         at: store.now(),
         operation: change.op.to_owned(),
+        kind: change.kind.to_owned(),
         name: change.id.clone(),
         fields: serde_json::to_string(&change.fields).map_err(|error| Error::internal("a change is no JSON").source(error))?,
     })
@@ -378,6 +422,8 @@ fn empty_report(name: &str, kind: &str, status: SourceStatus) -> SourceReport {
         withheld: 0,
         withheld_because: None,
         faulty: 0,
+        retries: 0,
+        duration_ms: 0,
         errors: Vec::new(),
     }
 }

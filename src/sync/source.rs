@@ -3,10 +3,14 @@
 //! Listing comes before reading, and what was listed counts as seen however reading it ends: a group that can't be read is faulty,
 //! never deleted. A source that could not list everything must say so ([`Listing::complete`]); nothing is deleted then.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 
 use super::observed::ObservedGroup;
-use crate::model::Error;
+use crate::catalog::SyncFileChanges;
+use crate::model::{Error, ErrorKind};
+use crate::store::OnlineRecord;
 
 /// A group that a source has.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,12 +32,25 @@ pub struct Listing {
     pub groups: Vec<Listed>,
     /// False if any may be missing.
     pub complete: bool,
+    /// Native ids of groups that changed although their token is the same.
+    pub touched: HashSet<String>,
     /// What to know the next time.
     pub cursor: Option<String>,
 }
 
 /// A group that was read, or why it could not be.
 pub type Fetched = (Listed, Result<ObservedGroup, SourceError>);
+
+/// A look-up of one record.
+#[derive(Debug, Clone, Copy)]
+pub struct LookUp<'a> {
+    /// The group, as the source told of it.
+    pub group: &'a ObservedGroup,
+    /// The record identifier.
+    pub identifier: &'a str,
+    /// Features to answer with; none for all.
+    pub features: Option<&'a [String]>,
+}
 
 /// What kind of trouble a source is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +95,6 @@ impl SourceError {
 
 impl From<Error> for SourceError {
     fn from(error: Error) -> Self {
-        use crate::model::ErrorKind;
         let trouble = match error.kind() {
             ErrorKind::Corrupt | ErrorKind::Invalid => Trouble::Corrupt,
             kind if kind.is_retryable() => Trouble::Passing,
@@ -86,6 +102,15 @@ impl From<Error> for SourceError {
         };
         Self { trouble, error }
     }
+}
+
+/// What a source has to say besides its groups, once some were read.
+#[derive(Debug, Default)]
+pub struct Besides {
+    /// Parts that could not be read and belong to no group that failed, by their names: the source is degraded.
+    pub faults: Vec<(String, SourceError)>,
+    /// What was learnt of files, to be kept with what was read.
+    pub files: SyncFileChanges,
 }
 
 /// A place that knows feature groups.
@@ -96,4 +121,27 @@ pub trait Source: Send + Sync {
 
     /// Reads some of the groups that were listed, each of which is answered; an error means that none could be.
     async fn fetch(&self, wanted: &[Listed]) -> Result<Vec<Fetched>, SourceError>;
+
+    /// What else came up while listing and reading; asked once, after both.
+    async fn besides(&self) -> Besides {
+        Besides::default()
+    }
+
+    /// Looks up the latest record of an identifier, where the source serves records.
+    async fn look_up(&self, look_up: &LookUp<'_>) -> Result<Option<OnlineRecord>, SourceError> {
+        let error = Error::new(ErrorKind::NotFound, format!("records of '{}' can't be looked up", look_up.group.name))
+            .why("its source tells of groups and serves no records")
+            .remedy("read them where they are kept, or make the group here and load them");
+        Err(SourceError::new(Trouble::Other, error))
+    }
+
+    /// True if it repeats requests itself, so that a call that failed with passing trouble is not worth repeating.
+    fn repeats_itself(&self) -> bool {
+        false
+    }
+
+    /// Requests it repeated so far.
+    fn retries(&self) -> u64 {
+        0
+    }
 }

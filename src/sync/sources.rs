@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::kinds;
-use super::observed::ObservedGroup;
-use crate::catalog::{SyncChangeRow, SyncSourceRow};
+use super::observed::{ObservedGroup, ObservedKind};
+use crate::catalog::{SyncChangeRow, SyncGroupRow, SyncSourceRow};
 use crate::model::{Error, EventTime, Result};
 use crate::store::FeatureStore;
 
@@ -54,7 +54,7 @@ pub async fn add_source(store: &FeatureStore, new: NewSource) -> Result<SourceVi
             .remedy(format!("use up to {MAX_NAME} letters, digits, '-' and '_'")));
     }
     let location = kinds::settled_location(&new.kind, &new.location)?;
-    kinds::source(&new.kind, &location, &new.options, store.folder())?;
+    kinds::source((&new.kind, None), &location, &new.options, store)?;
     let row = SyncSourceRow {
         name: new.name,
         kind: new.kind,
@@ -75,7 +75,7 @@ pub async fn add_source(store: &FeatureStore, new: NewSource) -> Result<SourceVi
 /// `NotFound` if there is neither the source nor anything it told.
 pub async fn remove_source(store: &FeatureStore, name: &str, forget: bool) -> Result<()> {
     store.check_writable()?;
-    match store.catalog().remove_sync_source(name, forget).await? {
+    match store.catalog().remove_sync_source(name, forget, store.now()).await? {
         true => Ok(()),
         false => Err(no_source(name)),
     }
@@ -93,15 +93,31 @@ pub async fn synced_groups(store: &FeatureStore, name: Option<&str>) -> Result<V
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    rows.dedup_by(|later, first| later.name.to_lowercase() == first.name.to_lowercase());
     let own: HashSet<String> = store.list_groups().await?.iter().map(|group| group.name.folded()).collect();
     rows.retain(|row| !own.contains(&row.name.to_lowercase()));
-    rows.into_iter()
-        .map(|row| {
-            let group = ObservedGroup::from_stored(&row.content).map_err(|error| error.within(&row.name))?;
-            Ok(SyncedGroup { source: row.source, seen: row.seen, fault: row.fault, group })
-        })
-        .collect()
+    let mut groups: Vec<SyncedGroup> = rows.into_iter().map(synced).collect::<Result<_>>()?;
+    groups.retain(|synced| synced.group.kind == ObservedKind::Group);
+    groups.dedup_by(|later, first| later.group.name.to_lowercase() == first.group.name.to_lowercase());
+    Ok(groups)
+}
+
+/// Everything that a source tells of, groups first, each kind by name.
+///
+/// # Errors
+/// `NotFound` if there is neither the source nor anything it told.
+pub async fn told_by(store: &FeatureStore, source: &str) -> Result<Vec<SyncedGroup>> {
+    let rows = store.catalog().sync_groups_of(source).await?;
+    if rows.is_empty() && !sources(store).await?.iter().any(|known| known.name == source) {
+        return Err(no_source(source));
+    }
+    let mut told: Vec<SyncedGroup> = rows.into_iter().filter(|row| row.deleted.is_none()).map(synced).collect::<Result<_>>()?;
+    told.sort_by(|one, two| (one.group.kind, &one.group.name).cmp(&(two.group.kind, &two.group.name)));
+    Ok(told)
+}
+
+fn synced(row: SyncGroupRow) -> Result<SyncedGroup> {
+    let group = ObservedGroup::from_stored(&row.content).map_err(|error| error.within(&row.name))?;
+    Ok(SyncedGroup { source: row.source, seen: row.seen, fault: row.fault, group })
 }
 
 /// What runs changed since an instant, oldest first.

@@ -134,6 +134,10 @@ fn failure_of(request: &Request) -> fn(ErrorText) -> News {
         Request::Overview(overview::Question::Check(_)) => |error| News::Overview(overview::Answer::Checked(Err(error))),
         Request::Writes(_) => |error| News::Writes(writes::Answer::Failed(error)),
         Request::Catalog(catalog::Question::Evidence) => |error| News::Catalog(catalog::Answer::Evidence(Err(error))),
+        Request::Catalog(catalog::Question::Gather(..) | catalog::Question::Stand(..)) => {
+            |error| News::Catalog(catalog::Answer::Gathered(Err(error)))
+        }
+        Request::Catalog(catalog::Question::Find(..)) => |error| News::Catalog(catalog::Answer::Found(Err(error))),
         Request::Catalog(catalog::Question::Figures(_)) => |error| News::Catalog(catalog::Answer::Figures(Err(error))),
     }
 }
@@ -144,8 +148,8 @@ async fn answer(source: Arc<dyn Source>, request: Request, voice: Voice) {
         Request::Groups => News::Groups(source.groups().await.map_err(text)),
         Request::Identifiers { group, prefix } => News::Identifiers(source.identifiers(&group, &prefix).await.map_err(text)),
         Request::Record { group, identifier } => News::Record(source.record(&group, &identifier).await.map_err(text)),
-        Request::Summaries(names) => {
-            let summaries = source.summaries(&names).await;
+        Request::Summaries(groups) => {
+            let summaries = source.summaries(&groups).await;
             let each = |(name, summary): (String, crate::model::Result<_>)| (name, summary.map_err(text));
             News::Summaries(summaries.map(|summaries| summaries.into_iter().map(each).collect()).map_err(text))
         }
@@ -164,7 +168,11 @@ async fn answer(source: Arc<dyn Source>, request: Request, voice: Voice) {
         Request::Files(question) => News::Files(source.answer_files(question).await),
         Request::Overview(question) => News::Overview(source.answer_overview(question).await),
         Request::Writes(question) => News::Writes(source.answer_writes(question).await),
-        Request::Catalog(question) => News::Catalog(source.answer_catalog(question).await),
+        Request::Catalog(question) => match source.answer_catalog(question, &voice).await {
+            Some(answer) => News::Catalog(answer),
+            // A newer question is being answered instead.
+            None => return,
+        },
     };
     voice.say(news).await;
 }
@@ -174,7 +182,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use crate::model::{FeatureGroup, Result};
-    use crate::tui::model::data::{DemoProgress, Found, Summary};
+    use crate::tui::model::data::{DemoProgress, Found, Origins, Summary};
     use async_trait::async_trait;
     use tokio::sync::Notify;
 
@@ -189,10 +197,10 @@ mod tests {
         fn place(&self) -> String {
             "odd".to_owned()
         }
-        async fn groups(&self) -> Result<Vec<Arc<FeatureGroup>>> {
+        async fn groups(&self) -> Result<(Vec<Arc<FeatureGroup>>, Origins)> {
             panic!("a bug")
         }
-        async fn summaries(&self, _: &[String]) -> Result<Vec<(String, Result<Summary>)>> {
+        async fn summaries(&self, _: &[Arc<FeatureGroup>]) -> Result<Vec<(String, Result<Summary>)>> {
             Err(Error::corrupt("catalog.db"))
         }
         async fn identifiers(&self, _: &str, prefix: &str) -> Result<Vec<String>> {
@@ -248,8 +256,8 @@ mod tests {
 
     #[async_trait]
     impl crate::tui::source::catalog::CatalogSource for Odd {
-        async fn answer_catalog(&self, _: catalog::Question) -> catalog::Answer {
-            catalog::Answer::Evidence(Err(ErrorText::from(&Error::internal("not asked"))))
+        async fn answer_catalog(&self, _: catalog::Question, _: &Voice) -> Option<catalog::Answer> {
+            None
         }
     }
 

@@ -66,13 +66,18 @@ const IN_OTHER_FIELD: i64 = 500;
 impl Query {
     /// Parses what was typed.
     pub(crate) fn parse(text: &str) -> Self {
-        let terms = text.split_whitespace().take(16).filter_map(Term::parse).collect();
+        let terms = crate::catalog::listing::terms(text).iter().take(16).filter_map(|term| Term::parse(term)).collect();
         Self { terms, matcher: SkimMatcherV2::default().ignore_case() }
     }
 
     /// True if every row matches.
     pub(crate) fn is_empty(&self) -> bool {
         self.terms.is_empty()
+    }
+
+    /// True if words rank the rows.
+    pub(crate) fn has_words(&self) -> bool {
+        self.terms.iter().any(|term| matches!(term, Term::Word(_)))
     }
 
     /// Positions of the rows that match, best first; all of them, in their order, for an empty query.
@@ -131,7 +136,11 @@ impl Query {
             match term {
                 Term::Word(word) => match find(name, word) {
                     Some(place) => hits.extend(place),
-                    None => hits.extend(self.matcher.fuzzy_indices(name, word).map(|(_, places)| places).unwrap_or_default()),
+                    None => match self.matcher.fuzzy_indices(name, word) {
+                        Some((_, places)) => hits.extend(places),
+                        // A misspelt word marks the one that was meant.
+                        None => hits.extend(crate::catalog::fuzzy::highlights(&self.matcher, word, name)),
+                    },
                 },
                 Term::Group(word) => hits.extend(find(name, word).into_iter().flatten()),
                 _ => {}
@@ -172,6 +181,8 @@ impl Term {
             "owner" => Self::Owner(owned),
             "type" => Self::Kind(owned),
             "group" => Self::Group(owned),
+            // Filters that the catalog's own search answers; they rank and mark nothing.
+            "fresh" | "null" | "drift" | "unused" | "entity" | "kind" | "documented" | "store" | "used-by" => return None,
             _ => return Some(Self::Word(text)),
         };
         // `tag:` while it is being typed filters nothing yet.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::model::FeatureGroup;
-use crate::tui::model::data::{DemoProgress, Found, Summary};
+use crate::tui::model::data::{DemoProgress, Found, Origins, Summary};
 use crate::tui::model::key::Key;
 use crate::tui::model::mouse::Mouse;
 use crate::tui::model::remote::ErrorText;
@@ -66,11 +66,13 @@ pub(crate) enum Slot {
     Pin,
     Overview,
     Expectations,
+    Gather,
+    Find,
 }
 
 impl Slot {
     /// How many there are.
-    pub(crate) const COUNT: usize = 29;
+    pub(crate) const COUNT: usize = 31;
 
     /// True if its jobs write: asking again doesn't stop one, and it ends at its next safe place when it is told to stop.
     pub(crate) fn writes(self) -> bool {
@@ -84,8 +86,8 @@ pub(crate) type NamedSummary = (String, Result<Summary, ErrorText>);
 /// What a job brings. A job may bring several; the last of them ends it.
 #[derive(Debug, Clone)]
 pub(crate) enum News {
-    /// All groups.
-    Groups(Result<Vec<Arc<FeatureGroup>>, ErrorText>),
+    /// All groups, and where those come from that are not of this store.
+    Groups(Result<(Vec<Arc<FeatureGroup>>, Origins), ErrorText>),
     /// Numbers of groups, by name of the group.
     Summaries(Result<Vec<NamedSummary>, ErrorText>),
     /// Identifiers that begin with what was typed.
@@ -126,7 +128,7 @@ pub(crate) enum Request {
     /// All groups.
     Groups,
     /// Numbers of these groups.
-    Summaries(Vec<String>),
+    Summaries(Vec<Arc<FeatureGroup>>),
     /// Some identifiers of a group that begin so.
     Identifiers {
         /// The group.

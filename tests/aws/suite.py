@@ -352,6 +352,102 @@ class Groups(Case):
         self.refused("UnknownOperationException", 400, control.list_models)
 
 
+class Lineage(Case):
+    def artifact(self, kind="DataSet", uri=None, **more):
+        uri = uri or f"s3://raw-data/part-{next(counter)}.parquet"
+        return control.create_artifact(Source={"SourceUri": uri}, ArtifactType=kind, **more)["ArtifactArn"]
+
+    def around(self, arn, **more):
+        return {vertex["Arn"] for vertex in control.query_lineage(StartArns=[arn], **more)["Vertices"]}
+
+    def test_a_group_has_its_two_contexts(self):
+        name, arn = make("lineage")
+        created = int(control.describe_feature_group(FeatureGroupName=name)["CreationTime"].timestamp())
+        for end, kind in [("", "FeatureGroupPipeline"), ("-version", "FeatureGroupPipelineVersion")]:
+            told = control.describe_context(ContextName=f"{name}-{created}-feature-group-pipeline{end}")
+            self.assertEqual((told["ContextType"], told["Source"]["SourceUri"]), (kind, arn))
+            self.assertEqual(control.describe_context(ContextName=told["ContextArn"])["ContextName"], told["ContextName"])
+        listed = control.list_contexts(SourceUri=arn, SortBy="Name", SortOrder="Ascending")["ContextSummaries"]
+        self.assertEqual([context["ContextType"] for context in listed], ["FeatureGroupPipeline", "FeatureGroupPipelineVersion"])
+        self.refused("ValidationException", 400, control.update_context, ContextName=told["ContextName"], Description="x")
+        control.delete_feature_group(FeatureGroupName=name)
+        self.refused("ResourceNotFound", 400, control.describe_context, ContextName=told["ContextName"])
+
+    def test_entities_are_made_changed_and_removed(self):
+        uri = f"s3://raw-data/once-{next(counter)}.csv"
+        types = [{"SourceIdType": "S3ETag", "Value": "abc"}]
+        arn = control.create_artifact(
+            ArtifactName="raw", Source={"SourceUri": uri, "SourceTypes": types}, ArtifactType="DataSet",
+            Properties={"rows": "7", "owner": "growth"}, MetadataProperties={"CommitId": "c0ffee"},
+        )["ArtifactArn"]
+        self.refused("ValidationException", 400, control.create_artifact, Source={"SourceUri": uri, "SourceTypes": types}, ArtifactType="X")
+        control.update_artifact(ArtifactArn=arn, ArtifactName="raw2", Properties={"rows": "8"}, PropertiesToRemove=["owner"])
+        told = control.describe_artifact(ArtifactArn=arn)
+        self.assertEqual((told["ArtifactName"], told["Properties"], told["Source"]["SourceTypes"]), ("raw2", {"rows": "8"}, types))
+        self.assertEqual(told["MetadataProperties"], {"CommitId": "c0ffee"})
+        self.assertEqual([one["ArtifactArn"] for one in control.list_artifacts(SourceUri=uri)["ArtifactSummaries"]], [arn])
+        control.delete_artifact(Source={"SourceUri": uri, "SourceTypes": types})
+        self.refused("ResourceNotFound", 400, control.describe_artifact, ArtifactArn=arn)
+
+        name = f"train-{next(counter)}"
+        source = {"SourceUri": "https://ci.example/1", "SourceType": "CI"}
+        control.create_action(ActionName=name, Source=source, ActionType="Training", Status="InProgress", Description="a run")
+        self.refused("ValidationException", 400, control.create_action, ActionName=name, Source=source, ActionType="Training")
+        control.update_action(ActionName=name, Status="Completed", Description="")
+        told = control.describe_action(ActionName=name)
+        self.assertEqual((told["Status"], told["Source"], "Description" in told), ("Completed", source, False))
+        self.refused("ValidationException", 400, bare_control.update_action, ActionName=name, Status="Asleep")
+        self.refused("ValidationException", 400, control.create_context, ContextName="n", ContextType="t", Source=source,
+                     Properties={str(number): "x" for number in range(31)})
+        control.delete_action(ActionName=name)
+        self.refused("ResourceNotFound", 400, control.describe_action, ActionName=name)
+
+    def test_lists_page_through_what_is_made_meanwhile(self):
+        kind = f"Kind{next(counter)}"
+        arns = [self.artifact(kind) for _ in range(5)]
+        seen, token = [], {}
+        while True:
+            page = control.list_artifacts(ArtifactType=kind, MaxResults=2, SortOrder="Ascending", **token)
+            seen += [one["ArtifactArn"] for one in page["ArtifactSummaries"]]
+            if len(seen) == 2:
+                arns.append(self.artifact(kind))
+            if "NextToken" not in page:
+                break
+            token = {"NextToken": page["NextToken"]}
+        self.assertEqual(seen, arns)
+        newest = control.list_artifacts(ArtifactType=kind, MaxResults=1)["ArtifactSummaries"]
+        self.assertEqual(newest[0]["ArtifactArn"], arns[-1])
+        self.refused("ValidationException", 400, control.list_artifacts, NextToken="none of ours")
+
+    def test_associations_are_walked(self):
+        name, _ = make("lineage")
+        created = int(control.describe_feature_group(FeatureGroupName=name)["CreationTime"].timestamp())
+        context = control.describe_context(ContextName=f"{name}-{created}-feature-group-pipeline-version")["ContextArn"]
+        raw, model = self.artifact(), self.artifact("Model", ArtifactName=f"churn-{next(counter)}")
+        self.assertEqual(self.around(raw), set())
+        control.add_association(SourceArn=raw, DestinationArn=context, AssociationType="ContributedTo")
+        control.add_association(SourceArn=context, DestinationArn=model, AssociationType="DerivedFrom")
+        self.refused("ValidationException", 400, control.add_association, SourceArn=raw, DestinationArn=context)
+        self.refused("ResourceNotFound", 400, control.add_association, SourceArn=raw, DestinationArn=context + "-other")
+
+        self.assertIn(model, self.around(raw, Direction="Descendants"))
+        self.assertNotIn(model, self.around(raw, Direction="Descendants", MaxDepth=1))
+        self.assertEqual(self.around(raw, Direction="Ascendants"), set())
+        self.assertEqual(self.around(model, Direction="Ascendants", Filters={"LineageTypes": ["Artifact"]}), {raw})
+        self.assertEqual(self.around(raw, Filters={"Types": ["Model"]}), {model})
+        edges = control.query_lineage(StartArns=[raw], Direction="Descendants", IncludeEdges=True)["Edges"]
+        self.assertIn({"SourceArn": context, "DestinationArn": model, "AssociationType": "DerivedFrom"}, edges)
+
+        out = control.list_associations(SourceArn=context)["AssociationSummaries"]
+        self.assertEqual([(one["DestinationArn"], one["AssociationType"], one["DestinationType"]) for one in out], [(model, "DerivedFrom", "Model")])
+        self.assertEqual(control.list_associations(DestinationArn=context, SourceType="Model")["AssociationSummaries"], [])
+        self.refused("ValidationException", 400, control.delete_artifact, ArtifactArn=raw)
+        control.delete_association(SourceArn=raw, DestinationArn=context)
+        self.refused("ResourceNotFound", 400, control.delete_association, SourceArn=raw, DestinationArn=context)
+        self.assertEqual(self.around(raw, Direction="Descendants"), set())
+        control.delete_artifact(ArtifactArn=raw)
+
+
 class Records(Case):
     def get(self, group, identifier, **more):
         return runtime.get_record(FeatureGroupName=group, RecordIdentifierValueAsString=identifier, **more)
@@ -617,6 +713,10 @@ class Keys(Case):
         bound = client("sagemaker", os.environ["LARDER_BOUND"], KEYS)
         listed = bound.list_feature_groups()["FeatureGroupSummaries"]
         self.assertTrue(listed and all(group["FeatureGroupName"].startswith("bound-") for group in listed))
+        # What is next to a group in the lineage would tell of others.
+        self.refused("AccessDeniedException", 400, bound.list_artifacts)
+        self.refused("AccessDeniedException", 400, reader.create_context, ContextName="c", ContextType="t", Source={"SourceUri": "u"})
+        self.assertIn("ContextSummaries", reader.list_contexts())
 
     def test_altered_and_foreign_signatures(self):
         ask = dict(FeatureGroupName="nowhere", RecordIdentifierValueAsString="é /?&=+%~")

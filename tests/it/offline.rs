@@ -418,9 +418,14 @@ async fn a_table_with_checkpoints_reads_the_same_with_and_without_them() {
         snapshot.files().iter().map(|file| (file.path.clone(), file.size, file.event_time())).collect::<Vec<_>>()
     };
     assert_eq!((names(&warm), warm.marks()), (names(&cold), cold.marks()));
-    // A checkpoint is a short cut: damaged or gone, the commits are enough.
     let log = fresh.folder(&group).unwrap().data_key();
     let log = folder.path().join(log).join("_delta_log");
+    // It is read: nothing before it is missed.
+    let (from, to) = (|version: u64| log.join(format!("{version:020}.json")), |version: u64| folder.path().join(version.to_string()));
+    (0..=128).for_each(|version| std::fs::rename(from(version), to(version)).unwrap());
+    assert_eq!(names(&open(folder.path()).snapshot(&group).await.unwrap()), names(&warm));
+    (0..=128).for_each(|version| std::fs::rename(to(version), from(version)).unwrap());
+    // And it is a short cut: damaged or gone, the commits are enough.
     std::fs::write(log.join("00000000000000000128.checkpoint.parquet"), "damaged").unwrap();
     assert_eq!(names(&open(folder.path()).snapshot(&group).await.unwrap()), names(&warm));
     std::fs::write(log.join("_last_checkpoint"), "{").unwrap();

@@ -249,6 +249,13 @@ macro_rules! contract {
                 super::$law(&super::LmdbStore::open(folder.path(), super::LmdbOptions::default()).unwrap());
             })+
         }
+        mod redis {
+            $(#[test] fn $law() {
+                let server = crate::redis::server::Redis::start();
+                let folder = tempfile::tempdir().unwrap();
+                super::$law(&crate::redis::server::store(folder.path(), crate::redis::server::options(&server.url())));
+            })+
+        }
     };
 }
 

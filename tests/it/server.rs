@@ -15,13 +15,13 @@ use crate::formats::environment;
 const KEYS: &str = "AKIDWRITER:a-secret/of+keys AKIDREADER:a-secret/of+keys:read-only AKIDBOUND:a-secret/of+keys:read-write:bound-*";
 
 /// A server that answers, killed when dropped.
-struct Serving {
+pub struct Serving {
     child: Child,
-    address: String,
+    pub address: String,
 }
 
 impl Serving {
-    fn start(store: &Path, keys: Option<&str>) -> Self {
+    pub fn start(store: &Path, keys: Option<&str>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
         command.arg("--store").arg(store).args(["serve", "--bind", "127.0.0.1:0"]).stdin(Stdio::null()).stdout(Stdio::piped());
         match keys {
@@ -50,7 +50,7 @@ impl Serving {
         (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
     }
 
-    fn make_group(&self, name: &str) {
+    pub fn make_group(&self, name: &str) {
         let body = format!(
             r#"{{"FeatureGroupName":"{name}","RecordIdentifierFeatureName":"id","EventTimeFeatureName":"at","RoleArn":"arn:aws:iam::000000000000:role/x",
                 "FeatureDefinitions":[{{"FeatureName":"id","FeatureType":"String"}},{{"FeatureName":"at","FeatureType":"Fractional"}}],

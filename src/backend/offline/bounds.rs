@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use crate::model::{EventTime, TimeMode};
@@ -22,7 +23,7 @@ const MAX_CHARACTERS: usize = 64;
 const MAX_INDEXED: usize = 32;
 
 /// One end of a column's range.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Bound {
     /// Of an Integral column.
     Int(i64),

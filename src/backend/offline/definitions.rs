@@ -206,7 +206,8 @@ fn has_definition(listed: &object_store::ListResult) -> bool {
     listed.objects.iter().any(|object| matches!(object.location.filename(), Some(DEFINITION | DROPPED_DEFINITION)))
 }
 
-fn parse(location: &Path, bytes: &[u8]) -> Result<FeatureGroup> {
+/// Reads the text of a definition.
+pub(crate) fn parse(location: &Path, bytes: &[u8]) -> Result<FeatureGroup> {
     let damaged = |error: serde_json::Error| {
         Error::corrupt(format!("definition {location} can't be read")).source(error).remedy("restore that file from a backup, or remove it")
     };

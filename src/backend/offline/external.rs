@@ -18,6 +18,7 @@ use object_store::path::Path as ObjectPath;
 use object_store::{ObjectMeta, ObjectStore};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
+use parquet::file::metadata::ParquetMetaData;
 
 use super::OfflineStore;
 use super::bounds::{Bound, ColumnBounds, FileStatistics};
@@ -207,17 +208,17 @@ fn open_file(path: PathBuf) -> Result<(SchemaRef, ExternalFile)> {
     let location = ObjectPath::from_absolute_path(&absolute)
         .map_err(|error| Error::invalid(format!("{} can't be read in place", path.display())).source(error).remedy("rename it"))?;
     let object = ObjectMeta { location, last_modified: modified.into(), size: metadata.len(), e_tag: None, version: None };
-    let statistics = footer_statistics(&builder);
+    let statistics = footer_statistics(builder.metadata(), builder.schema());
     Ok((builder.schema().clone(), ExternalFile { object, path, statistics }))
 }
 
 /// Rows and ranges as the footer tells them; what it does not tell is absent.
-fn footer_statistics(builder: &ParquetRecordBatchReaderBuilder<File>) -> FileStatistics {
-    let groups = builder.metadata().row_groups();
-    let rows = builder.metadata().file_metadata().num_rows();
+pub(crate) fn footer_statistics(metadata: &ParquetMetaData, schema: &ArrowSchema) -> FileStatistics {
+    let groups = metadata.row_groups();
+    let rows = metadata.file_metadata().num_rows();
     let mut statistics = FileStatistics { rows: u64::try_from(rows).unwrap_or(0), columns: BTreeMap::new() };
-    for field in builder.schema().fields() {
-        let Ok(converter) = StatisticsConverter::try_new(field.name(), builder.schema(), builder.parquet_schema()) else { continue };
+    for field in schema.fields() {
+        let Ok(converter) = StatisticsConverter::try_new(field.name(), schema, metadata.file_metadata().schema_descr()) else { continue };
         let (Ok(mins), Ok(maxes), Ok(nulls)) =
             (converter.row_group_mins(groups), converter.row_group_maxes(groups), converter.row_group_null_counts(groups))
         else {

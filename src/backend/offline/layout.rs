@@ -75,7 +75,7 @@ impl Layout {
         let base = parse_s3_uri(s3_uri)?;
         let Self { account, region } = self;
         let seconds = created.unix_seconds();
-        Ok(GroupFolder { key: format!("{base}/{account}/sagemaker/{region}/offline-store/{name}-{seconds}") })
+        Ok(GroupFolder { key: format!("{base}/{account}/sagemaker/{region}/offline-store/{name}-{seconds}"), is_bare: false })
     }
 }
 
@@ -136,13 +136,20 @@ fn check_segment(segment: &str) -> std::result::Result<(), String> {
 pub struct GroupFolder {
     /// Bucket and key, without slash at the end.
     key: String,
+    /// True for a table of others: the folder itself is its data folder.
+    is_bare: bool,
 }
 
 impl GroupFolder {
+    /// The folder of a Delta table that somebody else keeps.
+    pub(crate) fn of_table(root: &Path) -> Self {
+        Self { key: root.as_ref().to_owned(), is_bare: true }
+    }
+
     /// From the object of a definition, `…/<group>-<epoch>/group.json`.
     pub(crate) fn of_definition(location: &Path) -> Option<Self> {
         let key = location.as_ref().strip_suffix(DEFINITION).or_else(|| location.as_ref().strip_suffix(DROPPED_DEFINITION))?;
-        Some(Self { key: key.strip_suffix('/')?.to_owned() })
+        Some(Self { key: key.strip_suffix('/')?.to_owned(), is_bare: false })
     }
 
     /// Bucket and key of the folder.
@@ -152,12 +159,12 @@ impl GroupFolder {
 
     /// Bucket and key of the data folder.
     pub fn data_key(&self) -> String {
-        format!("{}/data", self.key)
+        if self.is_bare { self.key.clone() } else { format!("{}/data", self.key) }
     }
 
     /// What SageMaker calls `ResolvedOutputS3Uri`: the data folder, without slash at the end.
     pub fn resolved_uri(&self) -> String {
-        format!("s3://{}/data", self.key)
+        format!("s3://{}", self.data_key())
     }
 
     /// Location of the folder.
@@ -172,27 +179,27 @@ impl GroupFolder {
 
     /// Location of a file named by the log, relative to the data folder.
     pub(crate) fn data_file(&self, relative: &str) -> Path {
-        Path::from(format!("{}/data/{relative}", self.key))
+        Path::from(format!("{}/{relative}", self.data_key()))
     }
 
     /// Location of a commit.
     pub(crate) fn log_entry(&self, version: u64) -> Path {
-        Path::from(format!("{}/data/{LOG}/{version:020}.json", self.key))
+        Path::from(format!("{}/{LOG}/{version:020}.json", self.data_key()))
     }
 
     /// Location of the folder of commits.
     pub(crate) fn log(&self) -> Path {
-        Path::from(format!("{}/data/{LOG}", self.key))
+        Path::from(format!("{}/{LOG}", self.data_key()))
     }
 
     /// Location of the hint at the newest checkpoint.
     pub(crate) fn last_checkpoint(&self) -> Path {
-        Path::from(format!("{}/data/{LOG}/_last_checkpoint", self.key))
+        Path::from(format!("{}/{LOG}/_last_checkpoint", self.data_key()))
     }
 
     /// Location of a checkpoint in one piece.
     pub(crate) fn checkpoint(&self, version: u64) -> Path {
-        Path::from(format!("{}/data/{LOG}/{version:020}.checkpoint.parquet", self.key))
+        Path::from(format!("{}/{LOG}/{version:020}.checkpoint.parquet", self.data_key()))
     }
 
     /// Location of the definition.

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
 use bytes::Bytes;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoArrow;
@@ -161,6 +161,12 @@ pub(crate) async fn load(store: &dyn ObjectStore, folder: &GroupFolder) -> Resul
     draft.finish(folder).map(Some)
 }
 
+/// Names of the live files of a Delta table that somebody else keeps, relative to its root; none if there is no table.
+pub(crate) async fn live_files(store: &dyn ObjectStore, root: &Path) -> Result<Option<Vec<String>>> {
+    let state = load(store, &GroupFolder::of_table(root)).await?;
+    Ok(state.map(|state| state.files.iter().map(|file| file.path.clone()).collect()))
+}
+
 /// Loads the state as of a version, from the commits alone, which are kept for ever; none if there is no such version.
 pub(crate) async fn load_at(store: &dyn ObjectStore, folder: &GroupFolder, version: u64) -> Result<Option<TableState>> {
     let mut draft = Draft::default();
@@ -194,19 +200,25 @@ async fn checkpoint(store: &dyn ObjectStore, folder: &GroupFolder) -> Result<Opt
     actions.map(|actions| Some((version, actions))).map_err(|error| error.within(location))
 }
 
+/// Column of a checkpoint that names files which go on where it ends.
+const SIDECAR: &str = "sidecar";
+
 /// The plain function: rows of a checkpoint become lines of a commit and are parsed as such.
 fn checkpoint_actions(version: u64, bytes: Bytes) -> Result<Vec<Action>> {
     let fault = |error: parquet::errors::ParquetError| Error::corrupt("a checkpoint can't be read").source(error);
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(fault)?;
-    let wanted = ["add", "remove", "txn", "metaData", "protocol"];
-    let known: Vec<&str> = builder.schema().fields().iter().map(|field| field.name().as_str()).collect();
-    if known.contains(&"checkpointMetadata") || known.contains(&"sidecar") {
-        return Err(Error::corrupt("a checkpoint of version 2").why("its files may be listed elsewhere"));
-    }
+    let wanted = ["add", "remove", "txn", "metaData", "protocol", SIDECAR];
     let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
     let mut lines = arrow::json::LineDelimitedWriter::new(Vec::new());
     for batch in builder.with_projection(mask).build().map_err(fault)? {
-        let batch: RecordBatch = batch.map_err(|error| Error::corrupt("a checkpoint can't be read").source(error))?;
+        let mut batch: RecordBatch = batch.map_err(|error| Error::corrupt("a checkpoint can't be read").source(error))?;
+        // Writers give every checkpoint the column; only one whose files are listed elsewhere has anything in it.
+        if let Ok(position) = batch.schema().index_of(SIDECAR) {
+            let sidecars = batch.remove_column(position);
+            if sidecars.null_count() < sidecars.len() {
+                return Err(Error::corrupt("a checkpoint of version 2").why("its files are listed elsewhere"));
+            }
+        }
         lines.write(&batch).map_err(|error| Error::corrupt("a checkpoint can't be read").source(error))?;
     }
     lines.finish().map_err(|error| Error::corrupt("a checkpoint can't be read").source(error))?;

@@ -15,14 +15,16 @@
 //!
 //! Databases: `records` and `outbox` (see [`super::key`], both hold [`super::row`] bytes), `groups` (group id →
 //! six little-endian u64: records, tombstones, outbox rows, outbox bytes, trim mark, one-sided), `meta` (format, store id,
-//! last arrival, drain leases).
+//! last arrival, drain leases), and `waiting` where the online rows lie in another store ([`waiting`]).
 #![allow(unsafe_code)]
+
+pub(super) mod waiting;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::{Bound, ControlFlow};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use heed::types::Bytes;
 use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, MdbError, RoTxn, RwTxn, WithoutTls};
@@ -68,6 +70,7 @@ struct Shared {
     outbox: Table,
     groups: Table,
     meta: Table,
+    waiting: OnceLock<Table>,
     store_id: String,
     read_only: bool,
 }
@@ -306,7 +309,7 @@ impl Shared {
             return Err(Error::not_found("the online store is empty").remedy("open the store once without --read-only"));
         };
         let store_id = Self::check_format(&env, meta)?;
-        Ok(Self { env, records, outbox, groups, meta, store_id, read_only: options.read_only })
+        Ok(Self { env, records, outbox, groups, meta, waiting: OnceLock::new(), store_id, read_only: options.read_only })
     }
 
     fn open_tables(env: &Env<WithoutTls>) -> Result<Option<[Table; 4]>> {
@@ -553,6 +556,7 @@ impl OnlineStore for LmdbStore {
         self.shared.outbox.delete_range(&mut txn, &range).map_err(fault)?;
         self.shared.groups.delete(&mut txn, group.bytes()).map_err(fault)?;
         self.shared.meta.delete(&mut txn, &lease_key(group)).map_err(fault)?;
+        self.drop_waiting(&mut txn, group)?;
         self.commit(txn, "a dropped group")
     }
 

@@ -10,18 +10,23 @@
 //! - A soft delete is a row like any other, a tombstone; a hard delete removes the row, and is refused when a
 //!   newer row exists.
 //! - Nothing here expires by itself: a reader decides with its own clock ([`row::RowView::is_live`]).
+//!
+//! Where the online rows lie in Redis, which other machines share, there is no transaction over both; [`redis`] tells what holds instead.
 
 pub mod key;
 pub mod lmdb;
 pub mod memory;
+pub mod redis;
 pub mod row;
 pub mod write;
 
 pub use lmdb::{LmdbOptions, LmdbStore};
 pub use memory::MemoryStore;
+pub use redis::{RedisOptions, RedisStore, RedisUrl, WhenAway};
 pub use row::{RowView, RowWriter};
 pub use write::{LoadedRow, OnlineEffect, RowWrite, Targets, WriteOutcome};
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use crate::model::{Arrival, EventTime, GroupId, RawValue, Result};
@@ -65,6 +70,23 @@ pub struct OnlineRow {
     pub values: Vec<(usize, Option<RawValue>)>,
 }
 
+impl OnlineRow {
+    fn of(row: RowView<'_>, positions: Option<&[usize]>, width: usize) -> Self {
+        let mut values = Vec::with_capacity(positions.map_or(width, <[usize]>::len));
+        match positions {
+            Some(positions) => values.extend(positions.iter().map(|position| (*position, row.value(*position)))),
+            None => values.extend((0..width).map(|position| (position, row.value(position)))),
+        }
+        Self {
+            identifier: row.identifier().to_owned(),
+            event_time: row.event_time(),
+            arrival: row.arrival(),
+            expires_at: row.expires_at(),
+            values,
+        }
+    }
+}
+
 /// Called for each row or outbox entry of a scan; stops it by returning `Break`.
 pub type Visitor<'a> = &'a mut dyn FnMut(RowView<'_>) -> Result<ControlFlow<()>>;
 
@@ -88,11 +110,31 @@ pub trait OnlineStore: Send + Sync {
     /// Shows one row to `visit`, tombstones and expired rows too. Returns false if there is none.
     fn read(&self, group: GroupId, identifier: &str, visit: &mut dyn FnMut(RowView<'_>) -> Result<()>) -> Result<bool>;
 
+    /// Shows several rows, each with its place in the list, in order: none where there is no row. A store that is far away is asked once.
+    fn read_many(&self, group: GroupId, identifiers: &[&str], visit: &mut dyn FnMut(usize, Result<Option<RowView<'_>>>)) {
+        for (place, identifier) in identifiers.iter().enumerate() {
+            let found = self.read(group, identifier, &mut |row| {
+                visit(place, Ok(Some(row)));
+                Ok(())
+            });
+            match found {
+                Ok(true) => {}
+                Ok(false) => visit(place, Ok(None)),
+                Err(error) => visit(place, Err(error)),
+            }
+        }
+    }
+
     /// Shows rows in key order, starting after an identifier; tombstones and expired rows too.
     fn scan(&self, group: GroupId, after: Option<&str>, visit: Visitor<'_>) -> Result<()>;
 
     /// Shows outbox entries with an arrival above `after`, in order of arrival, from one snapshot.
     fn outbox(&self, group: GroupId, after: Arrival, visit: Visitor<'_>) -> Result<()>;
+
+    /// The same for a drain: stops before the first place to which an entry may still come.
+    fn outbox_to_drain(&self, group: GroupId, after: Arrival, visit: Visitor<'_>) -> Result<()> {
+        self.outbox(group, after, visit)
+    }
 
     /// Removes outbox entries up to and including an arrival, and remembers it as the group's trim mark. Returns how many.
     fn trim_outbox(&self, group: GroupId, up_to: Arrival) -> Result<u64>;
@@ -102,6 +144,11 @@ pub trait OnlineStore: Send + Sync {
 
     /// Counts of one group.
     fn counts(&self, group: GroupId) -> Result<GroupCounts>;
+
+    /// Counts of several groups. A store that is far away and does not answer is counted as it was last seen.
+    fn counts_of(&self, groups: &[GroupId]) -> Result<HashMap<GroupId, GroupCounts>> {
+        groups.iter().map(|group| Ok((*group, self.counts(*group)?))).collect()
+    }
 
     /// Groups with outbox entries, and their counts.
     fn backlog(&self) -> Result<Vec<(GroupId, GroupCounts)>>;
@@ -123,6 +170,11 @@ pub trait OnlineStore: Send + Sync {
 
     /// Changes with every committed transaction of any process.
     fn generation(&self) -> Result<u64>;
+
+    /// The store elsewhere that holds the rows, if they are not in the folder.
+    fn elsewhere(&self) -> Option<&RedisStore> {
+        None
+    }
 }
 
 /// Looks one record up; none if there is none that exists at `now`. Values of `positions` only, or of all `width` features.
@@ -137,22 +189,27 @@ pub fn get(
     let mut found = None;
     store.read(group, identifier, &mut |row| {
         if row.is_live(now) {
-            let mut values = Vec::with_capacity(positions.map_or(width, <[usize]>::len));
-            match positions {
-                Some(positions) => values.extend(positions.iter().map(|position| (*position, row.value(*position)))),
-                None => values.extend((0..width).map(|position| (position, row.value(position)))),
-            }
-            found = Some(OnlineRow {
-                identifier: row.identifier().to_owned(),
-                event_time: row.event_time(),
-                arrival: row.arrival(),
-                expires_at: row.expires_at(),
-                values,
-            });
+            found = Some(OnlineRow::of(row, positions, width));
         }
         Ok(())
     })?;
     Ok(found)
+}
+
+/// Looks several records up at once; see [`get`].
+pub fn get_many(
+    store: &dyn OnlineStore,
+    group: GroupId,
+    identifiers: &[&str],
+    positions: Option<&[usize]>,
+    width: usize,
+    now: EventTime,
+) -> Result<Vec<Option<OnlineRow>>> {
+    let mut found = Vec::with_capacity(identifiers.len());
+    store.read_many(group, identifiers, &mut |_, row| {
+        found.push(row.map(|row| row.filter(|row| row.is_live(now)).map(|row| OnlineRow::of(row, positions, width))));
+    });
+    found.into_iter().collect()
 }
 
 /// Lists up to `limit` identifiers in key order, starting after one; tombstones only if asked, expired ones never.

@@ -130,6 +130,16 @@ impl RowWriter {
     }
 }
 
+/// A finished row under another arrival.
+pub fn restamped(row: &[u8], arrival: Arrival) -> Result<Vec<u8>> {
+    RowView::open(row)?;
+    let mut bytes = row[..row.len() - CHECKSUM].to_vec();
+    bytes[ARRIVAL].copy_from_slice(&arrival.0.to_le_bytes());
+    let checksum = xxh3_64(&bytes);
+    bytes.extend_from_slice(&checksum.to_le_bytes());
+    Ok(bytes)
+}
+
 fn read_u32(bytes: &[u8], at: usize) -> u32 {
     let mut four = [0; 4];
     four.copy_from_slice(&bytes[at..at + 4]);
@@ -305,6 +315,9 @@ mod tests {
         assert_eq!(row.value(3), Some(RawValue::Text(String::new())), "an empty text is not null");
         assert_eq!(row.value(4), None, "a feature added later");
         assert!(row.is_live(time(20)) && !row.is_live(time(21)), "the expiry is inclusive");
+        let again = restamped(&bytes, Arrival(100)).unwrap();
+        assert_eq!(RowView::open(&again).unwrap().version(), (time(10), Arrival(100)));
+        assert_eq!(restamped(&again, Arrival(99)).unwrap(), bytes);
     }
 
     #[test]

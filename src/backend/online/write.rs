@@ -50,6 +50,12 @@ pub enum OnlineEffect {
     Late,
     /// The write was not for the online store.
     NotAsked,
+    /// The online store did not answer: the write is durable, in the outbox, and reaches the online store later.
+    Queued,
+    /// The online store did not answer, and the write left nothing.
+    Unreached,
+    /// The online store may have taken the write; it is sent again until that is known.
+    Unknown,
     /// The row that a write was to replace no longer stands: nothing was written anywhere.
     Overtaken,
     /// A hard delete that is not newer than the row: nothing was written anywhere.

@@ -1,17 +1,19 @@
 //! One query against one name: does it match, and how well by a look alone.
 //!
-//! A query is words that must all match. A word matches a name that has its letters in order, or one whose group's name
-//! contains it. The class says how, best first: whole, start, begin of a word, inside, misspelt by one or two, scattered, group.
-//! A query that grows, by a letter or by a word, matches a subset of what it matched before; narrowing rests on that, so no
-//! rule here may break it. What is misspelt does break it, and is therefore never narrowed.
+//! A query is words that must all match. A word matches a name that has its letters in order, or one whose group or label contains it, or
+//! one that is found by something further (a description). The class says how, best first: whole, start, begin of a word, inside, misspelt
+//! by one or two, group, scattered, further. A query that grows, by a letter or by a word, matches a subset of what it matched before;
+//! narrowing rests on that, so no rule here may break it. What is misspelt does break it, and is therefore never narrowed.
 
-use super::columns::{FuzzyIndex, fold_in_place, letter, letters};
+use super::bits::Bits;
+use super::columns::{FuzzyIndex, Texts, fold_in_place, letter, letters};
+use super::pieces::PieceTable;
 use super::spelling::nearest_slips;
 
 /// Words of a query beyond these are not looked at.
 const MOST_WORDS: usize = 8;
-/// Letters of a word beyond these are not looked at: no name has more.
-const MOST_LETTERS: usize = 64;
+/// Bytes of a word beyond these are not looked at: no name has more.
+pub(super) const MOST_BYTES: usize = 64;
 
 /// How a word matches a name. Smaller is better.
 pub(super) mod class {
@@ -21,22 +23,28 @@ pub(super) mod class {
     pub(in super::super) const INSIDE: u8 = 3;
     /// Plus one for the second slip.
     pub(in super::super) const MISSPELT: u8 = 4;
-    pub(in super::super) const SCATTERED: u8 = 6;
-    pub(in super::super) const GROUP: u8 = 7;
+    pub(in super::super) const GROUP: u8 = 6;
+    pub(in super::super) const SCATTERED: u8 = 7;
+    pub(in super::super) const FURTHER: u8 = 8;
 }
 
-/// A word of a query.
+/// A word of a query, with what is worked out once for all names.
 #[derive(Debug)]
 pub(super) struct Word {
     pub(super) text: String,
     mask: u64,
-    /// Whether each group's name contains it; empty if none does.
+    pieces: PieceTable,
+    /// Whether each group's text contains it; empty if none does.
     groups: Vec<bool>,
-    /// Slips by which each word of the vocabulary is misspelt, 0 for none; empty until asked for, and if there is none.
+    /// The same of labels.
+    labels: Vec<bool>,
+    /// Slips by which the word of each piece is misspelt, 0 for none; empty until asked for, and if there is none.
     slips: Vec<u8>,
+    /// Names that are found by something further; none until asked for.
+    further: Option<Bits>,
 }
 
-/// A parsed query, with what is worked out once for all names.
+/// A parsed query.
 #[derive(Debug)]
 pub(super) struct Query {
     pub(super) words: Vec<Word>,
@@ -44,13 +52,20 @@ pub(super) struct Query {
 
 /// The words of a typed text.
 pub(super) fn typed_words(text: &str) -> Vec<String> {
-    let short = |word: &str| word.chars().take(MOST_LETTERS).collect::<String>();
-    text.split_whitespace().take(MOST_WORDS).map(|word| String::from_utf8(fold_in_place(&short(word))).unwrap_or_default()).collect()
+    text.split_whitespace().take(MOST_WORDS).map(|word| fold_in_place(cut(word))).collect()
+}
+
+fn cut(word: &str) -> &str {
+    let mut end = word.len().min(MOST_BYTES);
+    while !word.is_char_boundary(end) {
+        end -= 1;
+    }
+    &word[..end]
 }
 
 impl Query {
-    pub(super) fn new(text: &str, index: &FuzzyIndex) -> Self {
-        Self { words: typed_words(text).into_iter().map(|text| Word::new(text, index)).collect() }
+    pub(super) fn new(typed: &[String], index: &FuzzyIndex) -> Self {
+        Self { words: typed.iter().map(|text| Word::new(text.clone(), index)).collect() }
     }
 
     /// Looks the words up among those that are nearly the same; false if no word of any name is near one of them.
@@ -63,13 +78,36 @@ impl Query {
         any
     }
 
-    /// The sum of the classes of its words, or none if one of them does not match.
+    /// Lets the words match further; false if that adds nothing.
+    pub(super) fn look_further(&mut self, mut find: impl FnMut(&str) -> Bits) -> bool {
+        let mut any = false;
+        for word in &mut self.words {
+            let found = find(&word.text);
+            any |= found.count() > 0;
+            word.further = Some(found);
+        }
+        any
+    }
+
+    /// The sum of the classes of its words; none if one of them does not match.
     pub(super) fn class(&self, index: &FuzzyIndex, row: usize) -> Option<u8> {
         let mut sum = 0;
         for word in &self.words {
             sum += word.class(index, row)?;
         }
         Some(sum)
+    }
+
+    /// True if a word of the name is a misspelt one: only such names match by being forgiven.
+    pub(super) fn is_forgiven(&self, index: &FuzzyIndex, row: usize) -> bool {
+        self.words.iter().any(|word| word.fewest_slips(index, row).is_some())
+    }
+
+    /// Letters that a name must have to match at all.
+    pub(super) fn required(&self) -> u64 {
+        let by_name_only =
+            |word: &&Word| word.groups.is_empty() && word.labels.is_empty() && word.slips.is_empty() && word.further.is_none();
+        self.words.iter().filter(by_name_only).fold(0, |mask, word| mask | word.mask)
     }
 
     /// True if every word stands in the name, or in the group's, as it was typed.
@@ -80,13 +118,13 @@ impl Query {
 
 impl Word {
     fn new(text: String, index: &FuzzyIndex) -> Self {
-        let contains = |group: usize| find(&fold_in_place(index.group_names.get(group)), text.as_bytes()).is_some();
-        let groups: Vec<bool> = (0..index.group_names.len()).map(contains).collect();
-        let groups = if groups.contains(&true) { groups } else { Vec::new() };
-        Self { mask: letters(text.as_bytes()), groups, slips: Vec::new(), text }
+        let groups = containing(&index.group_texts, &text);
+        let labels = containing(&index.label_texts, &text);
+        let pieces = if text.len() > 1 { PieceTable::new(&text, index) } else { PieceTable::default() };
+        Self { mask: letters(text.as_bytes()), pieces, groups, labels, slips: Vec::new(), further: None, text }
     }
 
-    /// How it matches a name or the name of its group.
+    /// How it matches a name, or what else the name is found by.
     fn class(&self, index: &FuzzyIndex, row: usize) -> Option<u8> {
         let by_name = self.class_of_name(index, row);
         if by_name.is_some_and(|class| class <= class::INSIDE) {
@@ -95,23 +133,20 @@ impl Word {
         if let Some(slips) = self.fewest_slips(index, row) {
             return Some(class::MISSPELT + slips - 1);
         }
-        by_name.or_else(|| self.groups.get(index.groups[row] as usize).is_some_and(|has| *has).then_some(class::GROUP))
+        let has = |found: &[bool], number: usize| found.get(number).copied().unwrap_or(false);
+        if has(&self.groups, index.groups[row] as usize) || !self.labels.is_empty() && has(&self.labels, index.label(row)) {
+            return Some(class::GROUP);
+        }
+        by_name.or_else(|| self.further.as_ref().is_some_and(|rows| rows.has(row)).then_some(class::FURTHER))
     }
 
     fn class_of_name(&self, index: &FuzzyIndex, row: usize) -> Option<u8> {
         if self.mask & !index.masks[row] != 0 {
             return None;
         }
-        if let [only] = self.text.as_bytes() {
-            return Some(class_of_letter(*only, index, row));
-        }
-        let folded = index.folded(row);
-        match find_best(index.names.get(row).as_bytes(), folded, self.text.as_bytes()) {
-            Some((0, _)) if folded.len() == self.text.len() => Some(class::WHOLE),
-            Some((0, _)) => Some(class::START),
-            Some((_, true)) => Some(class::WORD),
-            Some((_, false)) => Some(class::INSIDE),
-            None => is_in_order(&self.text, folded).then_some(class::SCATTERED),
+        match self.text.as_bytes() {
+            [only] => Some(class_of_letter(*only, index, row)),
+            _ => self.pieces.class(index, row),
         }
     }
 
@@ -119,80 +154,65 @@ impl Word {
         if self.slips.is_empty() {
             return None;
         }
-        index.words(row).iter().filter_map(|word| self.slips.get(*word as usize).copied()).filter(|slips| *slips > 0).min()
-    }
-
-    /// Where it stands in a name as it was typed, as bytes.
-    pub(super) fn place(&self, name: &str, folded: &[u8]) -> Option<std::ops::Range<usize>> {
-        let (at, _) = find_best(name.as_bytes(), folded, self.text.as_bytes())?;
-        Some(at..at + self.text.len())
+        index.pieces_of(row).iter().map(|piece| self.slips[*piece as usize]).filter(|slips| *slips > 0).min()
     }
 }
 
 /// The masks say all there is to know of a single letter.
 fn class_of_letter(byte: u8, index: &FuzzyIndex, row: usize) -> u8 {
-    if index.first(row) == Some(byte) {
+    if index.firsts[row] == byte {
         return if index.length(row) == 1 { class::WHOLE } else { class::START };
     }
     // The bits of the other characters of ASCII are shared, so they say nothing about this one; nobody searches for them alone.
     if letter(byte) & index.initials[row] != 0 { class::WORD } else { class::INSIDE }
 }
 
+/// Which of some texts in lower case contain a word; empty if none does. Each text ends with a line, and no word has an end of a line in it.
+fn containing(texts: &Texts, word: &str) -> Vec<bool> {
+    let mut found = Vec::new();
+    let mut number = 0;
+    // All at once: most words stand in few of them, and one long run is searched far faster than many short ones.
+    for (at, _) in texts.all().match_indices(word) {
+        while texts.start(number + 1) <= at {
+            number += 1;
+        }
+        if found.is_empty() {
+            found = vec![false; texts.len()];
+        }
+        found[number] = true;
+    }
+    found
+}
+
+impl FuzzyIndex {
+    /// Rows that a word in lower case stands in as it is: in the name, the group's text, or the label.
+    pub fn containing(&self, word: &str) -> Bits {
+        let word = Word::new(cut(word).to_owned(), self);
+        let is_literal = |row: &usize| matches!(word.class(self, *row), Some(class::WHOLE..=class::INSIDE | class::GROUP));
+        let mut rows = Bits::none(self.len());
+        (0..self.len()).filter(is_literal).for_each(|row| rows.put(row));
+        rows
+    }
+}
+
 fn slips(typed: &str, mask: u64, index: &FuzzyIndex) -> Vec<u8> {
-    let mut slips = Vec::new();
+    let mut of_words = Vec::new();
     for (number, known) in index.vocabulary_masks.iter().enumerate() {
         // Each slip changes at most two letters of the mask: one that goes and one that comes.
         if (mask ^ known).count_ones() > 4 {
             continue;
         }
         if let Some(found) = nearest_slips(typed, index.vocabulary.get(number)) {
-            if slips.is_empty() {
-                slips = vec![0; index.vocabulary.len()];
+            if of_words.is_empty() {
+                of_words = vec![0; index.vocabulary.len()];
             }
-            slips[number] = found as u8;
+            of_words[number] = found as u8;
         }
     }
-    slips
-}
-
-fn find(folded: &[u8], word: &[u8]) -> Option<usize> {
-    folded.windows(word.len().max(1)).position(|part| part == word)
-}
-
-/// Where a word stands in a name, at the begin of one of its words if possible, and whether it is one.
-fn find_best(name: &[u8], folded: &[u8], word: &[u8]) -> Option<(usize, bool)> {
-    let (first, rest) = word.split_first()?;
-    let last = folded.len().checked_sub(word.len())?;
-    let mut inside = None;
-    for at in 0..=last {
-        if folded[at] == *first && folded[at + 1..at + word.len()] == *rest {
-            if begins_word(name, at) {
-                return Some((at, true));
-            }
-            inside = inside.or(Some((at, false)));
-        }
+    if of_words.is_empty() {
+        return of_words;
     }
-    inside
-}
-
-fn begins_word(name: &[u8], at: usize) -> bool {
-    let Some(before) = at.checked_sub(1).and_then(|at| name.get(at)) else { return true };
-    let here = name[at];
-    !before.is_ascii_alphanumeric() && before.is_ascii()
-        || before.is_ascii_digit() != here.is_ascii_digit()
-        || before.is_ascii_lowercase() && here.is_ascii_uppercase()
-}
-
-/// True if the letters of a word stand in a name in this order.
-fn is_in_order(word: &str, folded: &[u8]) -> bool {
-    if word.is_ascii() {
-        // A byte of ASCII is never part of another character.
-        let mut rest = folded.iter();
-        return word.bytes().all(|wanted| rest.any(|byte| *byte == wanted));
-    }
-    let Ok(folded) = std::str::from_utf8(folded) else { return false };
-    let mut rest = folded.chars();
-    word.chars().all(|wanted| rest.any(|character| character == wanted))
+    index.pieces.words.iter().map(|word| of_words.get(*word as usize).copied().unwrap_or(0)).collect()
 }
 
 #[cfg(test)]
@@ -203,10 +223,11 @@ mod tests {
 
     fn classes(query: &str, names: &[&str]) -> Vec<Option<u8>> {
         let mut builder = FuzzyIndexBuilder::default();
-        builder.group("shop-clicks").unwrap();
-        names.iter().for_each(|name| builder.name(name).unwrap());
+        builder.group_found_by("shop-clicks", "team:growth").unwrap();
+        let pii = builder.label("pii yes").unwrap();
+        names.iter().for_each(|name| builder.labelled(name, if name.starts_with("pii_") { pii } else { 0 }).unwrap());
         let index = builder.build();
-        let mut query = Query::new(query, &index);
+        let mut query = Query::new(&typed_words(query), &index);
         query.forgive(&index);
         (0..names.len()).map(|row| query.class(&index, row)).collect()
     }
@@ -219,6 +240,8 @@ mod tests {
         assert_eq!(found[..6], expected.map(Some));
         assert_eq!(found[6], None);
         assert_eq!(classes("CLICK", &["other"]), [Some(class::GROUP)]);
+        assert_eq!(classes("growth", &["other"]), [Some(class::GROUP)]);
+        assert_eq!(classes("yes", &["other", "pii_mail"]), [None, Some(class::GROUP)]);
         assert_eq!(classes("s", &["s", "sum", "a_sum", "as", "x"]), [Some(0), Some(1), Some(2), Some(3), Some(class::GROUP)]);
     }
 
@@ -227,5 +250,14 @@ mod tests {
         assert_eq!(classes("loyal score", &["loyalty_score", "loyalty"]), [Some(class::START + class::WORD), None]);
         assert_eq!(classes("", &["a"]), [Some(0)]);
         assert_eq!(classes("余", &["账户_余额", "账户"])[1], None);
+    }
+
+    #[test]
+    fn a_text_contains_a_word_only_within_itself() {
+        let mut texts = Texts::default();
+        ["\n", "ab\n", "ca\n", "b\n", "\n", "abab\n"].iter().for_each(|text| texts.push(text).unwrap());
+        assert_eq!(containing(&texts, "ab"), [false, true, false, false, false, true]);
+        assert_eq!(containing(&texts, "zz"), Vec::<bool>::new());
+        assert_eq!(containing(&Texts::default(), "a"), Vec::<bool>::new());
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! all names, or what matched the query before this letter        narrowing     `search`
-//!   -> has it every letter?   one AND over a column of masks     prefilter     `matching`
-//!   -> are they in order?     a walk over its folded bytes
-//!   -> how well, cheaply?     whole, start, word start, inside, misspelt, scattered
-//!   -> the best few thousand: fuzzy-matcher's score              the only use of that crate here
+//!   -> has it every letter?   one AND over a column of masks     prefilter
+//!   -> are they in order?     a step for each piece of the name  `pieces`
+//!   -> how well, cheaply?     whole, start, word start, inside, misspelt, group, scattered   `matching`
+//!   -> the best thousand:     fuzzy-matcher's score              the only use of that crate here
 //!   -> the best k
+//!   -> what else it is found by (descriptions), behind all that  a second answer
 //! ```
 //!
 //! What must stay true:
@@ -17,14 +18,21 @@
 //! - A newer query stops an older one between two chunks of names.
 //! - No runtime, no terminal, no lock held while names are looked through: any face may use it.
 //!
-//! Columns instead of objects: a name costs its bytes twice, two masks, and four numbers, some 80 bytes in all.
+//! Columns instead of objects: a name costs its bytes, two masks, and a number for each of its pieces, some 100 bytes in all.
 
+mod best;
+mod bits;
+mod builder;
 mod columns;
 mod matching;
+mod pieces;
 mod search;
 mod spelling;
 
-pub use columns::{FuzzyIndex, FuzzyIndexBuilder};
-pub use search::{Found, Hit, SCORED, Searcher};
+pub use bits::Bits;
+pub use builder::FuzzyIndexBuilder;
+pub use columns::{FuzzyIndex, Texts};
+pub use search::{Among, Asked, Found, Hit, SCORED, Searcher, highlights};
 
+pub(super) use columns::fold_in_place;
 pub(super) use spelling::nearest_slips;

@@ -192,6 +192,7 @@ impl Conditions<'_> {
                 );
                 builder.push(of_feature).push(" AND s.folded_name GLOB ").push_bind(pattern.clone()).push(")");
             }
+            Filter::Source(_) => drop(builder.push("false")),
             Filter::Documented(yes) => drop(builder.push(if *yes { "d.description <> ''" } else { "d.description = ''" })),
             Filter::Online(online) => {
                 builder.push("EXISTS (SELECT 1 FROM feature_groups x WHERE x.id = d.owner_key AND x.");

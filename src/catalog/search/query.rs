@@ -4,11 +4,13 @@
 //! loyalty score               both words, each the begin of one
 //! loyal !tier                 without that one
 //! owner:growth type:frac      filters, see [`Filter`]; several must all hold
+//! owner:"data platform"       blanks within quotes
 //! ```
 //!
 //! What stands before a colon and is no filter is a word like any other: `customer-features:loyalty_score` finds it. A filter
 //! with a value that makes no sense is an error, because an answer to another question is worse than none.
 
+use crate::catalog::listing::terms;
 use crate::model::suggest::suggest;
 use crate::model::{Error, FeatureType, Result, Ttl};
 
@@ -81,18 +83,20 @@ pub enum Filter {
     Documented(bool),
     /// `store:online`, `store:offline`
     Online(bool),
+    /// `source:lake`: what a sync brought in from there. Nothing of this store's own.
+    Source(String),
 }
 
-const FILTERS: [&str; 13] =
-    ["kind", "type", "tag", "owner", "entity", "group", "fresh", "null", "drift", "unused", "used-by", "documented", "store"];
+const FILTERS: [&str; 14] =
+    ["kind", "type", "tag", "owner", "entity", "group", "fresh", "null", "drift", "unused", "used-by", "documented", "store", "source"];
 
 /// A parsed search.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SearchQuery {
     /// Words as typed, in lower case but for where their own words begin.
-    pub(super) words: Vec<String>,
-    pub(super) excluded: Vec<String>,
-    pub(super) filters: Vec<Filter>,
+    pub(in crate::catalog) words: Vec<String>,
+    pub(in crate::catalog) excluded: Vec<String>,
+    pub(in crate::catalog) filters: Vec<Filter>,
 }
 
 impl SearchQuery {
@@ -101,8 +105,13 @@ impl SearchQuery {
     /// # Errors
     /// `Usage` for a filter with a value that makes no sense, and for too many terms.
     pub fn parse(text: &str) -> Result<Self> {
+        Self::of_terms(terms(text).into_iter())
+    }
+
+    /// Reads the parts of what was typed.
+    pub(in crate::catalog) fn of_terms(terms: impl Iterator<Item = String>) -> Result<Self> {
         let mut query = Self::default();
-        for (number, term) in text.split_whitespace().enumerate() {
+        for (number, term) in terms.enumerate() {
             if number == MOST_TERMS {
                 return Err(Error::usage("too many words in a search").remedy(format!("use at most {MOST_TERMS}")));
             }
@@ -114,7 +123,7 @@ impl SearchQuery {
                 Some((field, value)) if FILTERS.contains(&field.to_ascii_lowercase().as_str()) => {
                     query.filters.push(Filter::parse(&field.to_ascii_lowercase(), value)?);
                 }
-                _ => query.words.push(term.to_owned()),
+                _ => query.words.push(term.clone()),
             }
         }
         Ok(query)
@@ -164,6 +173,7 @@ impl Filter {
             },
             "owner" => Self::Owner(folded),
             "entity" => Self::Entity(folded),
+            "source" => Self::Source(folded),
             "group" => Self::Group(folded),
             "fresh" => {
                 let (side, length) = side(&folded, Side::Below);
@@ -207,6 +217,7 @@ fn example(field: &str) -> &'static str {
         "tag" => "tag:pii or tag:pii=no",
         "owner" => "owner:growth",
         "entity" => "entity:customer",
+        "source" => "source:lake",
         "group" => "group:customer-features",
         "fresh" => "'fresh:<1d'",
         "null" => "'null:<5%'",

@@ -11,12 +11,14 @@ use super::super::text::{counted, visible};
 use crate::model::Error;
 use crate::store::output_file::OutputFile;
 use crate::sync::definitions::export;
+use crate::sync::publish;
 
 /// Write what the store holds for others
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  larder export definitions features")]
+  larder export definitions features
+  larder export catalog s3://team/features")]
 pub(crate) struct Export {
     #[command(subcommand)]
     what: What,
@@ -25,6 +27,25 @@ pub(crate) struct Export {
 #[derive(Subcommand, Debug)]
 enum What {
     Definitions(Definitions),
+    Catalog(Catalog),
+}
+
+/// Publish what this store knows of groups, for whoever can read a folder or bucket
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Each time becomes one new version, or none if the newest says the same; the hundred newest stay. Groups that sources
+told of are published too. Others read it with `larder source add team larder PLACE` and `larder sync`.
+
+Examples:
+  larder export catalog /mnt/team/features
+  larder export catalog s3://team/features --endpoint http://10.0.0.7:8400")]
+struct Catalog {
+    /// Folder, or s3://BUCKET/PREFIX reached as [object_store] says
+    #[arg(value_name = "PLACE")]
+    place: String,
+    /// Say that a server at this URL serves the records of this store's own groups
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
 }
 
 /// Write groups as definition files, one each
@@ -46,7 +67,35 @@ struct Definitions {
 
 impl Export {
     pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
-        let What::Definitions(Definitions { folder, groups }) = self.what;
+        match self.what {
+            What::Definitions(definitions) => definitions.run(place, console).await,
+            What::Catalog(catalog) => catalog.run(place, console).await,
+        }
+    }
+}
+
+impl Catalog {
+    async fn run(self, place: &Place, console: &mut Console) -> Verdict {
+        let store = place.open().await?;
+        let published = publish(&store, &self.place, self.endpoint.as_deref()).await?;
+        let groups = counted(published.groups as u64, "group");
+        let line = if published.is_new {
+            format!("published {groups} as version {} in {}", published.version, visible(&published.location))
+        } else {
+            format!("version {} in {} says the same already, with {groups}", published.version, visible(&published.location))
+        };
+        let document = serde_json::json!({
+            "version": published.version, "groups": published.groups, "new": published.is_new, "location": published.location,
+        });
+        console.confirm(line, &document)?;
+        store.close().await?;
+        Ok(Exit::Done)
+    }
+}
+
+impl Definitions {
+    async fn run(self, place: &Place, console: &mut Console) -> Verdict {
+        let Self { folder, groups } = self;
         let store = place.open().await?;
         let exported = export(&store, &groups).await?;
         std::fs::create_dir_all(&folder).map_err(|error| Error::io(format!("can't make '{}'", folder.display()), error))?;

@@ -71,8 +71,11 @@ fn leads_up_through(answer: &Answer, edge: &AnswerEdge) -> bool {
     let is_contained = edge.kind == crate::catalog::EdgeKind::Contains;
     let depth = |position: usize| answer.nodes.get(position).map(|node| node.depth);
     is_contained && depth(edge.source) <= depth(edge.target) && {
-        let fed = answer.edges.iter().any(|other| other.target == edge.target && other.kind != crate::catalog::EdgeKind::Contains);
-        let used = answer.edges.iter().any(|other| other.source == edge.target && other.kind != crate::catalog::EdgeKind::Contains);
-        fed && !used
+        let beyond = |of: fn(&AnswerEdge) -> usize| {
+            answer.edges.iter().any(|other| of(other) == edge.target && other.kind != crate::catalog::EdgeKind::Contains)
+        };
+        // A field of the start may have a source and a reader; others that are used were reached from below.
+        let lies_both_ways = answer.nodes.get(edge.target).is_some_and(|node| node.direction.is_none());
+        beyond(|other| other.target) && (lies_both_ways || !beyond(|other| other.source))
     }
 }

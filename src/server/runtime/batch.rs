@@ -55,11 +55,7 @@ pub(super) async fn get(state: &ServerState, request: &ServiceRequest) -> Result
     for wanted in body.identifiers.iter().take(MAX_RECORDS) {
         match readable(state, request, wanted).await {
             Ok((group, positions)) => {
-                for identifier in &wanted.record_identifiers_value_as_string {
-                    if let Err(fault) = look_up(state, &group, wanted, identifier, positions.as_deref(), with_expiry, &mut records) {
-                        errors.push(Failed::of(wanted, identifier, &fault));
-                    }
-                }
+                look_up(state, &group, wanted, positions.as_deref(), with_expiry, &mut records, &mut errors);
             }
             Err(fault) => errors.extend(wanted.record_identifiers_value_as_string.iter().map(|id| Failed::of(wanted, id, &fault))),
         }
@@ -110,16 +106,24 @@ async fn readable(
     Ok((group, positions))
 }
 
-fn look_up(
+fn look_up<'a>(
     state: &ServerState,
     group: &FeatureGroup,
-    wanted: &Identifiers,
-    identifier: &str,
+    wanted: &'a Identifiers,
     positions: Option<&[usize]>,
     with_expiry: bool,
     out: &mut Vec<u8>,
-) -> Result<(), Fault> {
-    let shown = state.store.view(group, identifier, positions, |row| {
+    errors: &mut Vec<Failed<'a>>,
+) {
+    let identifiers = &wanted.record_identifiers_value_as_string;
+    let failed = |identifier, error: &crate::model::Error| Failed::of(wanted, identifier, &faults::of_error("BatchGetRecord", error));
+    let shown = state.store.view_many(group, identifiers, positions, &mut |place, row| {
+        let identifier = &identifiers[place];
+        let row = match row {
+            Ok(Some(row)) => row,
+            Ok(None) => return,
+            Err(error) => return errors.push(failed(identifier, &error)),
+        };
         out.extend_from_slice(if out.is_empty() { b"{\"FeatureGroupName\":" } else { b",{\"FeatureGroupName\":" });
         write_text(out, &wanted.feature_group_name);
         out.extend_from_slice(b",\"RecordIdentifierValueAsString\":");
@@ -132,7 +136,9 @@ fn look_up(
         }
         out.push(b'}');
     });
-    shown.map(|_| ()).map_err(|error| faults::of_error("BatchGetRecord", &error))
+    if let Err(error) = shown {
+        errors.extend(identifiers.iter().map(|identifier| failed(identifier, &error)));
+    }
 }
 
 #[derive(Deserialize)]

@@ -46,7 +46,7 @@ pub(super) fn of_error(operation: &str, error: &Error) -> Fault {
     match error.kind() {
         ErrorKind::NotFound if operation == "UpdateRecord" => Fault::new(StatusCode::NOT_FOUND, "ResourceNotFound", message),
         ErrorKind::Conflict if operation == "UpdateRecord" => Fault::new(StatusCode::CONFLICT, "ConflictException", message),
-        ErrorKind::Locked | ErrorKind::Full | ErrorKind::OutcomeUnknown => {
+        ErrorKind::Locked | ErrorKind::Full | ErrorKind::Unavailable | ErrorKind::OutcomeUnknown => {
             tracing::error!(operation, %error, "a request could not be served now");
             Fault::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
         }

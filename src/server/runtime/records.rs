@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use axum::http::HeaderName;
 use serde::{Deserialize, Serialize};
 
 use super::super::constraints::violated;
@@ -12,7 +13,7 @@ use super::record_json::{
     self, WireTarget, WireTtl, WireValue, out_of_bounds, pairs, parse, positions, targets, ttl, write_record, write_text,
 };
 use super::{faults, names};
-use crate::store::{DeleteOptions, FeatureChange, PutOptions};
+use crate::store::{DeleteOptions, FeatureChange, OnlineEffect, PutOptions};
 
 /// Identifiers of a page unless the request says how many.
 const PAGE: usize = 100;
@@ -60,8 +61,13 @@ pub(super) async fn put(state: &ServerState, request: &ServiceRequest) -> Result
     out_of_bounds("record", body.record.len(), 1, usize::MAX)?;
     let options = PutOptions { targets: targets(body.target_stores.as_deref())?, ttl: ttl(body.ttl_duration)? };
     let pairs = pairs(body.record)?;
-    state.store.put(group.name.as_str(), pairs, options).await.map_err(|error| faults::of_error(NAME, &error))?;
-    Ok(wire::empty(NAME))
+    let receipt = state.store.put(group.name.as_str(), pairs, options).await.map_err(|error| faults::of_error(NAME, &error))?;
+    Ok(written(wire::empty(NAME), receipt.online))
+}
+
+/// Says of a write that the online store, which does not answer, gets it later. The API has no word for it; clients ignore the header.
+fn written(response: ServiceResponse, online: OnlineEffect) -> ServiceResponse {
+    if online == OnlineEffect::Queued { response.with_header(HeaderName::from_static("x-larder-online"), "queued") } else { response }
 }
 
 pub(super) async fn delete(state: &ServerState, request: &ServiceRequest) -> Result<ServiceResponse, Fault> {
@@ -85,8 +91,9 @@ pub(super) async fn delete(state: &ServerState, request: &ServiceRequest) -> Res
     }
     let targets = targets((!asked.is_empty()).then_some(&asked[..]))?;
     let options = DeleteOptions { hard, targets };
-    state.store.delete(group.name.as_str(), &identifier, &event_time, options).await.map_err(|error| faults::of_error(NAME, &error))?;
-    Ok(wire::empty(NAME))
+    let receipt =
+        state.store.delete(group.name.as_str(), &identifier, &event_time, options).await.map_err(|error| faults::of_error(NAME, &error))?;
+    Ok(written(wire::empty(NAME), receipt.online))
 }
 
 #[derive(Deserialize)]

@@ -32,7 +32,7 @@ impl From<ObjectError> for Fault {
             ObjectError::Failed(error) => {
                 let (code, status) = match error.kind() {
                     ErrorKind::ReadOnly => ("AccessDenied", StatusCode::FORBIDDEN),
-                    ErrorKind::Full | ErrorKind::Locked => ("ServiceUnavailable", StatusCode::SERVICE_UNAVAILABLE),
+                    ErrorKind::Full | ErrorKind::Locked | ErrorKind::Unavailable => ("ServiceUnavailable", StatusCode::SERVICE_UNAVAILABLE),
                     _ => ("InternalError", StatusCode::INTERNAL_SERVER_ERROR),
                 };
                 tracing::error!(%error, "an operation on objects failed");

@@ -47,7 +47,7 @@ pub(super) fn of_error(error: &Error) -> Fault {
         ErrorKind::NotFound => Fault::new(StatusCode::BAD_REQUEST, "ResourceNotFound", message),
         ErrorKind::AlreadyExists | ErrorKind::Conflict => Fault::new(StatusCode::BAD_REQUEST, "ResourceInUse", message),
         ErrorKind::ReadOnly => Fault::new(StatusCode::BAD_REQUEST, "AccessDeniedException", "The store can't be changed."),
-        ErrorKind::Locked | ErrorKind::Full | ErrorKind::OutcomeUnknown => {
+        ErrorKind::Locked | ErrorKind::Full | ErrorKind::Unavailable | ErrorKind::OutcomeUnknown => {
             tracing::error!(%error, "a request could not be served now");
             Fault::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
         }
@@ -62,13 +62,15 @@ pub(super) fn of_error(error: &Error) -> Fault {
 /// Refuses a caller who may not read a group, or not write it.
 pub(super) fn check_access(request: &ServiceRequest, group: &str, writes: bool) -> Result<(), Fault> {
     let may = (!writes || request.caller.may_write()) && request.caller.reaches(group);
-    if may {
-        return Ok(());
-    }
+    if may { Ok(()) } else { Err(denied(request, group)) }
+}
+
+/// The caller may not do this.
+pub(super) fn denied(request: &ServiceRequest, resource: &str) -> Fault {
     let key = request.caller.access_key.as_deref().unwrap_or("-");
-    Err(Fault::new(
+    Fault::new(
         StatusCode::BAD_REQUEST,
         "AccessDeniedException",
-        format!("The key {key} is not authorized to perform: sagemaker:{} on resource: {group}", request.operation),
-    ))
+        format!("The key {key} is not authorized to perform: sagemaker:{} on resource: {resource}", request.operation),
+    )
 }

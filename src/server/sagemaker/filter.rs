@@ -103,6 +103,15 @@ impl Expression {
         Ok(())
     }
 
+    /// The one group that all accepted documents are of, if the conditions say so at once.
+    pub(super) fn group(&self) -> Option<&str> {
+        let equals = |filter: &&Filter| filter.name == "FeatureGroupName" && filter.operator() == Operator::Equals;
+        match self.operator.unwrap_or_default() {
+            Connective::And => self.filters.iter().flatten().find(equals)?.value.as_deref(),
+            Connective::Or => None,
+        }
+    }
+
     /// True if a document satisfies it; one without conditions is satisfied by all.
     pub(super) fn accepts(&self, document: &Json) -> bool {
         let filters = self.filters.iter().flatten().map(|filter| filter.accepts(document));

@@ -9,6 +9,7 @@ mod faults;
 mod filter;
 mod group_json;
 mod groups;
+mod lineage;
 mod list;
 mod metadata;
 mod search;
@@ -41,7 +42,10 @@ pub(super) async fn answer(state: &Arc<ServerState>, request: ServiceRequest) ->
         "AddTags" => ("AddTags", tags::add(state, &request).await),
         "ListTags" => ("ListTags", tags::list(state, &request).await),
         "DeleteTags" => ("DeleteTags", tags::delete(state, &request).await),
-        other => return wire::unknown_operation(other),
+        other => match lineage::operation(other) {
+            Some((name, operation)) => (name, lineage::answer(state, &request, operation).await),
+            None => return wire::unknown_operation(other),
+        },
     };
     match answered {
         Ok(document) => wire::json(Protocol::Json11, name, document.unwrap_or_else(|| Json::Object(serde_json::Map::new())).to_string()),

@@ -7,6 +7,7 @@ use super::super::page_token;
 use super::super::service::{ServerState, ServiceRequest};
 use super::filter::{Expression, values};
 use super::{Answer, faults, group_json, parse};
+use crate::model::{ErrorKind, FeatureGroup};
 
 /// Results of a page unless the request says how many.
 const PAGE: usize = 100;
@@ -118,7 +119,8 @@ pub(super) async fn search(state: &ServerState, request: &ServiceRequest) -> Ans
         expression.check(&is_known)?;
     }
     let descending = body.sort_order.as_deref().unwrap_or("Descending") == "Descending";
-    let mut found: Vec<(Place, Json)> = documents(state, request, member)
+    let of_group = body.search_expression.as_ref().and_then(Expression::group);
+    let mut found: Vec<(Place, Json)> = documents(state, request, member, of_group)
         .await?
         .into_iter()
         .filter(|document| body.search_expression.as_ref().is_none_or(|expression| expression.accepts(document)))
@@ -143,9 +145,16 @@ pub(super) async fn search(state: &ServerState, request: &ServiceRequest) -> Ans
     Ok(Some(answer))
 }
 
-/// Everything there is of a resource, within the caller's reach.
-async fn documents(state: &ServerState, request: &ServiceRequest, resource: &str) -> Result<Vec<Json>, super::Fault> {
-    let groups = state.store.list_groups().await.map_err(|error| faults::of_error(&error))?;
+/// Everything there is of a resource, within the caller's reach; of one group if no other can be meant.
+async fn documents(state: &ServerState, request: &ServiceRequest, resource: &str, group: Option<&str>) -> Result<Vec<Json>, super::Fault> {
+    let groups = match group {
+        Some(name) => match state.store.group(name).await {
+            Ok(group) => vec![FeatureGroup::clone(&group)],
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(faults::of_error(&error)),
+        },
+        None => state.store.list_groups().await.map_err(|error| faults::of_error(&error))?,
+    };
     let groups = groups.iter().filter(|group| request.caller.reaches(group.name.as_str()));
     if resource == "FeatureMetadata" {
         let features = groups.flat_map(|group| {

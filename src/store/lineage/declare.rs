@@ -54,7 +54,7 @@ impl FeatureStore {
                 since,
                 owner: declaration.owner.clone(),
             };
-            self.write_journal(&[Line { at: self.now(), declared: Some(written), ended: None, event: None }])?;
+            self.write_journal(&[Line { declared: Some(written), ..Line::at(self.now()) }])?;
         }
         Ok(Declared { from: names.reference(&source), to: names.reference(&target), kind, is_new })
     }
@@ -67,7 +67,7 @@ impl FeatureStore {
         if ended > 0 {
             let (source, target) = (WrittenNode::of(&source), WrittenNode::of(&target));
             let written = WrittenEdge { source, target, kind: EdgeKind::Derives.as_str().to_owned(), since: self.now(), owner: None };
-            self.write_journal(&[Line { at: self.now(), declared: None, ended: Some(written), event: None }])?;
+            self.write_journal(&[Line { ended: Some(written), ..Line::at(self.now()) }])?;
         }
         Ok(ended > 0)
     }
@@ -96,7 +96,7 @@ impl FeatureStore {
 }
 
 /// The kind of edge that fits what is joined.
-fn fitting(source: NodeKind, target: NodeKind) -> EdgeKind {
+pub(crate) fn fitting(source: NodeKind, target: NodeKind) -> EdgeKind {
     match (source, target) {
         (NodeKind::Job, _) => EdgeKind::Writes,
         (NodeKind::Model, NodeKind::Endpoint | NodeKind::Service) => EdgeKind::Serves,

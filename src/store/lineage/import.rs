@@ -68,7 +68,7 @@ impl FeatureStore {
                     // On one line, however it came.
                     let event = serde_json::from_str::<serde_json::Value>(&event).map_or(event, |value| value.to_string());
                     let event = RawValue::from_string(event).map_err(|error| Error::internal("an event is no JSON").source(error))?;
-                    lines.push(Line { at: self.now(), declared: None, ended: None, event: Some(event) });
+                    lines.push(Line { event: Some(event), ..Line::at(self.now()) });
                 }
                 Err(error) if error.kind() == crate::model::ErrorKind::Invalid => report.refused.push((report.received, error.to_string())),
                 Err(error) => {

@@ -1,7 +1,8 @@
-//! The journal: what people declared and other systems sent, a JSON line each, in the order it was taken in.
+//! The journal: what people and clients declared and other systems sent, a JSON line each, in the order it was taken in.
 //!
 //! ```text
 //! <store>/lineage/journal.jsonl    {"at":…,"declared":{…}}   {"at":…,"ended":{…}}   {"at":…,"event":{…}}
+//!                                {"at":…,"entity":{…}}     {"at":…,"association":{…}}
 //! ```
 //!
 //! The catalog is an index and may be lost; nobody would declare all this again. A line is written after the catalog has taken it in,
@@ -12,7 +13,8 @@ use std::io::Write;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::catalog::{EdgeKind, NodeKey, NodeKind};
+use super::entities::node_of;
+use crate::catalog::{AssociationRow, EdgeKind, EntityRow, NodeKey, NodeKind};
 use crate::model::{Error, EventTime, Result};
 use crate::store::FeatureStore;
 
@@ -31,6 +33,38 @@ pub(super) struct Line {
     pub(super) ended: Option<WrittenEdge>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) event: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) entity: Option<Written<EntityRow>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) association: Option<Written<AssociationRow>>,
+}
+
+impl Line {
+    /// A line that says nothing yet.
+    pub(super) fn at(at: EventTime) -> Self {
+        Self { at, declared: None, ended: None, event: None, entity: None, association: None }
+    }
+}
+
+/// Something that is there from now on, or no more.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Written<T> {
+    #[serde(flatten)]
+    row: T,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    gone: bool,
+}
+
+impl<T> Written<T> {
+    /// It is there, as it is here.
+    pub(super) fn there(row: T) -> Self {
+        Self { row, gone: false }
+    }
+
+    /// It is there no more.
+    pub(super) fn gone(row: T) -> Self {
+        Self { row, gone: true }
+    }
 }
 
 /// An edge, written out.
@@ -128,6 +162,32 @@ impl FeatureStore {
             && let Err(error) = self.take_in_event(event.get()).await
         {
             tracing::warn!(%error, "an event of the lineage journal can't be taken in; it is left out");
+        }
+        if let Some(written) = &line.entity {
+            self.take_in_entity(written).await?;
+        }
+        if let Some(Written { row, gone }) = &line.association {
+            let ends = (self.entity_and_node(&row.source).await, self.entity_and_node(&row.destination).await);
+            match gone {
+                true => _ = self.inner.catalog.remove_association(&row.source, &row.destination).await?,
+                false => self.inner.catalog.add_association(row).await?,
+            }
+            match ends {
+                (Ok((_, from)), Ok((_, to))) if *gone => _ = self.inner.catalog.end_lineage(&from, &to, line.at).await?,
+                (Ok((_, from)), Ok((_, to))) => self.note_association(from, to, row.created).await?,
+                // An end that is gone by now, such as a group: the association is known, the edge is not.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_in_entity(&self, Written { row, gone }: &Written<EntityRow>) -> Result<()> {
+        let catalog = &self.inner.catalog;
+        if *gone {
+            catalog.remove_entity(&row.id).await?;
+        } else if !catalog.change_entity(row).await? {
+            catalog.add_entity(row, &node_of(row)).await?;
         }
         Ok(())
     }

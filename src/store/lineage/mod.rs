@@ -3,29 +3,39 @@
 //! ```text
 //! [`capture`]  loads (file -> group) and builds (features -> dataset), as edges and as OpenLineage run events
 //! [`declare`]  what people say: a model was trained on a dataset, a dashboard reads a feature
+//! [`entities`] artifacts, contexts, actions and their associations, as clients of the wire API know them; [`entity_walk`] their graph
 //! [`import`]   what other systems say, as OpenLineage events
 //! [`journal`]  the last two, in a file beside the data: a lost catalog is filled again from there
 //! [`nodes`]    what people type -> nodes
 //! [`question`] walk, impact
+//! [`told`]     what sources of sync tell
 //! [`usage`]    who reads what, counted a day
 //! ```
 
 pub(super) mod capture;
 mod declare;
+mod entities;
+mod entity_walk;
 mod import;
 mod journal;
 mod nodes;
 mod question;
+mod told;
 pub(super) mod usage;
 
+pub use crate::catalog::{AssociationRow, EntityContent, EntityId, EntityKind, EntityPage, EntityRow, EntitySource};
 pub use crate::catalog::{EdgeKind, EdgeMethod, NodeKey, NodeKind, UsageDay, UsageRow};
 pub use crate::lineage::answer::{Answer, AnswerEdge, AnswerNode, Channel, Coverage};
 pub use crate::lineage::format;
 pub use crate::lineage::impact::{Affected, Change, Effect, Impact};
 pub use crate::lineage::openlineage::{EmitterReport, Event};
 pub use crate::lineage::walk::{Certainty, Direction};
+pub(crate) use declare::fitting;
 pub use declare::{Declaration, Declared};
+pub use entities::{EntityChange, NewEntity};
+pub use entity_walk::{EntityEdge, EntityGraph};
 pub use import::ImportReport;
+pub(crate) use nodes::declared_key;
 pub use question::LineageQuestion;
 
 use std::time::Duration;

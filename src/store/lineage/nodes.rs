@@ -9,7 +9,7 @@
 //! What exists in the store comes first, what lineage alone knows of second; so a group that was dropped is still found.
 
 use crate::catalog::{NodeKey, NodeKind};
-use crate::lineage::names::LARDER;
+use crate::lineage::names::{FILE, LARDER};
 use crate::model::suggest::suggest;
 use crate::model::{Error, ErrorKind, Result};
 use crate::store::FeatureStore;
@@ -46,12 +46,7 @@ impl FeatureStore {
             _ if name.is_empty() || name.chars().any(char::is_control) || name.len() > 1_024 => {
                 Err(Error::usage(format!("'{}' is no name for a {kind}", name.escape_debug())))
             }
-            NodeKind::Source if name.starts_with('/') => Ok(self.lineage_names().file(name)),
-            NodeKind::Source => Ok(match name.rsplit_once('/') {
-                Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => NodeKey::new(kind, namespace, name),
-                _ => NodeKey::new(kind, LARDER, name),
-            }),
-            _ => Ok(NodeKey::new(kind, LARDER, name)),
+            _ => Ok(declared_key(kind, name)),
         }
     }
 
@@ -174,6 +169,15 @@ impl FeatureStore {
     }
 }
 
+/// The node that a declaration means by the name of something outside: a file by its path, a table with its namespace before the last `/`.
+pub(crate) fn declared_key(kind: NodeKind, name: &str) -> NodeKey {
+    match (kind, name.rsplit_once('/')) {
+        (NodeKind::Source, _) if name.starts_with('/') => NodeKey::new(kind, FILE, name),
+        (NodeKind::Source, Some((namespace, name))) if !namespace.is_empty() && !name.is_empty() => NodeKey::new(kind, namespace, name),
+        _ => NodeKey::new(kind, LARDER, name),
+    }
+}
+
 /// A text that begins with a kind.
 fn of_kind(text: &str) -> Option<(NodeKind, &str)> {
     let (word, name) = text.split_once(':')?;
@@ -191,7 +195,7 @@ fn spellings(kind: NodeKind, text: &str) -> Vec<NodeKey> {
     for kind in kinds {
         let key = |namespace: &str, name: &str| NodeKey { field: field.to_owned(), ..NodeKey::new(kind, namespace, name) };
         keys.push(key(LARDER, text));
-        keys.push(key(crate::lineage::names::FILE, text));
+        keys.push(key(FILE, text));
         keys.extend(text.match_indices('/').map(|(at, _)| key(&text[..at], &text[at + 1..])));
     }
     keys

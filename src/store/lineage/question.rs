@@ -43,9 +43,14 @@ impl FeatureStore {
     /// # Errors
     /// `NotFound` for a node that nobody knows, with a suggestion.
     pub async fn lineage(&self, question: &LineageQuestion) -> Result<Answer> {
+        let key = self.lineage_node(&question.node).await?;
+        self.lineage_around(key, question).await
+    }
+
+    /// Answers a question about a node that was found already.
+    pub(super) async fn lineage_around(&self, key: NodeKey, question: &LineageQuestion) -> Result<Answer> {
         self.fold_usage().await?;
         let names = self.lineage_names();
-        let key = self.lineage_node(&question.node).await?;
         let coverage = self.lineage_coverage().await?;
         let start = self.lineage_start(&key).await?;
         let mut answer = match &start {
@@ -170,6 +175,12 @@ impl FeatureStore {
     }
 
     /// What the catalog says of the groups and features of an answer: who answers for them, and which are gone.
+    /// What a source tells of a group that is not of this store.
+    async fn told_of(&self, name: &str) -> Result<Option<Told>> {
+        let rows = self.inner.catalog.sync_groups(Some(name)).await?;
+        Ok(rows.first().and_then(|row| serde_json::from_str(&row.content).ok()))
+    }
+
     async fn mark_groups(&self, answer: &mut Answer) -> Result<()> {
         let names = self.lineage_names();
         let mut groups: HashMap<String, Option<FeatureGroup>> = HashMap::new();
@@ -179,7 +190,11 @@ impl FeatureStore {
                 groups.insert(name.to_owned(), self.inner.catalog.group(name).await?);
             }
             match groups.get(name).and_then(Option::as_ref) {
-                None => node.is_deleted = true,
+                None => {
+                    let told = self.told_of(name).await?;
+                    node.is_deleted = !told.as_ref().is_some_and(|told| told.has(&node.key.field));
+                    node.owner = node.owner.take().or(told.and_then(|told| told.owner));
+                }
                 Some(group) => {
                     node.is_deleted = !node.key.field.is_empty() && group.schema.position(&node.key.field).is_none();
                     node.owner = node.owner.take().or_else(|| group.owner.clone());
@@ -187,6 +202,26 @@ impl FeatureStore {
             }
         }
         Ok(())
+    }
+}
+
+/// What lineage has to know of a group that a source of sync tells of.
+#[derive(serde::Deserialize)]
+struct Told {
+    #[serde(default)]
+    owner: Option<String>,
+    #[serde(default)]
+    features: Vec<ToldFeature>,
+}
+
+#[derive(serde::Deserialize)]
+struct ToldFeature {
+    name: String,
+}
+
+impl Told {
+    fn has(&self, feature: &str) -> bool {
+        feature.is_empty() || self.features.iter().any(|known| known.name.eq_ignore_ascii_case(feature))
     }
 }
 

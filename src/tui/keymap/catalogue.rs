@@ -40,6 +40,9 @@ catalogue! {
     Filter, "filter", "filter", "Filter: words, tag:pii, owner:growth, type:frac, !without", [Filter: ["/"]];
     Sort, "sort", "sort", "Sort by the next column", [Sort: ["s"]];
     SortReverse, "sort-reverse", "reverse", "Turn the order around", [Sort: ["S"]];
+    Facets, "facets", "facets", "To the counts by type, owner, tag … and back", [Catalog: ["f", "tab"]];
+    ToggleFacet, "toggle-facet", "only these", "List only what has this, or no longer", [Facets: ["space", "enter", "x"]];
+    ClearFilters, "clear-filters", "clear", "Take every filter out and keep the words", [Catalog: ["F"]];
 
     FillDemo, "fill-demo", "demo", "Fill this store with the demo", [FirstRun: ["d"]];
 

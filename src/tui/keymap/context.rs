@@ -28,6 +28,10 @@ pub(crate) enum Context {
     TabArrows,
     /// A record and its history.
     Record,
+    /// The list of features and its counts.
+    Catalog,
+    /// The counts beside the list of features.
+    Facets,
     /// The page of an empty store.
     FirstRun,
     /// Statistics of values.
@@ -72,7 +76,7 @@ pub(crate) enum Context {
 
 impl Context {
     /// Every context.
-    pub(crate) const ALL: [Self; 31] = [
+    pub(crate) const ALL: [Self; 33] = [
         Self::Always,
         Self::Global,
         Self::Move,
@@ -84,6 +88,8 @@ impl Context {
         Self::Tabs,
         Self::TabArrows,
         Self::Record,
+        Self::Catalog,
+        Self::Facets,
         Self::FirstRun,
         Self::Stats,
         Self::Drift,
@@ -120,6 +126,8 @@ impl Context {
             Self::Tabs => "tabs",
             Self::TabArrows => "tab-arrows",
             Self::Record => "record",
+            Self::Catalog => "catalog",
+            Self::Facets => "facets",
             Self::FirstRun => "first-run",
             Self::Stats => "stats",
             Self::Drift => "drift",
@@ -167,6 +175,7 @@ impl Context {
             Self::Open | Self::OpenRow | Self::Filter | Self::Sort => "List",
             Self::Tabs | Self::TabArrows => "Tabs",
             Self::Record => "Record",
+            Self::Catalog | Self::Facets => "Facets",
             Self::FirstRun => "Empty store",
             Self::Stats => "Statistics",
             Self::Drift => "Drift",
@@ -198,6 +207,7 @@ pub(crate) enum Focus {
     FirstRun,
     Groups,
     Catalog,
+    Facets,
     Overview,
     Schema,
     Record,
@@ -224,11 +234,12 @@ pub(crate) enum Focus {
 impl Focus {
     /// Every focus, for the tests and the help.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::Waiting,
         Self::FirstRun,
         Self::Groups,
         Self::Catalog,
+        Self::Facets,
         Self::Overview,
         Self::Schema,
         Self::Record,
@@ -258,7 +269,9 @@ impl Focus {
         match self {
             Self::Waiting => &[C::Global, C::Always],
             Self::FirstRun => &[C::FirstRun, C::Global, C::Always],
-            Self::Groups | Self::Catalog => &[C::Open, C::Filter, C::Sort, C::Edits, C::Move, C::Ends, C::Global, C::Always],
+            Self::Groups => &[C::Open, C::Filter, C::Sort, C::Edits, C::Move, C::Ends, C::Global, C::Always],
+            Self::Catalog => &[C::Open, C::Filter, C::Sort, C::Catalog, C::Edits, C::Move, C::Ends, C::Global, C::Always],
+            Self::Facets => &[C::Facets, C::Catalog, C::Filter, C::Move, C::Ends, C::Global, C::Always],
             Self::Overview => &[C::Overview, C::Edits, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
             Self::Use => &[C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
             Self::Schema => &[C::OpenRow, C::Filter, C::Edits, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],

@@ -3,9 +3,13 @@
 //! A line of evidence for every feature comes at once; the figures of the one under the cursor are asked for when the cursor rests.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use super::data::Origins;
+use super::list::List;
 use super::remote::{ErrorText, Remote};
 use super::statistics::{FeatureNumbers, Level};
+use crate::catalog::listing::{Asked, Finder, Listed, ListedFacet, Listing};
 use crate::model::{FeatureGroup, GroupId};
 use crate::tui::units::Micros;
 
@@ -16,7 +20,7 @@ pub(crate) type FeatureName = (String, String);
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     /// Of all of them, a line each.
-    pub(crate) evidence: Remote<Evidence>,
+    pub(crate) evidence: Remote<Arc<Evidence>>,
     /// Of the one under the cursor; none if it was never profiled.
     pub(crate) figures: Remote<Option<FeatureNumbers>>,
     /// Whose figures those are, or will be.
@@ -59,9 +63,74 @@ pub(crate) struct Line {
     pub(crate) readers: Option<u64>,
 }
 
+/// All features in columns, made beside the browser and asked beside it.
+#[derive(Debug, Clone)]
+pub(crate) struct Shelf(pub(crate) Arc<Finder>);
+
+impl PartialEq for Shelf {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Shelf {
+    /// What is listed.
+    pub(crate) fn listing(&self) -> &Listing {
+        &self.0.listing
+    }
+}
+
+/// What is known of groups and features while they are listed.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Knowledge {
+    /// Lines of evidence, if they are here.
+    pub(crate) evidence: Option<Arc<Evidence>>,
+    /// Newest event times, by name of the group.
+    pub(crate) newest: HashMap<String, Micros>,
+    /// Where groups come from that are not of this store.
+    pub(crate) origins: Origins,
+}
+
+/// The counts beside the list.
+#[derive(Debug, Default)]
+pub(crate) struct Facets {
+    /// The counts of what is listed.
+    pub(crate) all: Vec<ListedFacet>,
+    /// True while they have the keys.
+    pub(crate) focused: bool,
+    /// Cursor and window over the lines.
+    pub(crate) list: List,
+}
+
+/// A line of the counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FacetLine<'a> {
+    /// The name of a facet.
+    Name(&'static str),
+    /// Name, value and count.
+    Value(&'static str, &'a str, usize),
+}
+
+impl Facets {
+    /// Its lines: each facet's name, then its values.
+    pub(crate) fn lines(&self) -> Vec<FacetLine<'_>> {
+        let lines = self.all.iter().flat_map(|facet| {
+            let values = facet.values.iter().map(|value| FacetLine::Value(facet.name, &value.value, value.count));
+            std::iter::once(FacetLine::Name(facet.name)).chain(values)
+        });
+        lines.collect()
+    }
+}
+
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Question {
+    /// To put all features into columns.
+    Gather(Vec<Arc<FeatureGroup>>, Knowledge),
+    /// The same features, of which something else is known by now.
+    Stand(Shelf, Knowledge),
+    /// To find features.
+    Find(Shelf, Asked),
     /// A line for every feature.
     Evidence,
     /// The figures of one.
@@ -72,7 +141,11 @@ pub(crate) enum Question {
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
     /// Lines.
-    Evidence(Result<Evidence, ErrorText>),
+    Evidence(Result<Arc<Evidence>, ErrorText>),
+    /// The columns.
+    Gathered(Result<Shelf, ErrorText>),
+    /// What was found; once more if descriptions add to it.
+    Found(Result<Listed, ErrorText>),
     /// Figures of the feature that was asked about last.
     Figures(Result<Box<Option<FeatureNumbers>>, ErrorText>),
 }

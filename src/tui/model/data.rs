@@ -98,3 +98,17 @@ pub(crate) struct DemoProgress {
     /// Rows in all.
     pub(crate) total: u64,
 }
+
+/// Where groups come from that a sync brought in, by name of the group.
+pub(crate) type Origins = std::collections::BTreeMap<String, Origin>;
+
+/// Where a group comes from that a sync brought in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The source.
+    pub(crate) source: String,
+    /// When the source was last read.
+    pub(crate) seen: Option<Micros>,
+    /// Why it could not be read lately.
+    pub(crate) fault: Option<String>,
+}

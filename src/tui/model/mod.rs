@@ -59,6 +59,8 @@ pub(crate) struct Model {
     pub(crate) read_only: bool,
     /// All groups, by name.
     pub(crate) groups: Remote<Vec<Arc<FeatureGroup>>>,
+    /// Where those of them come from that a sync brought in.
+    pub(crate) origins: data::Origins,
     /// Numbers of groups, by name of the group.
     pub(crate) summaries: BTreeMap<String, Remote<Summary>>,
     /// The screen shown.
@@ -152,8 +154,8 @@ impl Model {
 
     /// Group and place of the feature under the cursor of the list of features.
     pub(crate) fn feature_under_cursor(&self) -> Option<(&Arc<FeatureGroup>, usize)> {
-        let (group, feature) = *self.catalog_screen.all.get(self.catalog_screen.filtered.selected()?)?;
-        Some((self.groups.value()?.get(group)?, feature))
+        let screen = &self.catalog_screen;
+        screen.shelf.as_ref()?.listing().place(screen.filtered.selected()?)
     }
 
     /// The numbers of a group, as far as they are known.
@@ -189,6 +191,7 @@ impl Model {
             Screen::Groups if self.groups_screen.filtered.typing => Focus::FilterInput,
             Screen::Groups => Focus::Groups,
             Screen::Catalog if self.catalog_screen.filtered.typing => Focus::FilterInput,
+            Screen::Catalog if self.catalog_screen.facets.focused => Focus::Facets,
             Screen::Catalog => Focus::Catalog,
             Screen::Lineage => Focus::Lineage,
             Screen::Sql if self.sql.typing => Focus::SqlInput,

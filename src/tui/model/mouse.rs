@@ -58,4 +58,6 @@ pub(crate) enum Target {
     Head(usize),
     /// Puts the cursor into a column; the row is that of the list.
     Cell(usize),
+    /// Puts a line of the counts into the filter, or takes it out.
+    Facet(usize),
 }

@@ -1,10 +1,12 @@
 //! State of each screen: what a person has done there, never what the store holds.
 
+use super::catalog::{Facets, FeatureName, Shelf};
 use super::data::Found;
 use super::filtered::Filtered;
 use super::line::Line;
 use super::list::List;
 use super::remote::Remote;
+use crate::catalog::listing::Order;
 use crate::model::{Error, Result};
 use crate::tui::units::Micros;
 
@@ -134,13 +136,33 @@ pub(crate) struct GroupsScreen {
 /// The catalog: all features.
 #[derive(Debug, Default)]
 pub(crate) struct CatalogScreen {
-    /// Filter and cursor; rows are places in `all`.
+    /// Filter and cursor; rows are those of the shelf.
     pub(crate) filtered: Filtered,
-    /// Place of the group, place of the feature in its schema.
-    pub(crate) all: Vec<(usize, usize)>,
-    /// Sorted by the name of the feature rather than by group and schema order.
-    pub(crate) by_name: bool,
-    /// True for descending.
+    /// All features in columns, once they are gathered.
+    pub(crate) shelf: Option<Shelf>,
+    /// Set if the groups changed since they were gathered.
+    pub(crate) gather_due: bool,
+    /// Set if something else is known of them since then.
+    pub(crate) stand_due: bool,
+    /// True while they are being gathered.
+    pub(crate) gathering: bool,
+    /// Set if the list is to be found again.
+    pub(crate) find_due: bool,
+    /// Set while the answer that is waited for puts the cursor on the best match.
+    pub(crate) to_best: bool,
+    /// How many match; more than are shown where words rank them.
+    pub(crate) total: usize,
+    /// What of the filter could not be answered.
+    pub(crate) note: Option<String>,
+    /// True if words were taken for misspelt.
+    pub(crate) forgiven: bool,
+    /// The feature that the cursor is on.
+    pub(crate) aim: Option<FeatureName>,
+    /// Counts of what is listed.
+    pub(crate) facets: Facets,
+    /// What orders the list while no words do.
+    pub(crate) order: Order,
+    /// True for the other direction than the usual one.
     pub(crate) reversed: bool,
 }
 

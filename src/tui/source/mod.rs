@@ -24,10 +24,11 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 
-use super::model::data::{DemoProgress, Found, Summary, Value, Version};
+use super::model::data::{DemoProgress, Found, Origin, Origins, Summary, Value, Version};
 use crate::model::{Error, FeatureGroup, FeatureValue, Result};
 use crate::store::demo::{self, DemoOptions};
 use crate::store::{FeatureStore, GroupSummary, HistoryRow, HistorySource, OnlineRecord};
+use crate::sync::{ListedGroup, listed_groups};
 
 /// Identifiers offered at once.
 const OFFERED: usize = 64;
@@ -59,10 +60,10 @@ pub(super) trait Source:
     async fn changes(&self) -> Result<(i64, u64)> {
         Ok((0, 0))
     }
-    /// All groups, by name.
-    async fn groups(&self) -> Result<Vec<Arc<FeatureGroup>>>;
+    /// All groups by name, those that a sync brought in among them, and where these come from.
+    async fn groups(&self) -> Result<(Vec<Arc<FeatureGroup>>, Origins)>;
     /// Numbers of these groups.
-    async fn summaries(&self, names: &[String]) -> Result<Vec<(String, Result<Summary>)>>;
+    async fn summaries(&self, groups: &[Arc<FeatureGroup>]) -> Result<Vec<(String, Result<Summary>)>>;
     /// Some identifiers of a group that begin so, in their order.
     async fn identifiers(&self, group: &str, prefix: &str) -> Result<Vec<String>>;
     /// A record as it is served, and its versions.
@@ -91,20 +92,31 @@ impl Source for FeatureStore {
         FeatureStore::changes(self).await
     }
 
-    async fn groups(&self) -> Result<Vec<Arc<FeatureGroup>>> {
-        Ok(self.list_groups().await?.into_iter().map(Arc::new).collect())
+    async fn groups(&self) -> Result<(Vec<Arc<FeatureGroup>>, Origins)> {
+        let mut groups: Vec<Arc<FeatureGroup>> = self.list_groups().await?.into_iter().map(Arc::new).collect();
+        let synced = listed_groups(self).await?;
+        if synced.is_empty() {
+            return Ok((groups, Origins::new()));
+        }
+        let origin = |listed: &ListedGroup| Origin {
+            source: listed.source.clone(),
+            seen: listed.seen.map(|seen| seen.unix_micros()),
+            fault: listed.fault.clone(),
+        };
+        let origins = synced.iter().map(|listed| (listed.group.name.to_string(), origin(listed))).collect();
+        groups.extend(synced.into_iter().map(|listed| listed.group));
+        groups.sort_by_key(|group| group.name.folded());
+        Ok((groups, origins))
     }
 
-    async fn summaries(&self, names: &[String]) -> Result<Vec<(String, Result<Summary>)>> {
-        let groups = self.list_groups().await?;
-        let groups: Vec<FeatureGroup> = groups.into_iter().filter(|group| names.iter().any(|name| name == group.name.as_str())).collect();
-        if let Ok(summaries) = self.group_summaries(&groups).await {
+    async fn summaries(&self, groups: &[Arc<FeatureGroup>]) -> Result<Vec<(String, Result<Summary>)>> {
+        if let Ok(summaries) = self.group_summaries(groups).await {
             let summary_of = |group: &FeatureGroup| summaries.get(&group.id).map(|summary| Ok(summary.into()));
             return Ok(groups.iter().filter_map(|group| Some((group.name.to_string(), summary_of(group)?))).collect());
         }
         // One of them is damaged; asked one by one, the others still answer.
         let mut answers = Vec::with_capacity(groups.len());
-        for group in &groups {
+        for group in groups {
             let summary = self.group_summary(group).await.map(|summary| Summary::from(&summary));
             answers.push((group.name.to_string(), summary));
         }

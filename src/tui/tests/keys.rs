@@ -2,6 +2,7 @@
 
 use super::shop::{NOW, SLOTS, Shop, hostile};
 use super::stage::Stage;
+use crate::tui::keymap::Focus;
 use crate::tui::model::screens::{Screen, Tab};
 use crate::tui::msg::{Effect, Msg, News, Slot};
 use crate::tui::units::SECOND;
@@ -49,6 +50,91 @@ fn a_search_can_be_taken_to_the_features_and_back() {
     assert!(stage.text().contains("1 feature matches"), "says where there is something");
     stage.keys("<esc><esc><esc>");
     assert!(!stage.model.quit);
+}
+
+fn listed(stage: &Stage) -> Vec<String> {
+    let listing = stage.model.catalog_screen.shelf.as_ref().unwrap().listing();
+    let name = |row: &usize| {
+        let (group, place) = listing.place(*row).unwrap();
+        format!("{}.{}", group.name, group.schema.features()[place].name)
+    };
+    stage.model.catalog_screen.filtered.rows.iter().map(name).collect()
+}
+
+#[test]
+fn a_typo_still_finds_its_feature_and_is_said_to_be_one() {
+    let mut stage = shop();
+    stage.keys("1/loyality_scroe");
+    assert!(!stage.text().contains("nearest"), "two words in one are too far away");
+    stage.keys("<C-u>loyality");
+    assert!(listed(&stage).iter().any(|name| name == "customer-features.loyalty_score"));
+    assert!(stage.text().contains("these are the nearest"));
+    stage.keys("<C-u>loyalty");
+    assert!(!stage.text().contains("these are the nearest"));
+}
+
+#[test]
+fn counts_beside_the_list_narrow_it_and_follow_it() {
+    let mut stage = Stage::open(Shop::stocked(), (140, 40));
+    stage.keys("1");
+    let all = listed(&stage).len();
+    stage.keys("f<space>");
+    assert_eq!(stage.model.focus(), Focus::Facets);
+    let text = stage.model.catalog_screen.filtered.line.text().to_owned();
+    assert!(text.starts_with("type:"), "{text}");
+    let some = listed(&stage).len();
+    assert!(some > 0 && some < all);
+    assert_eq!(stage.model.catalog_screen.facets.all[0].values.len(), 1, "the counts are those of what is listed");
+    stage.keys("<space>");
+    assert_eq!(listed(&stage).len(), all, "taken out again");
+    stage.keys("<space><esc>");
+    assert_eq!((stage.model.focus(), listed(&stage).len()), (Focus::Catalog, some), "one layer back keeps the filter");
+    stage.keys("/<C-e> loyal<enter>F");
+    assert_eq!(stage.model.catalog_screen.filtered.line.text(), "loyal");
+}
+
+#[test]
+fn a_filter_that_makes_no_sense_is_told_of_and_filters_nothing() {
+    let mut stage = shop();
+    stage.keys("1");
+    let all = listed(&stage).len();
+    stage.keys("/drift:terrible");
+    assert_eq!(listed(&stage).len(), all);
+    assert!(stage.text().contains("terrible' is not what drift: takes"), "{}", stage.text());
+    stage.keys("<C-u>drift:alert");
+    assert_eq!(listed(&stage), ["customer-features.loyalty_score"]);
+}
+
+#[test]
+fn the_cursor_of_the_catalog_stays_on_its_feature() {
+    let mut stage = shop();
+    stage.keys("1jjjjj");
+    let under_cursor = |stage: &Stage| listed(stage)[stage.model.catalog_screen.filtered.list.at].clone();
+    let before = under_cursor(&stage);
+    stage.keys("s");
+    assert_eq!(under_cursor(&stage), before);
+    stage.keys("r");
+    assert_eq!(under_cursor(&stage), before);
+    stage.keys("/zzzz<enter><esc>");
+    assert_eq!(under_cursor(&stage), before, "through a filter that left nothing");
+}
+
+#[test]
+fn a_group_from_elsewhere_says_where_it_comes_from() {
+    let mut elsewhere = Shop::stocked();
+    let origin = crate::tui::model::data::Origin { source: "lake".to_owned(), seen: Some(NOW - 7_200_000_000), fault: None };
+    elsewhere.origins.insert("customer-features".to_owned(), origin);
+    let mut stage = Stage::open(elsewhere, (200, 60));
+    stage.keys("j");
+    assert!(stage.text().contains("⇣lake"));
+    stage.keys("<enter>");
+    assert!(stage.text().contains("2 h ago"), "{}", stage.text());
+    stage.keys("]");
+    assert!(stage.text().contains("loyalty_score"), "its schema is known");
+    stage.keys("]");
+    assert!(stage.text().contains("Nothing of it lies in this store"), "{}", stage.text());
+    stage.keys("1/source:lake");
+    assert!(listed(&stage).iter().all(|name| name.starts_with("customer-features.")));
 }
 
 #[test]
@@ -119,11 +205,11 @@ fn coming_to_the_front_refreshes() {
 fn an_answer_that_comes_too_late_is_dropped() {
     let mut stage = shop();
     for slot in SLOTS {
-        stage.send(Msg::News(slot, 0, News::Groups(Ok(Vec::new()))));
+        stage.send(Msg::News(slot, 0, News::Groups(Ok((Vec::new(), Default::default())))));
     }
     assert_eq!(stage.model.groups.value().map(Vec::len), Some(8));
     stage.keys("1");
-    stage.send(Msg::News(Slot::Record, 99, News::Groups(Ok(Vec::new()))));
+    stage.send(Msg::News(Slot::Record, 99, News::Groups(Ok((Vec::new(), Default::default())))));
     assert_eq!(stage.model.groups.value().map(Vec::len), Some(8));
 }
 
@@ -600,4 +686,24 @@ fn every_tab_is_passed_by_its_keys_both_ways() {
         stage.keys("<backtab>");
         assert_eq!(stage.model.group_screen.tab, tab.0);
     }
+}
+
+#[test]
+fn a_click_reaches_the_rows_of_every_screen() {
+    use crate::tui::model::mouse::{Gesture, Mouse};
+    let clicked = |script: &str, text: &str| {
+        let mut stage = shop();
+        stage.keys(script);
+        let screen = stage.text();
+        let row = screen.lines().position(|line| line.contains(text)).unwrap();
+        stage.send(Msg::Mouse(Mouse { gesture: Gesture::Click, column: 8, row: row as u16 }));
+        stage
+    };
+    assert_eq!(clicked("j<enter>]]", "loyalty_tier").model.statistics.list.at, 1);
+    assert_eq!(clicked("j<enter>]]]", "orders_30d").model.statistics.drift_list.at, 1);
+    assert_eq!(clicked("j3", "churn_v3").model.lineage.list.at, 5);
+    assert_eq!(clicked("6", "churn_v3                1").model.datasets.list.at, 1);
+    assert_eq!(clicked("7", "failed").model.jobs.list.at, 1);
+    let result = clicked("5<F5>i", "C0003");
+    assert_eq!((result.model.sql.list.at, result.model.sql.typing), (2, false), "a click on a row leaves the statement");
 }

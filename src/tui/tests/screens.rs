@@ -45,6 +45,16 @@ fn features() {
 }
 
 #[test]
+fn features_all() {
+    at_every_size("features_all", "1jj");
+}
+
+#[test]
+fn facets() {
+    at_every_size("facets", "1f<down><space>");
+}
+
+#[test]
 fn overview() {
     at_every_size("overview", "j<enter>");
 }

@@ -8,7 +8,7 @@ use crate::model::{
     OfflineSettings, OnlineSettings, Schema, Ttl,
 };
 use crate::tui::model::catalog::{Answer, Evidence, Line, Question};
-use crate::tui::model::data::{Found, Summary, Value, Version};
+use crate::tui::model::data::{Found, Origins, Summary, Value, Version};
 use crate::tui::model::remote::ErrorText;
 use crate::tui::model::statistics::{FeatureNumbers, Level};
 use crate::tui::msg::{News, Request, Slot};
@@ -22,6 +22,8 @@ const DAY: Micros = 86_400 * SECOND;
 #[derive(Debug, Default, Clone)]
 pub(super) struct Shop {
     pub(super) groups: Vec<Arc<FeatureGroup>>,
+    /// Where those come from that are not the shop's own.
+    pub(super) origins: Origins,
     /// Every question fails with this.
     pub(super) broken: Option<ErrorText>,
     /// What was asked to be written.
@@ -30,7 +32,7 @@ pub(super) struct Shop {
 
 impl Shop {
     pub(super) fn stocked() -> Self {
-        Self { groups: groups().into_iter().map(Arc::new).collect(), broken: None, edits: Vec::new() }
+        Self { groups: groups().into_iter().map(Arc::new).collect(), ..Self::default() }
     }
 
     pub(super) fn empty() -> Self {
@@ -39,16 +41,17 @@ impl Shop {
 
     pub(super) fn broken() -> Self {
         let error = Error::corrupt("catalog.db: page 7 is damaged").why("checksum does not match").remedy("run `larder doctor`");
-        Self { groups: Vec::new(), broken: Some(ErrorText::from(&error)), edits: Vec::new() }
+        Self { broken: Some(ErrorText::from(&error)), ..Self::default() }
     }
 
     /// The answers to a question, in the order they come.
     pub(super) fn answer(&mut self, request: &Request) -> Vec<News> {
         let broken = self.broken.clone();
         match request {
-            Request::Groups => vec![News::Groups(broken.map_or_else(|| Ok(self.groups.clone()), Err))],
-            Request::Summaries(names) => {
-                vec![News::Summaries(Ok(names.iter().map(|name| (name.clone(), Ok(self.summary(name)))).collect()))]
+            Request::Groups => vec![News::Groups(broken.map_or_else(|| Ok((self.groups.clone(), self.origins.clone())), Err))],
+            Request::Summaries(groups) => {
+                let named = |group: &Arc<FeatureGroup>| (group.name.to_string(), Ok(self.summary(group.name.as_str())));
+                vec![News::Summaries(Ok(groups.iter().map(named).collect()))]
             }
             Request::Identifiers { group, prefix } => {
                 if self.groups.iter().any(|known| known.name.as_str() == group && known.online.is_none()) {
@@ -78,6 +81,9 @@ impl Shop {
                 self.edits.push(request.clone());
                 vec![News::Writes(super::writes::answer(question))]
             }
+            Request::Catalog(question @ (Question::Gather(..) | Question::Stand(..) | Question::Find(..))) => {
+                crate::tui::source::catalog::listed(question.clone(), &|_| {}).into_iter().map(News::Catalog).collect()
+            }
             Request::Catalog(question) => vec![News::Catalog(self.known(question))],
             Request::Rows(_) | Request::Files(_) if broken.is_some() => super::rows::refused(request),
             Request::Rows(_) | Request::Files(_) => super::rows::answer(request),
@@ -99,7 +105,7 @@ impl Shop {
                 let lines = self.groups.iter().filter(|group| group.name.as_str() == "customer-features").map(|group| {
                     (group.id, names.iter().enumerate().map(|(place, name)| ((*name).to_owned(), line(place as u64))).collect())
                 });
-                Answer::Evidence(Ok(Evidence { lines: lines.collect() }))
+                Answer::Evidence(Ok(Arc::new(Evidence { lines: lines.collect() })))
             }
             Question::Figures((_, feature)) => Answer::Figures(Ok(Box::new((feature == "loyalty_score").then(|| FeatureNumbers {
                 name: feature.clone(),
@@ -118,6 +124,7 @@ impl Shop {
                 axis: Some(("0".to_owned(), "1".to_owned())),
                 ..FeatureNumbers::default()
             })))),
+            other => panic!("{other:?} needs no store"),
         }
     }
 
@@ -268,8 +275,7 @@ pub(super) fn hostile() -> Shop {
             Arc::new(described("plain")),
             Arc::new(group(&long, "The longest name there may be", "", &[], features)),
         ],
-        broken: None,
-        edits: Vec::new(),
+        ..Shop::default()
     }
 }
 
@@ -369,4 +375,6 @@ pub(super) const SLOTS: [Slot; Slot::COUNT] = [
     Slot::Pin,
     Slot::Overview,
     Slot::Expectations,
+    Slot::Gather,
+    Slot::Find,
 ];

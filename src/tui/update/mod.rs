@@ -3,6 +3,7 @@
 pub(crate) mod catalog;
 mod copying;
 mod datasets;
+pub(crate) mod facets;
 mod files;
 mod forms;
 mod group;
@@ -182,6 +183,9 @@ fn act(model: &mut Model, focus: Focus, action: Action) -> Vec<Effect> {
         Action::ScreenSql => show_screen(model, Screen::Sql),
         Action::ScreenDatasets => show_screen(model, Screen::Datasets),
         Action::ScreenJobs => show_screen(model, Screen::Jobs),
+        Action::Facets => facets::focus(model),
+        Action::ToggleFacet => facets::toggle(model),
+        Action::ClearFilters => facets::clear(model),
         Action::FillDemo => fill_demo(model),
         Action::Open => open(model),
         Action::Sort | Action::SortReverse => sort(model, action == Action::SortReverse),
@@ -289,6 +293,9 @@ fn sort(model: &mut Model, reverse: bool) -> Vec<Effect> {
 
 /// One layer back: a filter that narrows the list, then the screen before.
 fn back(model: &mut Model) -> Vec<Effect> {
+    if model.screen == Screen::Catalog && std::mem::take(&mut model.catalog_screen.facets.focused) {
+        return Vec::new();
+    }
     if let Some(filtered) = filter_of(model)
         && !filtered.line.is_empty()
     {
@@ -380,6 +387,7 @@ fn set_typing(model: &mut Model, typing: bool) -> Vec<Effect> {
     if let Some(filtered) = filter_of(model) {
         filtered.typing = typing;
     }
+    model.catalog_screen.facets.focused = false;
     Vec::new()
 }
 

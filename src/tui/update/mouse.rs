@@ -50,6 +50,10 @@ fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
                 put_into(model, into);
                 on_row(model, (column, row), again)
             }
+            Target::Facet(line) => {
+                model.catalog_screen.facets.list.at = line;
+                super::facets::toggle(model)
+            }
         };
     }
     on_row(model, (column, row), again)
@@ -58,6 +62,11 @@ fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
 /// Puts the cursor on the row of a cell, and opens it if it was clicked on before.
 fn on_row(model: &mut Model, (column, row): (u16, u16), again: bool) -> Vec<Effect> {
     let Some(place) = list_under_focus(model).and_then(|list| list.row_at(column, row)) else { return Vec::new() };
+    if model.layer.is_none() && model.help.is_none() {
+        // A click among the rows of a result leaves the statement.
+        model.sql.typing &= model.screen != Screen::Sql;
+    }
+    model.catalog_screen.facets.focused = false;
     let focus = model.focus();
     let mut effects = super::step(model, focus, Move::To(place));
     if again {

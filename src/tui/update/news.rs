@@ -1,7 +1,12 @@
 //! What jobs bring back. Whether an answer is still wanted was decided before.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use super::{catalog, datasets, files, forms, group, groups, jobs, lineage, overview, record, refresh, rows, sql, statistics, writes};
+use crate::model::FeatureGroup;
 use crate::tui::model::Model;
+use crate::tui::model::data::Origins;
 use crate::tui::model::remote::{ErrorText, Remote};
 use crate::tui::msg::{Effect, News, Request, Slot};
 
@@ -23,6 +28,7 @@ pub(super) fn take(model: &mut Model, news: News) -> Vec<Effect> {
                 }
             }
             groups::show(model, false);
+            catalog::stand(model);
             statistics::follow(model)
         }
         News::Identifiers(answer) => {
@@ -81,8 +87,12 @@ pub(super) fn take(model: &mut Model, news: News) -> Vec<Effect> {
     }
 }
 
-fn take_groups(model: &mut Model, answer: Result<Vec<std::sync::Arc<crate::model::FeatureGroup>>, ErrorText>) -> Vec<Effect> {
+fn take_groups(model: &mut Model, answer: Result<(Vec<Arc<FeatureGroup>>, Origins), ErrorText>) -> Vec<Effect> {
     let failure = answer.as_ref().err().map(ErrorText::line);
+    let answer = answer.map(|(groups, origins)| {
+        model.origins = origins;
+        groups
+    });
     model.groups.answer(answer);
     if let Some(failure) = failure {
         // What was here stays on the screen, so the reason has no pane of its own.
@@ -91,17 +101,20 @@ fn take_groups(model: &mut Model, answer: Result<Vec<std::sync::Arc<crate::model
         }
         return Vec::new();
     }
-    let names: Vec<String> = model.groups.value().into_iter().flatten().map(|group| group.name.to_string()).collect();
-    model.summaries.retain(|name, _| names.contains(name));
+    // Of what lies elsewhere this store has no numbers.
+    let own = |group: &&Arc<FeatureGroup>| !model.origins.contains_key(group.name.as_str());
+    let groups: Vec<Arc<FeatureGroup>> = model.groups.value().into_iter().flatten().filter(own).cloned().collect();
+    let known: HashSet<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+    model.summaries.retain(|name, _| known.contains(name.as_str()));
     let now = model.now;
-    for name in &names {
-        model.summaries.entry(name.clone()).or_default().ask(now);
+    for group in &groups {
+        model.summaries.entry(group.name.to_string()).or_default().ask(now);
     }
     groups::show(model, false);
     catalog::gather(model);
     group::show_schema(model, false);
-    if names.is_empty() {
+    if groups.is_empty() {
         return Vec::new();
     }
-    vec![model.ask(Slot::Summaries, Request::Summaries(names))]
+    vec![model.ask(Slot::Summaries, Request::Summaries(groups))]
 }

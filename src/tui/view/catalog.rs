@@ -4,7 +4,8 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{groups, layout, states};
+use super::{facets, groups, layout, states};
+use crate::catalog::listing::Order;
 use crate::model::{FeatureDefinition, FeatureGroup};
 use crate::tui::fit;
 use crate::tui::keymap::Focus;
@@ -15,8 +16,12 @@ use crate::tui::model::statistics::Level;
 use crate::tui::numbers::{share, spark};
 use crate::tui::theme::{Theme, sign};
 use crate::tui::units::{UNKNOWN, age, ago, counted, exact, thin};
+use crate::tui::update::catalog::ORDERS;
 use crate::tui::widgets::table::{Column, Table};
 use crate::tui::widgets::text::{name, prose, put, span};
+
+/// What can be typed, for whoever has typed nothing yet.
+const PLACEHOLDER: &str = "words   type:frac   owner:growth   tag:pii   fresh:<1d   null:>5%";
 
 const ALL: [Column; 9] = [
     Column::text("FEATURE", 16, 34, 0),
@@ -41,20 +46,31 @@ const SCHEMA: [Column; 4] = [
 pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Rect) {
     let Some(all_groups) = model.groups.value() else { return };
     let screen = &model.catalog_screen;
-    let (list_area, detail_area) = layout::beside(body);
+    let (facets_area, list_area, detail_area) = layout::around(body);
     let (filter_area, table_area) = layout::below(list_area, 1);
-    groups::filter_line(&screen.filtered, screen.all.len(), "words   type:frac   group:orders   tag:pii", theme, frame, filter_area);
+    let Some(shelf) = &screen.shelf else {
+        groups::counted_line(&screen.filtered, 0, 0, PLACEHOLDER, theme, frame, filter_area);
+        states::loading(model, model.groups.waiting_since(), "reading the catalog", theme, frame, table_area);
+        return;
+    };
+    let listing = shelf.listing();
+    groups::counted_line(&screen.filtered, screen.total, listing.len(), PLACEHOLDER, theme, frame, filter_area);
+    match facets_area {
+        Some(area) => facets::draw(model, theme, frame, area),
+        // On narrow screens the counts take the place of the list while they have the keys.
+        None if screen.facets.focused => return facets::draw(model, theme, frame, table_area),
+        None => {}
+    }
+    let table_area = remark(model, theme, frame, table_area);
+    let query = screen.filtered.query();
     if screen.filtered.rows.is_empty() {
-        let query = screen.filtered.query();
         let found = query.rank(all_groups.iter().map(|group| crate::tui::update::groups::haystack(group))).len() as u64;
         let elsewhere = (found > 0).then(|| counted(found, "group matches", "groups match"));
         states::nothing(&screen.filtered, "feature", elsewhere, theme, frame, table_area);
         return;
     }
-    let query = screen.filtered.query();
     let found = |row: &usize| {
-        let (group, at) = *screen.all.get(*row)?;
-        let group = all_groups.get(group)?;
+        let (group, at) = listing.place(*row)?;
         Some((group, group.schema.features().get(at)?))
     };
     let shown = || screen.filtered.rows.iter().take(groups::MEASURED).filter_map(found);
@@ -63,12 +79,16 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
     columns[1] = columns[1].fitting(shown().map(|(group, _)| fit::width(group.name.as_str())).max().unwrap_or(0), table_area.width);
     let longest_owner = shown().filter_map(|(group, _)| group.owner.as_deref()).map(fit::width).max().unwrap_or(0);
     columns[7] = columns[7].fitting(longest_owner, table_area.width);
+    let ordered = ORDERS.iter().find(|(order, _)| *order == screen.order).map(|(order, title)| {
+        // Numbers stand with the largest first.
+        (*title, screen.reversed == matches!(order, Order::Group | Order::Name))
+    });
     let table = Table {
         columns: &columns,
         length: screen.filtered.rows.len(),
         list: &screen.filtered.list,
         focused: matches!(model.focus(), Focus::Catalog | Focus::FilterInput),
-        sorted: query.is_empty().then_some((if screen.by_name { "FEATURE" } else { "GROUP" }, screen.reversed)),
+        sorted: ordered.filter(|_| !query.has_words()),
     };
     table.draw(frame.buffer_mut(), table_area, theme, |row, widths| {
         let Some((group, feature)) = screen.filtered.rows.get(row).and_then(found) else { return Vec::new() };
@@ -85,6 +105,24 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
     {
         beside(Some(model), group, feature, &query, theme, frame, area);
     }
+}
+
+/// What is to be said of the answer, below the filter; returns the room that is left.
+fn remark(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) -> Rect {
+    let screen = &model.catalog_screen;
+    let said = match &screen.note {
+        Some(note) => note.clone(),
+        None if screen.forgiven && !screen.filtered.rows.is_empty() => "no name has it just so; these are the nearest".to_owned(),
+        None => return area,
+    };
+    let (line, rest) = layout::below(area, 1);
+    let columns = usize::from(line.width.saturating_sub(4));
+    let spans = vec![
+        Span::styled(format!(" {} ", sign::WATCH), theme.watch),
+        Span::styled(fit::cut(&crate::tui::clean::clean(&said), columns), theme.muted),
+    ];
+    put(frame.buffer_mut(), line, 0, &Line::from(spans));
+    rest
 }
 
 /// The schema of a group: every feature with what is known of it.

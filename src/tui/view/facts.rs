@@ -6,8 +6,9 @@ use crate::model::FeatureGroup;
 use crate::tui::fit;
 use crate::tui::matching::Query;
 use crate::tui::model::Model;
+use crate::tui::model::data::Origin;
 use crate::tui::theme::{Theme, sign};
-use crate::tui::units::{UNKNOWN, age, bytes, counted, exact, moment, thin, whole_span};
+use crate::tui::units::{UNKNOWN, age, ago, bytes, counted, exact, moment, thin, whole_span};
 use crate::tui::widgets::text::{prose, span};
 
 /// Columns of the words before the facts.
@@ -79,7 +80,10 @@ pub(super) fn group_facts(model: &Model, group: &FeatureGroup, query: &Query, th
             span(&format!("  {reason}"), theme.text),
         ]));
     }
-    stores(&mut facts, model, group);
+    match model.origins.get(group.name.as_str()) {
+        Some(origin) => elsewhere(&mut facts, model, origin),
+        None => stores(&mut facts, model, group),
+    }
     keys_and_times(&mut facts, model, group);
     facts.heading("about");
     facts.fact("owner", group.owner.as_deref().unwrap_or_default());
@@ -87,6 +91,16 @@ pub(super) fn group_facts(model: &Model, group: &FeatureGroup, query: &Query, th
     facts.fact("tags", &tags.join("  "));
     facts.fact("created", &moment(group.created.unix_micros(), model.now));
     facts.lines
+}
+
+/// Of a group that a sync brought in: where it lies, and how old what is known of it is.
+fn elsewhere(facts: &mut Facts<'_>, model: &Model, origin: &Origin) {
+    facts.heading("synced");
+    facts.fact("source", &origin.source);
+    facts.fact("read", &origin.seen.map_or_else(|| UNKNOWN.to_owned(), |seen| ago(seen, model.now)));
+    if let Some(fault) = &origin.fault {
+        facts.fact("not since", fault);
+    }
 }
 
 fn stores(facts: &mut Facts<'_>, model: &Model, group: &FeatureGroup) {

@@ -81,8 +81,7 @@ fn facts(model: &Model) -> Vec<String> {
                     facts.push("empty".to_owned());
                 } else {
                     let features: usize = groups.iter().map(|group| group.schema.len()).sum();
-                    let records: u64 =
-                        groups.iter().filter_map(|group| model.summary(group.name.as_str())).map(|summary| summary.records).sum();
+                    let records: u64 = model.summaries.values().filter_map(|summary| summary.value()).map(|summary| summary.records).sum();
                     facts.push(counted(groups.len() as u64, "group", "groups"));
                     facts.push(counted(features as u64, "feature", "features"));
                     facts.push(counted(records, "record", "records"));

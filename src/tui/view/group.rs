@@ -40,7 +40,7 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
 }
 
 /// The strip of tabs; where not all fit it is scrolled so that the one shown and its neighbours are seen.
-fn tabs(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn tabs(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let shown = model.group_screen.tab;
     let mut spans = Vec::new();
     let mut x = area.x;

@@ -29,6 +29,8 @@ const COLUMNS: [Column; 7] = [
     Column::text("TAGS", 14, 40, 5),
 ];
 
+/// Most features that are looked through while a frame is drawn.
+const MOST_RANKED: usize = 20_000;
 /// Rows whose names are measured to find how wide a column must be.
 pub(super) const MEASURED: usize = 500;
 
@@ -40,9 +42,10 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
     filter_line(&screen.filtered, groups.len(), "words   tag:pii   owner:growth", theme, frame, filter_area);
     let query = screen.filtered.query();
     if screen.filtered.rows.is_empty() {
-        let features =
-            || model.catalog_screen.all.iter().filter_map(|(group, feature)| Some(catalog::haystack(groups.get(*group)?, *feature)));
-        let found = query.rank(features()).len() as u64;
+        // Of a large catalog the other list says so itself, when one goes there.
+        let few = groups.iter().map(|group| group.schema.len()).sum::<usize>() <= MOST_RANKED;
+        let features = groups.iter().flat_map(|group| (0..group.schema.len()).map(|feature| catalog::haystack(group, feature)));
+        let found = if few { query.rank(features).len() as u64 } else { 0 };
         let elsewhere = (found > 0).then(|| counted(found, "feature matches", "features match"));
         states::nothing(&screen.filtered, "group", elsewhere, theme, frame, table_area);
         return;
@@ -98,7 +101,11 @@ fn cells(model: &Model, group: &FeatureGroup, query: &Query, theme: &Theme, widt
                 }
                 Line::from(spans)
             }
-            "STORES" => Line::from(Span::styled(stores(group), theme.muted)),
+            "STORES" => match model.origins.get(group.name.as_str()) {
+                // What lies elsewhere says where.
+                Some(origin) => Line::from(prose(&format!("⇣{}", origin.source), columns, &[], theme.accent, theme.matched)),
+                None => Line::from(Span::styled(stores(group), theme.muted)),
+            },
             "FEATURES" => Line::from(Span::styled(exact(group.schema.len() as u64), theme.text)),
             "RECORDS" => match summary {
                 Some(summary) => Line::from(Span::styled(thin_cell(summary.records), theme.text)),
@@ -157,11 +164,24 @@ fn detail(model: &Model, group: &FeatureGroup, query: &Query, theme: &Theme, fra
 
 /// The line above a list: its filter at the left, how much is left of it at the right.
 pub(super) fn filter_line(filtered: &Filtered, all: usize, placeholder: &str, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    counted_line(filtered, filtered.rows.len(), all, placeholder, theme, frame, area);
+}
+
+/// The same where not all that match are rows of the list.
+pub(super) fn counted_line(
+    filtered: &Filtered,
+    matching: usize,
+    all: usize,
+    placeholder: &str,
+    theme: &Theme,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
     let placeholder = if filtered.typing { placeholder } else { "" };
     let taken = Input { sign: "/", placeholder, line: &filtered.line, typing: filtered.typing }.draw(frame, area, theme);
     let count = match filtered.line.is_empty() {
         true => format!("{} ", exact(all as u64)),
-        false => format!("{} of {} ", exact(filtered.rows.len() as u64), exact(all as u64)),
+        false => format!("{} of {} ", exact(matching as u64), exact(all as u64)),
     };
     put_right(frame.buffer_mut(), area, 0, taken + 2, &Line::from(Span::styled(count, theme.muted)));
 }

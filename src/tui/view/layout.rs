@@ -39,6 +39,19 @@ pub(crate) fn beside(body: Rect) -> (Rect, Option<Rect>) {
     (list, Some(Rect { x: list.right(), width: detail, ..body }))
 }
 
+/// A list with its counts at the left and its details at the right, as far as there is room for them.
+pub(crate) fn around(body: Rect) -> (Option<Rect>, Rect, Option<Rect>) {
+    const COUNTS: u16 = 22;
+    if body.width < WIDE {
+        return (None, body, None);
+    }
+    let counts = Rect { width: COUNTS, ..body };
+    let rest = indent(body, COUNTS);
+    let detail = (rest.width * 40 / 100).min(84);
+    let list = Rect { width: rest.width - detail, ..rest };
+    (Some(counts), list, Some(Rect { x: list.right(), width: detail, ..rest }))
+}
+
 /// Two halves of a page of facts, where there is room for two.
 pub(crate) fn halves(body: Rect) -> (Rect, Option<Rect>) {
     if body.width < WIDE - 20 {
@@ -78,7 +91,9 @@ mod tests {
                 let parts = parts(area);
                 let (list, detail) = beside(parts.body);
                 let (left, right) = halves(parts.body);
-                for part in [parts.body, list, left, popup(area, 90, 40)].into_iter().chain(detail).chain(right) {
+                let (counts, middle, beside) = around(parts.body);
+                let optional = [detail, right, counts, beside].into_iter().flatten();
+                for part in [parts.body, list, left, middle, popup(area, 90, 40)].into_iter().chain(optional) {
                     assert!(part.is_empty() || part.intersection(area) == part, "{part:?} in {area:?}");
                 }
             }

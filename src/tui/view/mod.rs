@@ -7,6 +7,7 @@ mod catalog;
 mod datasets;
 mod drawing;
 mod explained;
+mod facets;
 mod facts;
 mod files;
 mod frame;
@@ -33,7 +34,7 @@ use ratatui::text::{Line, Span};
 
 use crate::tui::clean::is_hostile;
 use crate::tui::model::Model;
-use crate::tui::model::screens::Screen;
+use crate::tui::model::screens::{Screen, Tab};
 use crate::tui::theme::{NamedTheme, Theme, ascii};
 
 /// How the screen is drawn, apart from what is on it.
@@ -82,7 +83,12 @@ fn draw_screen(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
         match model.screen {
             Screen::Groups => groups::draw(model, theme, frame, parts.body),
             Screen::Catalog => catalog::draw(model, theme, frame, parts.body),
-            Screen::Group => group::draw(model, theme, frame, parts.body),
+            Screen::Group => match model.origins.get(&model.group_screen.name) {
+                Some(origin) if !matches!(model.group_screen.tab, Tab::Overview | Tab::Schema | Tab::Use) => {
+                    states::elsewhere(model, origin, theme, frame, parts.body);
+                }
+                _ => group::draw(model, theme, frame, parts.body),
+            },
             Screen::Lineage => lineage::draw(model, theme, frame, parts.body),
             Screen::Sql => sql::draw(model, theme, frame, parts.body),
             Screen::Datasets => datasets::draw(model, theme, frame, parts.body),

@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::layout;
 use crate::tui::fit;
+use crate::tui::model::data::Origin;
 use crate::tui::model::filtered::Filtered;
 use crate::tui::model::remote::{ErrorText, Remote};
 use crate::tui::model::{Model, PATIENCE, SPINNER_STEP};
@@ -83,6 +84,20 @@ pub(super) fn nothing(filtered: &Filtered, what: &str, elsewhere: Option<String>
     for (row, (key, text)) in ways.into_iter().enumerate() {
         let line = Line::from(vec![Span::styled(format!("{key:<6}"), theme.key), Span::styled(text, theme.muted)]);
         put(frame.buffer_mut(), inner, row as u16 + 3, &line);
+    }
+}
+
+/// A tab of a group that a sync brought in: its records are not here.
+pub(super) fn elsewhere(model: &Model, origin: &Origin, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let air = u16::from(area.height >= 14);
+    super::group::tabs(model, theme, frame, layout::below(area, 1 + air).0);
+    let inner = layout::indent(layout::below(area, 2 + air).1, 3);
+    let lines = [
+        vec![Span::styled("Nothing of it lies in this store. ", theme.text), Span::styled(format!("⇣ {}", origin.source), theme.strong)],
+        vec![Span::styled("a sync brought in its definition; its records, statistics and lineage are where it comes from", theme.muted)],
+    ];
+    for (row, spans) in lines.into_iter().enumerate() {
+        put(frame.buffer_mut(), inner, row as u16, &Line::from(spans));
     }
 }
 

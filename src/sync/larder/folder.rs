@@ -1,15 +1,16 @@
-//! The source `larder`: the store in another folder, whose catalog is opened for reading only.
+//! The store in another folder, whose catalog is opened for reading only.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
-use super::observed::ObservedGroup;
-use super::source::{Fetched, Listed, Listing, Source, SourceError, Trouble};
+use super::super::observed::ObservedGroup;
+use super::super::source::{Fetched, Listed, Listing, LookUp, Source, SourceError, Trouble};
 use crate::catalog::{Catalog, CatalogOptions};
 use crate::model::{Error, GroupStatus};
+use crate::store::{FeatureStore, OnlineRecord, OpenOptions};
 
 /// A store in a folder.
 pub struct LarderFolder {
@@ -20,8 +21,15 @@ pub struct LarderFolder {
 
 impl LarderFolder {
     /// The store in that folder.
-    pub fn new(folder: PathBuf) -> Self {
-        Self { folder, listed: Mutex::default() }
+    ///
+    /// # Errors
+    /// Usage if it is the store that is synced.
+    pub fn new(folder: PathBuf, own: &Path) -> crate::model::Result<Self> {
+        let same = |a: &Path, b: &Path| std::fs::canonicalize(a).ok().zip(std::fs::canonicalize(b).ok()).is_some_and(|(a, b)| a == b);
+        if same(&folder, own) {
+            return Err(Error::usage("a store can't be a source of itself").remedy("name the folder of another store"));
+        }
+        Ok(Self { folder, listed: Mutex::default() })
     }
 }
 
@@ -55,5 +63,12 @@ impl Source for LarderFolder {
         let missing = |group: &Listed| SourceError::new(Trouble::Other, Error::not_found(format!("'{}' was not listed", group.name)));
         let read = |group: &Listed| listed.get(&group.incarnation).cloned().ok_or_else(|| missing(group));
         Ok(wanted.iter().map(|group| (group.clone(), read(group))).collect())
+    }
+
+    async fn look_up(&self, look_up: &LookUp<'_>) -> Result<Option<OnlineRecord>, SourceError> {
+        let store = FeatureStore::open(&self.folder, OpenOptions { read_only: true, ..OpenOptions::default() }).await?;
+        let found = store.get(&look_up.group.name, look_up.identifier, look_up.features).await;
+        store.close().await?;
+        Ok(found?)
     }
 }
