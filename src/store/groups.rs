@@ -318,12 +318,12 @@ impl FeatureStore {
     /// What every group holds, by its last noted summary: opens no Delta log.
     pub async fn group_summaries(&self, groups: &[impl Borrow<FeatureGroup> + Sync]) -> Result<HashMap<GroupId, GroupSummary>> {
         let noted = self.inner.catalog.offline_summaries().await?;
+        let groups: Vec<&FeatureGroup> = groups.iter().map(Borrow::borrow).collect();
         let with_online: Vec<GroupId> =
             groups.iter().filter(|group| group.online.is_some() || group.keeps_history()).map(|group| group.id).collect();
         let counts = self.inner.online.counts_of(&with_online)?;
         let mut summaries = HashMap::with_capacity(groups.len());
         for group in groups {
-            let group = group.borrow();
             let summary = match noted.get(&group.id) {
                 // Other machines commit to a bucket without a word to this catalog.
                 Some(noted) if self.is_stale(group, noted) => self.group_summary(group).await.unwrap_or_default(),
