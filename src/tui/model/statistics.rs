@@ -1,5 +1,6 @@
 //! State of the tabs Stats and Drift: what values look like, and how far they drifted; and what is asked of the store for it.
 
+use super::data::Summary;
 use super::list::List;
 use super::remote::{ErrorText, Remote};
 use crate::tui::units::Micros;
@@ -25,6 +26,8 @@ pub(crate) struct StatisticsPage {
     pub(crate) baseline: usize,
     /// How far features drifted.
     pub(crate) drift: Remote<Drift>,
+    /// What the group held when that was asked.
+    pub(crate) drift_of: Option<Summary>,
     /// The drifted feature under the cursor.
     pub(crate) drift_list: List,
 }

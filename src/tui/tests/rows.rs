@@ -7,7 +7,7 @@ use crate::tui::model::files::{self, File, Files};
 use crate::tui::model::grid::{Head, Row, Stretch};
 use crate::tui::model::rows::{self, MOST_FOUND};
 use crate::tui::model::screens::{Screen, Tab};
-use crate::tui::msg::{Effect, News, Request, Slot};
+use crate::tui::msg::{Effect, Msg, News, Request, Slot};
 use crate::tui::units::SECOND;
 
 const HOUR: i64 = 3_600 * SECOND;
@@ -364,6 +364,19 @@ fn baselines_are_walked_pinned_and_forgotten() {
     stage.model.read_only = true;
     stage.keys("P");
     assert!(stage.model.layer.is_none() && stage.text().contains("read-only"));
+}
+
+#[test]
+fn drift_is_compared_again_only_once_the_group_holds_something_else() {
+    let mut stage = Stage::open(Shop::stocked(), (120, 30));
+    stage.keys("j<enter>]]]");
+    stage.hold = true;
+    stage.send(Msg::Changed);
+    assert_eq!(stage.waiting(Slot::Drift), 0, "a note of the comparison is no reason to compare");
+    let before = stage.model.statistics.drift_of.clone();
+    stage.shop.groups.remove(0);
+    stage.release();
+    assert!(before.is_some() && stage.model.statistics.drift_of != before, "other rows are");
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(super) fn take(model: &mut Model, news: News) -> Vec<Effect> {
             }
             groups::show(model, false);
             catalog::stand(model);
-            Vec::new()
+            statistics::follow(model)
         }
         News::Identifiers(answer) => {
             model.group_screen.record.offers.answer(answer);

@@ -6,7 +6,7 @@ use crate::tui::model::layer::{Form, Layer, Purpose};
 use crate::tui::model::line::Line;
 use crate::tui::model::list::{List, Move};
 use crate::tui::model::remote::{ErrorText, Remote};
-use crate::tui::model::screens::Tab;
+use crate::tui::model::screens::{Screen, Tab};
 use crate::tui::model::statistics::{Answer, FeatureNumbers, Question, StatisticsPage};
 use crate::tui::msg::{Effect, Request, Slot};
 
@@ -32,8 +32,25 @@ pub(super) fn enter(model: &mut Model) -> Vec<Effect> {
 /// Asks again for what is shown.
 pub(super) fn refresh(model: &mut Model) -> Vec<Effect> {
     match model.group_screen.tab {
-        Tab::Drift => ask_drift(model),
+        Tab::Drift if !matches!(model.statistics.drift, Remote::Ready(_)) => ask_drift(model),
+        Tab::Drift => follow(model),
         _ => ask_numbers(model, false),
+    }
+}
+
+/// Compares again once the group holds something else. Distances are estimates that differ a little each time, and comparing notes them
+/// in the store: asked anew at each change of the store, the question would be woken by its own answer for ever.
+pub(super) fn follow(model: &mut Model) -> Vec<Effect> {
+    let is_shown = model.screen == Screen::Group && model.group_screen.tab == Tab::Drift;
+    let now = model.summary(&model.statistics.group).cloned();
+    match (&model.statistics.drift_of, now) {
+        _ if !is_shown => Vec::new(),
+        (Some(then), Some(now)) if *then != now => ask_drift(model),
+        (None, now) => {
+            model.statistics.drift_of = now;
+            Vec::new()
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -48,6 +65,7 @@ fn ask_numbers(model: &mut Model, refresh: bool) -> Vec<Effect> {
 fn ask_drift(model: &mut Model) -> Vec<Effect> {
     let now = model.now;
     model.statistics.drift.ask(now);
+    model.statistics.drift_of = model.summary(&model.statistics.group).cloned();
     let baseline = model.statistics.chosen_baseline().to_owned();
     let question = Question::Drift { group: model.statistics.group.clone(), baseline };
     vec![model.ask(Slot::Drift, Request::Statistics(question))]
