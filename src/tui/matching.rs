@@ -66,7 +66,7 @@ const IN_OTHER_FIELD: i64 = 500;
 impl Query {
     /// Parses what was typed.
     pub(crate) fn parse(text: &str) -> Self {
-        let terms = crate::catalog::listing::terms(text).iter().take(16).filter_map(|term| Term::parse(term)).collect();
+        let terms = crate::tui::listing::terms(text).iter().take(16).filter_map(|term| Term::parse(term)).collect();
         Self { terms, matcher: SkimMatcherV2::default().ignore_case() }
     }
 
@@ -139,7 +139,7 @@ impl Query {
                     None => match self.matcher.fuzzy_indices(name, word) {
                         Some((_, places)) => hits.extend(places),
                         // A misspelt word marks the one that was meant.
-                        None => hits.extend(crate::catalog::fuzzy::highlights(&self.matcher, word, name)),
+                        None => hits.extend(crate::tui::fuzzy::highlights(&self.matcher, word, name)),
                     },
                 },
                 Term::Group(word) => hits.extend(find(name, word).into_iter().flatten()),

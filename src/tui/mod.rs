@@ -39,7 +39,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::model::Result;
-use crate::store::FeatureStore;
+use crate::store::{FeatureStore, fuzzy, listing};
 
 /// How the browser starts.
 #[derive(Debug, Clone, Default)]

@@ -255,7 +255,8 @@ fn signed(request: &mut reqwest::Request, body: &[u8], keys: &Credentials, regio
     let (added, _) = instructions.into_parts();
     for header in added {
         let mut value = reqwest::header::HeaderValue::from_str(header.value()).map_err(|error| error.to_string())?;
-        value.set_sensitive(header.sensitive());
+        // A log of a request must not hold what would let somebody send it.
+        value.set_sensitive(header.sensitive() || header.name().eq_ignore_ascii_case("authorization"));
         request.headers_mut().insert(header.name(), value);
     }
     Ok(())

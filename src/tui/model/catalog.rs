@@ -9,8 +9,8 @@ use super::data::Origins;
 use super::list::List;
 use super::remote::{ErrorText, Remote};
 use super::statistics::{FeatureNumbers, Level};
-use crate::catalog::listing::{Asked, Finder, Listed, ListedFacet, Listing};
 use crate::model::{FeatureGroup, GroupId};
+use crate::tui::listing::{Asked, Finder, Listed, ListedFacet, Listing};
 use crate::tui::units::Micros;
 
 /// A feature: its group's name and its own.

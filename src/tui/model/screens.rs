@@ -6,8 +6,8 @@ use super::filtered::Filtered;
 use super::line::Line;
 use super::list::List;
 use super::remote::Remote;
-use crate::catalog::listing::Order;
 use crate::model::{Error, Result};
+use crate::tui::listing::Order;
 use crate::tui::units::Micros;
 
 /// Which screen is shown.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::statistics::feature_numbers;
-use crate::catalog::listing::{Drift, Finder, Listing, Standing};
 use crate::model::{Error, Result};
 use crate::store::{FeatureEvidence, FeatureStore};
 use crate::tui::jobs::Voice;
+use crate::tui::listing::{Drift, Finder, Listing, Standing};
 use crate::tui::model::catalog::{Answer, Evidence, Knowledge, Line, Question, Shelf};
 use crate::tui::model::remote::ErrorText;
 use crate::tui::model::statistics::Level;

@@ -1,8 +1,8 @@
 //! The list of all features: filter, sort, open the group at the feature.
 
 use super::facets;
-use crate::catalog::listing::{Asked, Listed, Order};
 use crate::model::FeatureGroup;
+use crate::tui::listing::{Asked, Listed, Order};
 use crate::tui::matching::Haystack;
 use crate::tui::model::Model;
 use crate::tui::model::catalog::{Answer, FeatureName, Knowledge, Question};
@@ -85,7 +85,7 @@ pub(super) fn go(model: &mut Model, to: Move) {
 }
 
 /// Remembers the feature under the cursor, to find it again in another list.
-fn remember(model: &mut Model) {
+pub(super) fn remember(model: &mut Model) {
     let named = |(group, place): (&std::sync::Arc<FeatureGroup>, usize)| {
         Some((group.name.to_string(), group.schema.features().get(place)?.name.to_string()))
     };
@@ -232,5 +232,8 @@ fn take_listed(model: &mut Model, listed: Listed) {
     (screen.total, screen.note, screen.forgiven) = (listed.total, listed.note, listed.forgiven);
     screen.facets.all = listed.facets;
     facets::settle(&mut screen.facets);
-    remember(model);
+    // While a word is typed the best of each letter passes under the cursor; nobody has chosen it.
+    if !screen.to_best {
+        remember(model);
+    }
 }

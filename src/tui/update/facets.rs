@@ -1,7 +1,7 @@
 //! The counts beside the list of features: a value chosen there is a filter written into the filter line, so that there is one truth
 //! about what is listed, and it can be typed, edited and taken to the command line.
 
-use crate::catalog::listing::terms;
+use crate::tui::listing::terms;
 use crate::tui::model::Model;
 use crate::tui::model::catalog::{FacetLine, Facets};
 use crate::tui::model::line::Line;

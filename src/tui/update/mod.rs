@@ -388,6 +388,9 @@ fn set_typing(model: &mut Model, typing: bool) -> Vec<Effect> {
         filtered.typing = typing;
     }
     model.catalog_screen.facets.focused = false;
+    if !typing && model.screen == Screen::Catalog {
+        catalog::remember(model);
+    }
     Vec::new()
 }
 

@@ -5,10 +5,10 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::{facets, groups, layout, states};
-use crate::catalog::listing::Order;
 use crate::model::{FeatureDefinition, FeatureGroup};
 use crate::tui::fit;
 use crate::tui::keymap::Focus;
+use crate::tui::listing::Order;
 use crate::tui::matching::Query;
 use crate::tui::model::Model;
 use crate::tui::model::remote::Remote;

@@ -171,7 +171,7 @@ pub(super) async fn list(state: &ServerState, request: &ServiceRequest, kind: En
     let body: List = parse(&format!("List{}s", word(kind)), request)?;
     let limit = body.max_results.unwrap_or(PAGE);
     let page = EntityPage {
-        source_uri: body.source_uri,
+        source_uri: body.source_uri.map(|uri| in_region(&uri, &request.region, &state.store.settings().region)),
         entity_type: body.artifact_type,
         after: body.created_after.as_ref().and_then(micros),
         before: body.created_before.as_ref().and_then(micros),
@@ -192,10 +192,19 @@ pub(super) async fn list(state: &ServerState, request: &ServiceRequest, kind: En
     Ok(Some(answer))
 }
 
+/// The ARN of a group as a region knows it: a client sees the region that it asks, whatever the store's own is called.
+fn in_region(uri: &str, from: &str, to: &str) -> String {
+    match uri.strip_prefix("arn:aws:sagemaker:").and_then(|rest| rest.strip_prefix(from)) {
+        Some(rest) if rest.contains(":feature-group/") => format!("arn:aws:sagemaker:{to}{rest}"),
+        _ => uri.to_owned(),
+    }
+}
+
 /// What a list shows of an entity, and a description begins with.
 fn summary(state: &ServerState, request: &ServiceRequest, entity: &EntityRow) -> Json {
     let word = word(entity.id.kind);
-    let mut source = json!({ "SourceUri": entity.source.uri });
+    let uri = in_region(&entity.source.uri, &state.store.settings().region, &request.region);
+    let mut source = json!({ "SourceUri": uri });
     if entity.id.kind == EntityKind::Artifact {
         let identity = |(kind, value): &(String, String)| json!({ "SourceIdType": kind, "Value": value });
         source["SourceTypes"] = entity.source.identities.iter().map(identity).collect();
