@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
+use std::num::NonZeroU16;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -120,7 +121,10 @@ fn figures(folder: &Path, features: usize) {
     drop(pair.slave);
     let mut reader = pair.master.try_clone_reader().unwrap();
     let mut keyboard = pair.master.take_writer().unwrap();
-    let seen = Arc::new((Mutex::new(Seen { terminal: vt100::Parser::new(50, 160, 0), bytes: 0 }), Condvar::new()));
+    let seen = Arc::new((
+        Mutex::new(Seen { terminal: vt100::Parser::new(NonZeroU16::new(50).unwrap(), NonZeroU16::new(160).unwrap(), 0), bytes: 0 }),
+        Condvar::new(),
+    ));
     let to = seen.clone();
     std::thread::spawn(move || {
         let mut buffer = [0_u8; 16_384];

@@ -342,7 +342,7 @@ impl FeatureStore {
             match standing.remove(*identifier) {
                 Some(found) if found == *expected || is_newer((found.0, found.1), (expected.0, expected.1)) => {}
                 Some(found) => {
-                    problems.push(format!("'{}' stands at {} online, the history has {}", identifier.escape_debug(), found.0, expected.0))
+                    problems.push(format!("'{}' stands at {} online, the history has {}", identifier.escape_debug(), found.0, expected.0));
                 }
                 None if forgets && !expected.2 => forgotten += 1,
                 None => problems.push(format!("'{}' is missing online, the history has {}", identifier.escape_debug(), expected.0)),

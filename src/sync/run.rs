@@ -321,7 +321,8 @@ async fn plan_from(
     }
     let known_in_scope: Vec<&SyncGroupRow> = known.iter().filter(|group| group.deleted.is_none() && in_scope(&group.name)).collect();
     delete_what_is_gone(&known_in_scope, &listing, options, &mut report, &mut outcome, &mut changes);
-    if !options.dry_run && !(outcome.upserts.is_empty() && outcome.tombstones.is_empty()) {
+    let changes_anything = !outcome.upserts.is_empty() || !outcome.tombstones.is_empty();
+    if changes_anything && !options.dry_run {
         outcome.lineage = Some(lineage_of(store, &row.name, &known, &outcome).await?);
     }
     if listing.complete && options.groups.is_none() {

@@ -61,7 +61,7 @@ impl Bits {
         let mut row = range.start;
         let end = range.end.min(self.length);
         while row < end {
-            if row % 64 == 0 && row + 64 <= end {
+            if row.is_multiple_of(64) && row + 64 <= end {
                 self.blocks[row / 64] = u64::MAX;
                 row += 64;
             } else {

@@ -142,7 +142,7 @@ impl Objects {
         let views = views(registry);
         views.iter().for_each(|view| context.take_keys(view));
         let context = &context;
-        let entities = registry.entities.iter().filter(|entity| !entity.spec.as_ref().is_some_and(|spec| spec.name == DUMMY));
+        let entities = registry.entities.iter().filter(|entity| entity.spec.as_ref().is_none_or(|spec| spec.name != DUMMY));
         let mut told: Vec<(&str, ObservedGroup)> = Vec::new();
         told.extend(entities.filter_map(|entity: &Entity| objects::entity(entity, context)).map(|group| ("entity", group)));
         told.extend(views.iter().map(|view| ("view", view.observed(context))));

@@ -218,7 +218,7 @@ impl<'a> View<'a> {
             ttl: self.ttl.and_then(ttl),
             online: Some(self.online),
             offline: Some(self.batch.is_some()),
-            s3_uri: place.clone().filter(|place| place.starts_with("s3://")),
+            s3_uri: place.filter(|place| place.starts_with("s3://")),
             table: self.batch.and_then(places::table),
             status: self.disabled.then(|| "disabled".to_owned()),
             created: self.meta.and_then(created),

@@ -300,7 +300,7 @@ fn tls_asks_for_a_certificate_that_is_believed() {
         "secret",
     ]);
     let url = format!("rediss://:secret@localhost:{}", redis.port);
-    let believed = RedisOptions { ca_certificate: Some(certificate.clone().into()), ..options(&url) };
+    let believed = RedisOptions { ca_certificate: Some(certificate.into()), ..options(&url) };
     let store_folder = tempfile::tempdir().unwrap();
     let good = store(store_folder.path(), believed);
     assert_eq!(apply(&good, 100, put("A", 10, "over TLS")), OnlineEffect::Applied);

@@ -72,6 +72,8 @@ impl Redis {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+        child.kill().unwrap();
+        child.wait().unwrap();
         panic!("redis-server on port {port} did not answer within 20 s");
     }
 

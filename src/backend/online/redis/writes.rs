@@ -144,7 +144,7 @@ impl Inner {
                 }
             }
         }
-        let error = self.settle_failed(failed, total, outcomes, &mut settled);
+        let error = self.settle_failed(&failed, total, outcomes, &mut settled);
         self.journal.settle(&settled)?;
         error.map_or(Ok(()), Err)
     }
@@ -152,7 +152,7 @@ impl Inner {
     /// Decides over writes that Redis has not answered. Returns the error, if the call is to fail as a whole and leave nothing.
     fn settle_failed(
         &self,
-        failed: Vec<(usize, Waiting, Fault)>,
+        failed: &[(usize, Waiting, Fault)],
         total: usize,
         outcomes: &mut [WriteOutcome],
         settled: &mut Vec<(Arrival, Settlement)>,
@@ -166,7 +166,7 @@ impl Inner {
             settled.extend(failed.iter().map(|(_, waiting, _)| (waiting.arrival, Settlement::Cancel)));
             return Some(self.away(first));
         }
-        for (place, waiting, fault) in &failed {
+        for (place, waiting, fault) in failed {
             outcomes[*place].online = if queues && !waiting.is_conditional() {
                 settled.push((waiting.arrival, Settlement::Queue));
                 OnlineEffect::Queued
@@ -192,9 +192,9 @@ impl Inner {
             Ok(answers) => answers,
             // The fault of a test stands for a lost connection.
             Err(error) if error.kind() == crate::model::ErrorKind::OutcomeUnknown => {
-                unanswered(&commands, Fault::Unknown(error.to_string()))
+                unanswered(&commands, &Fault::Unknown(error.to_string()))
             }
-            Err(error) => unanswered(&commands, Fault::NotDone(error.to_string())),
+            Err(error) => unanswered(&commands, &Fault::NotDone(error.to_string())),
         };
         Ok(answers.into_iter().map(decision).collect())
     }
@@ -301,7 +301,7 @@ fn micros(now: EventTime) -> u64 {
     u64::try_from(now.unix_micros()).unwrap_or(0)
 }
 
-fn unanswered(commands: &[Command], fault: Fault) -> Vec<Answer> {
+fn unanswered(commands: &[Command], fault: &Fault) -> Vec<Answer> {
     commands.iter().map(|_| Err(fault.clone())).collect()
 }
 
