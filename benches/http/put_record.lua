@@ -1,16 +1,25 @@
 -- wrk script: PutRecord of random identifiers, ten features, event times that grow. Arguments after --: GROUP IDS
-local group, ids, count = "customers", 100000, 0
+-- Only the event time is made per request; heads with identifiers and tails with values lie ready.
+local heads, tails, count = {}, {}, 0
+local VARIETY = 1000
 function init(args)
-  group = args[1] or group
-  ids = tonumber(args[2] or ids)
+  local group, ids = args[1] or "customers", tonumber(args[2] or 100000)
   math.randomseed(os.time())
+  for tail = 1, VARIETY do
+    local values = {}
+    for feature = 0, 7 do
+      values[#values + 1] = string.format('{"FeatureName":"f%d","ValueAsString":"%.6f"}', feature, math.random())
+    end
+    tails[tail] = '"},' .. table.concat(values, ",") .. "]}"
+  end
+  for id = 0, ids - 1 do
+    local start = string.format('{"Record":[{"FeatureName":"id","ValueAsString":"C%06d"},{"FeatureName":"at","ValueAsString":"', id)
+    local whole = wrk.format("PUT", "/FeatureGroup/" .. group, { ["Content-Type"] = "application/json" }, start .. "1700000000" .. tails[1])
+    -- All bodies are of one length, so that the head holds for each of them.
+    heads[id + 1] = whole:sub(1, #whole - #tails[1] - 10)
+  end
 end
 function request()
   count = count + 1
-  local values = { string.format('{"FeatureName":"id","ValueAsString":"C%06d"}', math.random(0, ids - 1)),
-    string.format('{"FeatureName":"at","ValueAsString":"%d"}', 1700000000 + count) }
-  for feature = 0, 7 do
-    values[#values + 1] = string.format('{"FeatureName":"f%d","ValueAsString":"%.6f"}', feature, math.random())
-  end
-  return wrk.format("PUT", "/FeatureGroup/" .. group, { ["Content-Type"] = "application/json" }, '{"Record":[' .. table.concat(values, ",") .. "]}")
+  return heads[math.random(#heads)] .. string.format("%d", 1700000000 + count) .. tails[math.random(VARIETY)]
 end
