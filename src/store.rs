@@ -6,6 +6,7 @@
 
 pub mod athena;
 mod attachment;
+pub mod audit;
 mod compaction;
 pub mod datasets;
 pub mod demo;
@@ -59,6 +60,8 @@ pub use records::{DeleteOptions, HistoryRow, HistorySource, OnlineRecord, PutOpt
 pub use rows::{RowQuery, RowStretch};
 pub use search::SearchRequest;
 pub use settings::Settings;
+
+use foldhash::fast::RandomState;
 
 use crate::backend::offline::{OfflineOptions, OfflineStore};
 use crate::backend::online::{LmdbOptions, LmdbStore, OnlineStore, RedisStore};
@@ -120,9 +123,19 @@ struct Inner {
 /// Parsed definitions by folded name, and when they were last known to be current.
 #[derive(Default)]
 struct Definitions {
-    by_name: HashMap<String, Arc<FeatureGroup>>,
+    by_name: HashMap<String, Arc<FeatureGroup>, RandomState>,
     version: i64,
     checked: Option<Instant>,
+}
+
+impl Definitions {
+    fn are_fresh(&self) -> bool {
+        self.checked.is_some_and(|checked| checked.elapsed() < DEFINITIONS_AGE)
+    }
+
+    fn get(&self, name: &str) -> Option<Arc<FeatureGroup>> {
+        self.by_name.get(name).or_else(|| self.by_name.get(&name.to_ascii_lowercase())).cloned()
+    }
 }
 
 /// The store used when none is named: `$XDG_DATA_HOME/larder`, else `~/.local/share/larder`.

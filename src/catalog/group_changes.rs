@@ -3,7 +3,7 @@
 //! A change says what it was worked out from. If the group is not that any more, somebody else was faster and nothing happens.
 
 use super::groups::name_is_taken;
-use super::{Catalog, fault, group_rows};
+use super::{Catalog, audit, fault, group_rows};
 use crate::model::{Error, ErrorKind, FeatureGroup, Result};
 
 impl Catalog {
@@ -23,6 +23,7 @@ impl Catalog {
                 return Err(name_is_taken(&holder));
             }
             group_rows::insert(&mut transaction, group).await.map_err(|error| fault::explain(what, &self.path, error))?;
+            audit::created(&mut transaction, group).await.map_err(self.fault(what))?;
         }
         for (before, after) in changed {
             let now = group_rows::select_by_id(&mut transaction, &before.id).await.map_err(self.fault(what))?;
@@ -31,6 +32,7 @@ impl Catalog {
                     .remedy("run the command again: it works out anew what is to be done"));
             }
             group_rows::update(&mut transaction, before, after).await.map_err(self.fault(what))?;
+            audit::changed(&mut transaction, before, after).await.map_err(self.fault(what))?;
         }
         self.commit(transaction, what).await
     }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Catalog, fault, group_rows};
+use super::{Catalog, audit, fault, group_rows};
 use crate::model::schema::WrittenAbout;
 use crate::model::{
     DriftLimits, Error, ErrorKind, EventTime, Expectation, FeatureDefinition, FeatureGroup, GroupExpectations, GroupId, GroupStatus,
@@ -118,6 +118,7 @@ impl Catalog {
                 }
                 Err(error) => return Err(fault::explain(what, &self.path, error)),
             }
+            audit::created(&mut transaction, group).await.map_err(self.fault(what))?;
         }
         self.commit(transaction, what).await
     }
@@ -227,6 +228,9 @@ impl Catalog {
         new.failure_reason = failure_reason.map(|reason| reason.chars().take(MAX_FAILURE_REASON).collect());
         new.modified = modified;
         group_rows::update(&mut transaction, &old, &new).await.map_err(self.fault(what))?;
+        if next == GroupStatus::Deleting {
+            audit::deleted(&mut transaction, &new).await.map_err(self.fault(what))?;
+        }
         self.commit(transaction, what).await?;
         Ok(new)
     }
@@ -268,6 +272,7 @@ impl Catalog {
         change(&mut new)?;
         new.check()?;
         group_rows::update(&mut transaction, &old, &new).await.map_err(self.fault(what))?;
+        audit::changed(&mut transaction, &old, &new).await.map_err(self.fault(what))?;
         self.commit(transaction, what).await?;
         Ok(new)
     }

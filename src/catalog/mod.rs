@@ -2,7 +2,8 @@
 //! file; and how to find it: a search index over all of them, which each commit brings up to date.
 //!
 //! The catalog is an index. Every group's definition lies beside its data as well, every dataset's manifest in the
-//! store's folder, and a catalog that is lost is rebuilt from there; so nothing may be kept only here except what may be lost: run history and resumable marks.
+//! store's folder, and a catalog that is lost is rebuilt from there; so nothing may be kept only here except what may be lost: run history,
+//! resumable marks, and who changed what.
 //!
 //! Each process has at most two connections. The first serves reads and is all that `larder get` ever opens. The
 //! second is opened by the first change and serves changes only, so that a change which waits for another process
@@ -12,6 +13,7 @@
 //! Every change is one `BEGIN IMMEDIATE` transaction that reads what it decides upon inside it. Plain
 //! `BEGIN` would let two processes read, and then fail one of them at its first write.
 
+mod audit;
 mod connection;
 mod datasets;
 mod drift;
@@ -41,6 +43,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection, Sqlite, Transaction};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
+pub use audit::{Actor, AuditFilter, AuditRow, AuditedChange, AuditedField, acting_as};
 pub use connection::{CatalogOptions, FORMAT_VERSION};
 pub use datasets::{ColumnSource, DatasetColumn, DatasetId, DatasetRow};
 pub use drift::DriftRow;
@@ -49,7 +52,7 @@ pub use lineage::{EdgeKind, EdgeMethod, LineageNote, NewEdge, NodeKey, NodeKind,
 pub use lineage_entities::{AssociationRow, EntityContent, EntityId, EntityKind, EntityPage, EntityRow, EntitySource};
 pub use lineage_reads::{EdgeRow, EdgesWanted, Link, LinkSide, MethodSince, NodeRow};
 pub use lineage_usage::{UsageDay, UsageLine, UsageRow};
-pub use process::Process;
+pub use process::{Process, principal};
 pub use profiles::{DayLine, Population, ProfiledFiles, StoredColumn, StoredProfile, Window};
 pub use runs::{NewRun, Run, RunCounts, RunId, RunKind, RunState};
 pub use settings::STORE_ID;

@@ -7,6 +7,9 @@
 
 use std::sync::OnceLock;
 
+/// Longest principal that is kept, in characters.
+const MAX_PRINCIPAL: usize = 128;
+
 /// One process of one machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
@@ -43,6 +46,14 @@ impl Process {
         }
         start_of(self.id).is_some_and(|started| started == self.started)
     }
+}
+
+/// `LARDER_PRINCIPAL`, else the user of the system.
+pub fn principal() -> String {
+    let named =
+        ["LARDER_PRINCIPAL", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|text| !text.trim().is_empty()));
+    let name = named.unwrap_or_else(|| format!("uid:{}", rustix::process::getuid().as_raw()));
+    name.trim().chars().filter(|letter| !letter.is_control()).take(MAX_PRINCIPAL).collect()
 }
 
 /// `host boot namespace`, each a dash where the system does not say.

@@ -21,11 +21,13 @@ mod place;
 mod progress;
 mod record_view;
 mod sdk;
+mod since;
 mod sink;
 mod table;
 mod text;
 mod usage;
 
+mod audit;
 mod batch_get;
 mod check;
 mod compact;
@@ -184,6 +186,7 @@ enum Verb {
     BatchGet(batch_get::BatchGet),
     Delete(delete::Delete),
     History(history::History),
+    Audit(audit::Audit),
     Ingest(ingest::Ingest),
     Query(query::Query),
     Lineage(lineage::Lineage),
@@ -234,6 +237,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Ending {
 
 fn act(verb: Verb, place: &Place, console: &mut Console) -> Verdict {
     match verb {
+        Verb::Audit(audit) => on_one_core(audit.run(place, console)),
         Verb::List(list) => on_one_core(list.run(place, console)),
         Verb::Describe(describe) => on_one_core(describe.run(place, console)),
         Verb::Search(search) => on_one_core(search.run(place, console)),

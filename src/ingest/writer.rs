@@ -2,13 +2,14 @@
 //!
 //! Callers await their answer; it comes after the fsync. While a transaction is on its way to the disk the next
 //! batch gathers in a bounded queue, so a lone caller waits for one fsync and a crowd shares it. When the queue
-//! is full, callers wait: back-pressure instead of memory.
+//! is full, callers wait: back-pressure instead of memory. A crowd is gathered before the next transaction begins ([`gather`]).
 //!
 //! A batch that fails as a whole is tried again caller by caller, so that one caller's full outbox is not
 //! another's failure; only an unknown outcome goes to everyone, since trying again could write twice.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -19,6 +20,11 @@ use crate::model::{Error, ErrorKind, EventTime, Result};
 const QUEUE: usize = 4_096;
 /// Most writes of one transaction: a transaction blocks the writers of every other process.
 const MAX_BATCH: usize = 4_096;
+
+/// Longest wait for callers that are likely to come.
+const MAX_PATIENCE: Duration = Duration::from_millis(2);
+/// How long such a wait sleeps between two looks into the queue.
+const GLANCE: Duration = Duration::from_micros(50);
 
 /// Tells the time; tests bring their own.
 pub type Clock = Arc<dyn Fn() -> EventTime + Send + Sync>;
@@ -88,15 +94,42 @@ impl Drop for Writer {
 }
 
 fn serve(online: &dyn OnlineStore, clock: &Clock, mut jobs: mpsc::Receiver<Job>) {
+    let mut pace = Pace::default();
     while let Some(first) = jobs.blocking_recv() {
-        let mut batch = vec![first];
-        let mut writes = batch[0].writes.len();
+        let batch = gather(&mut jobs, first, pace);
+        let (begun, callers) = (Instant::now(), batch.len());
+        commit(online, clock(), batch);
+        pace = Pace { callers: callers.max(pace.callers / 2), commit: begun.elapsed() };
+    }
+}
+
+/// What the last transactions were like.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pace {
+    /// Callers that shared one.
+    callers: usize,
+    /// How long the last one took.
+    commit: Duration,
+}
+
+/// Takes what waits in the queue. Callers who were just answered are on their way back, and whoever comes first would get a transaction
+/// for itself while all others wait for the next one: so a crowd is waited for, never longer than half a transaction takes.
+/// A lone caller is never kept waiting.
+fn gather(jobs: &mut mpsc::Receiver<Job>, first: Job, pace: Pace) -> Vec<Job> {
+    let mut writes = first.writes.len();
+    let mut batch = vec![first];
+    let begun = Instant::now();
+    let patience = (pace.commit / 2).min(MAX_PATIENCE);
+    loop {
         while writes < MAX_BATCH {
             let Ok(job) = jobs.try_recv() else { break };
             writes += job.writes.len();
             batch.push(job);
         }
-        commit(online, clock(), batch);
+        if writes >= MAX_BATCH || batch.len() >= pace.callers || begun.elapsed() >= patience {
+            return batch;
+        }
+        std::thread::sleep(GLANCE);
     }
 }
 
@@ -192,6 +225,18 @@ mod tests {
         arrivals.dedup();
         assert_eq!(arrivals.len(), 600, "no two writes share an arrival");
         assert_eq!(online.counts(GroupId(uuid::Uuid::from_u128(1))).unwrap().outbox_rows, 600);
+    }
+
+    #[test]
+    fn a_crowd_that_does_not_come_is_not_waited_for_long() {
+        let (queue, mut jobs) = mpsc::channel(8);
+        let job = || Job { writes: vec![put("C1", 1)], reply: oneshot::channel().0 };
+        queue.try_send(job()).unwrap();
+        let begun = Instant::now();
+        let batch = gather(&mut jobs, job(), Pace { callers: 64, commit: Duration::from_secs(60) });
+        assert_eq!(batch.len(), 2, "what waits is taken");
+        assert!(begun.elapsed() >= MAX_PATIENCE && begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        assert_eq!(gather(&mut jobs, job(), Pace { callers: 1, commit: Duration::from_secs(60) }).len(), 1);
     }
 
     #[tokio::test]

@@ -51,6 +51,11 @@ macro_rules! name_type {
         pub struct $type(String);
 
         impl $type {
+            /// True for a text that [`Self::parse`] takes.
+            pub fn is_legal(text: &str) -> bool {
+                fault(text).is_none()
+            }
+
             /// Parses a name; the error says which rule it breaks.
             pub fn parse(text: &str) -> Result<Self> {
                 match fault(text) {

@@ -35,11 +35,11 @@ impl Record {
     /// # Errors
     /// An unknown feature, a feature given twice, a value its type cannot hold, a missing identifier or event
     /// time, an event time that cannot be read, a record or identifier that is too long.
-    pub fn from_pairs(schema: &Schema, pairs: Vec<(String, RawValue)>, mode: TimeMode) -> Result<Self> {
+    pub fn from_pairs<Name: AsRef<str>>(schema: &Schema, pairs: Vec<(Name, RawValue)>, mode: TimeMode) -> Result<Self> {
         let mut values: Vec<Option<FeatureValue>> = vec![None; schema.len()];
         let mut bytes = 0;
         for (name, raw) in pairs {
-            let (position, definition) = schema.feature(&name)?;
+            let (position, definition) = schema.feature(name.as_ref())?;
             bytes += match &raw {
                 RawValue::Text(text) => text.len(),
                 RawValue::List(texts) => texts.iter().map(String::len).sum(),

@@ -75,11 +75,16 @@ async fn wait_for_permits(permits: &Semaphore, state: &ServerState) {
 async fn serve(state: &Arc<ServerState>, stream: TcpStream, tls: Option<TlsAcceptor>, graceful: &GracefulShutdown) {
     match tls {
         None => talk(state, stream, graceful).await,
-        Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-            Ok(Ok(stream)) => talk(state, stream, graceful).await,
-            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-            Err(_) => tracing::debug!("a TLS handshake took too long"),
-        },
+        // Boxed, because the task of every connection has the size of the largest branch, and most connections idle.
+        Some(tls) => Box::pin(serve_securely(state, stream, tls, graceful)).await,
+    }
+}
+
+async fn serve_securely(state: &Arc<ServerState>, stream: TcpStream, tls: TlsAcceptor, graceful: &GracefulShutdown) {
+    match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+        Ok(Ok(stream)) => talk(state, stream, graceful).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
 }
 
@@ -130,4 +135,19 @@ pub(super) fn tls_acceptor(chain: &Path, key: &Path) -> Result<TlsAcceptor> {
             Error::usage("certificate and key don't fit").source(error).remedy("check serve.tls_certificate and serve.tls_key")
         })?;
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_task<Task: Future>(_: impl FnOnce(&'static Arc<ServerState>, TcpStream, &'static GracefulShutdown) -> Task) -> usize {
+        size_of::<Task>()
+    }
+
+    #[test]
+    fn a_connection_that_idles_is_small() {
+        let size = size_of_task(|state, stream, graceful| serve(state, stream, None, graceful));
+        assert!(size <= 4_096, "{size} bytes a connection");
+    }
 }

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
+
 /// Upper bounds of the histogram, in microseconds.
 const BOUNDS: [u64; 16] =
     [50, 100, 250, 500, 1_000, 1_500, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000, 30_000_000];
@@ -22,10 +24,20 @@ struct Operation {
     classes: [AtomicU64; 6],
 }
 
+impl Operation {
+    fn count(&self, status: u16, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let bucket = BOUNDS.iter().position(|bound| micros <= *bound).unwrap_or(BOUNDS.len());
+        self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
+        self.micros.fetch_add(micros, Ordering::Relaxed);
+        self.classes[usize::from(status / 100).min(5)].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// Counters of a server.
 #[derive(Default)]
 pub struct Metrics {
-    operations: RwLock<HashMap<&'static str, Arc<Operation>>>,
+    operations: RwLock<HashMap<&'static str, Arc<Operation>, RandomState>>,
     errors: Mutex<BTreeMap<(&'static str, String), u64>>,
     connections: AtomicI64,
     accepted: AtomicU64,
@@ -47,12 +59,14 @@ pub struct StoreGauges {
 impl Metrics {
     /// Counts an answer.
     pub fn count(&self, operation: &'static str, status: u16, error: Option<&str>, took: Duration) {
-        let counters = self.operation(operation);
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let bucket = BOUNDS.iter().position(|bound| micros <= *bound).unwrap_or(BOUNDS.len());
-        counters.buckets[bucket].fetch_add(1, Ordering::Relaxed);
-        counters.micros.fetch_add(micros, Ordering::Relaxed);
-        counters.classes[usize::from(status / 100).min(5)].fetch_add(1, Ordering::Relaxed);
+        let known = self.operations.read().unwrap_or_else(PoisonError::into_inner);
+        match known.get(operation) {
+            Some(counters) => counters.count(status, took),
+            None => {
+                drop(known);
+                self.operation(operation).count(status, took);
+            }
+        }
         if let Some(error) = error {
             let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
             *errors.entry((operation, error.to_owned())).or_default() += 1;
@@ -60,9 +74,6 @@ impl Metrics {
     }
 
     fn operation(&self, name: &'static str) -> Arc<Operation> {
-        if let Some(found) = self.operations.read().unwrap_or_else(PoisonError::into_inner).get(name) {
-            return found.clone();
-        }
         self.operations.write().unwrap_or_else(PoisonError::into_inner).entry(name).or_default().clone()
     }
 

@@ -84,6 +84,7 @@ impl Server {
         let listener = listen(settings.bind)?;
         let state = ServerState {
             keys: Keyring::new(&settings.keys),
+            region: store.settings().region.as_str().into(),
             store,
             settings,
             metrics: Metrics::default(),

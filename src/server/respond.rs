@@ -61,11 +61,11 @@ async fn dispatch(state: &Arc<ServerState>, parts: Parts, body: Incoming, reques
     let credential = scope_of(&parts.headers, parts.uri.query().unwrap_or_default());
     let scope = credential.as_deref().and_then(parse_scope);
     let route = route(&parts.method, parts.uri.path(), &parts.headers, scope);
-    let region = scope.map(|scope| scope.region.to_owned());
+    let region = scope.filter(|scope| *scope.region != *state.region).map_or_else(|| state.region.clone(), |scope| scope.region.into());
     drop(credential);
     match route {
         Route::Health => return pages::health(),
-        Route::Ready => return pages::ready(state).await,
+        Route::Ready => return Box::pin(pages::ready(state)).await,
         _ => {}
     }
     let body = if route == Route::S3 {
@@ -93,21 +93,24 @@ async fn dispatch(state: &Arc<ServerState>, parts: Parts, body: Incoming, reques
         request_id,
         operation,
         caller: signer.caller,
-        region: region.unwrap_or_else(|| state.store.settings().region.clone()),
+        region,
         signed_payload: signer.payload,
     };
+    // All but the data plane are boxed: a future is moved whole and has the size of its largest branch, so that a look-up would
+    // carry the room that SQL and objects need.
     match route {
-        Route::Metrics => pages::metrics(state).await,
+        Route::Metrics => Box::pin(pages::metrics(state)).await,
         Route::Runtime(operation) => runtime::answer(state, operation, request).await,
-        Route::SageMaker(_) => sagemaker::answer(state, request).await,
-        Route::Athena(_) => athena::answer(state, request).await,
-        Route::Glue(_) => glue::answer(state, request).await,
-        Route::Sts => sts::answer(state, request).await,
-        Route::Iam => iam::answer(state, request).await,
+        Route::SageMaker(_) => Box::pin(sagemaker::answer(state, request)).await,
+        Route::Athena(_) => Box::pin(athena::answer(state, request)).await,
+        Route::Glue(_) => Box::pin(glue::answer(state, request)).await,
+        Route::Sts => Box::pin(sts::answer(state, request)).await,
+        Route::Iam => Box::pin(iam::answer(state, request)).await,
         Route::S3 => {
-            let answer = s3::answer(state, request).await;
+            let answer = Box::pin(s3::answer(state, request)).await;
             ServiceResponse { response: with_id(answer.response, request_id), ..answer }
         }
+        Route::Elsewhere(service) => wire::unknown_service(&service),
         // Answered above, before anything was read.
         Route::Health | Route::Ready => pages::health(),
     }
@@ -170,7 +173,7 @@ fn fault_of(route: &Route, refusal: &Refusal) -> Fault {
     let (code, status) = match route {
         // Its faults are 400 one and all; these are not its own.
         Route::SageMaker(_) | Route::Athena(_) | Route::Glue(_) if *refusal == Refusal::UnknownKey => (json, StatusCode::BAD_REQUEST),
-        Route::SageMaker(_) | Route::Athena(_) | Route::Glue(_) | Route::Runtime(_) => (json, StatusCode::FORBIDDEN),
+        Route::SageMaker(_) | Route::Athena(_) | Route::Glue(_) | Route::Runtime(_) | Route::Elsewhere(_) => (json, StatusCode::FORBIDDEN),
         Route::S3 if matches!(refusal, Refusal::Incomplete(_)) => (s3, StatusCode::BAD_REQUEST),
         Route::S3 => (s3, StatusCode::FORBIDDEN),
         _ => (query, StatusCode::FORBIDDEN),
@@ -183,7 +186,9 @@ fn refuse(route: &Route, fault: Fault) -> ServiceResponse {
     let close = matches!(fault.status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT);
     let mut answer = match route {
         Route::SageMaker(_) | Route::Athena(_) | Route::Glue(_) => fault.answer(Protocol::Json11, "Refused"),
-        Route::Runtime(_) | Route::Metrics | Route::Health | Route::Ready => fault.answer(Protocol::RestJson, "Refused"),
+        Route::Runtime(_) | Route::Elsewhere(_) | Route::Metrics | Route::Health | Route::Ready => {
+            fault.answer(Protocol::RestJson, "Refused")
+        }
         Route::S3 => wire::xml_fault(fault, "Refused", "Error", ""),
         Route::Sts | Route::Iam => wire::xml_fault(fault, "Refused", "ErrorResponse", "Error"),
     };
@@ -191,4 +196,20 @@ fn refuse(route: &Route, fault: Fault) -> ServiceResponse {
         answer.response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of the future that a function answers, which is not called.
+    fn size_of_future<State, Request, Answer: Future>(_: impl FnOnce(State, Request) -> Answer) -> usize {
+        size_of::<Answer>()
+    }
+
+    #[test]
+    fn a_look_up_does_not_carry_the_room_of_other_services() {
+        let size = size_of_future(|state: &'static Arc<ServerState>, request: hyper::Request<Incoming>| respond(state, request));
+        assert!(size <= 8_192, "{size} bytes are moved with every request");
+    }
 }

@@ -31,6 +31,8 @@ pub(super) enum Route {
     Iam,
     /// Objects.
     S3,
+    /// A service of AWS that is not here, by its name in signatures.
+    Elsewhere(String),
 }
 
 /// An operation of the data plane.
@@ -137,7 +139,8 @@ pub(super) fn route(method: &Method, path: &str, headers: &HeaderMap, scope: Opt
         ("/metrics", &Method::GET | &Method::HEAD) => Route::Metrics,
         // Only query protocols post forms to the root; of these STS alone has calls that nobody signs.
         ("/", &Method::POST) if is_form(headers) => Route::Sts,
-        _ => Route::S3,
+        // The paths of a service that is not here are no buckets.
+        _ => scope.map_or(Route::S3, |scope| Route::Elsewhere(scope.service.to_owned())),
     }
 }
 
@@ -198,6 +201,8 @@ mod tests {
         for (service, is) in [("sts", Route::Sts), ("iam", Route::Iam), ("s3", Route::S3)] {
             assert_eq!(routed("POST", "/", &[("authorization", &signed(service))]), is);
         }
+        let elsewhere = routed("POST", "/RegisterResource", &[("authorization", &signed("lakeformation"))]);
+        assert_eq!(elsewhere, Route::Elsewhere("lakeformation".into()));
         assert_eq!(routed("GET", "/healthz", &[]), Route::Health);
         assert_eq!(routed("GET", "/healthz", &[("authorization", &signed("s3"))]), Route::S3, "a bucket may be called so");
         assert_eq!(routed("GET", "/bucket/key", &[]), Route::S3);

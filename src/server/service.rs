@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_TYPE, HeaderName};
@@ -23,6 +23,8 @@ use crate::store::FeatureStore;
 pub struct ServerState {
     /// The store behind the server.
     pub store: FeatureStore,
+    /// The store's region, for requests that name none.
+    pub region: Arc<str>,
     /// How it serves.
     pub settings: ServeSettings,
     /// Keys that may sign requests; empty where signatures are not checked.
@@ -59,7 +61,7 @@ pub struct ServiceRequest {
     /// Who asks, and what they may do.
     pub caller: Caller,
     /// The region the request was signed for, else the store's.
-    pub region: String,
+    pub region: Arc<str>,
     /// What the signature says about the body; [`SignedPayload::Unsigned`] where signatures are not checked.
     pub signed_payload: SignedPayload,
 }

@@ -83,6 +83,18 @@ pub(super) fn unknown_operation(operation: &str) -> ServiceResponse {
     Fault::new(StatusCode::BAD_REQUEST, "UnknownOperationException", message).answer(Protocol::Json11, "UnknownOperation")
 }
 
+/// The answer to a request for a service that is not here, in a form that clients of either JSON protocol read.
+pub(super) fn unknown_service(service: &str) -> ServiceResponse {
+    let shown: String = service.chars().take(80).collect();
+    let message = format!(
+        "There is no service '{}' here: larder answers sagemaker, athena, glue, s3, sts and iam, as far as Feature Store needs them.",
+        shown.escape_debug()
+    );
+    let mut answer = Fault::new(StatusCode::BAD_REQUEST, "UnknownOperationException", message).answer(Protocol::Json11, "UnknownService");
+    answer.response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static("UnknownOperationException"));
+    answer
+}
+
 /// The text of an error for a client: what, why and what to do, as sentences.
 ///
 /// Faults of the machine say no more than that: paths and the texts of libraries are for the log.

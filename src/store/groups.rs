@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use super::{DEFINITIONS_AGE, Definitions, FeatureStore};
+use super::FeatureStore;
 use crate::backend::online::GroupCounts;
 use crate::catalog::{FeatureUpdate, GroupUpdate, OfflineSummary};
 use crate::model::suggest::suggest;
@@ -101,6 +101,20 @@ impl FeatureStore {
     /// # Errors
     /// `NotFound`, with the nearest name.
     pub async fn group(&self, name: &str) -> Result<Arc<FeatureGroup>> {
+        if let Some(group) = self.group_at_hand(name) {
+            return Ok(group);
+        }
+        // Boxed, because hardly a request comes here and each would carry the room for it.
+        Box::pin(self.find_group(name)).await
+    }
+
+    /// The group of that name, ignoring case, if this handle read its definition and looked for changes of it within [`super::DEFINITIONS_AGE`].
+    pub fn group_at_hand(&self, name: &str) -> Option<Arc<FeatureGroup>> {
+        let definitions = self.inner.definitions.lock().unwrap_or_else(PoisonError::into_inner);
+        if definitions.are_fresh() { definitions.get(name) } else { None }
+    }
+
+    async fn find_group(&self, name: &str) -> Result<Arc<FeatureGroup>> {
         self.follow_bucket().await?;
         if let Some(group) = self.known_definition(name).await? {
             return Ok(group);
@@ -136,14 +150,10 @@ impl FeatureStore {
     /// A parsed definition, if it was read or checked lately enough.
     async fn known_definition(&self, name: &str) -> Result<Option<Arc<FeatureGroup>>> {
         let lock = || self.inner.definitions.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_fresh = |definitions: &Definitions| definitions.checked.is_some_and(|checked| checked.elapsed() < DEFINITIONS_AGE);
-        let look_up = |definitions: &Definitions| {
-            definitions.by_name.get(name).or_else(|| definitions.by_name.get(&name.to_ascii_lowercase())).cloned()
-        };
         {
             let definitions = lock();
-            if is_fresh(&definitions) {
-                return Ok(look_up(&definitions));
+            if definitions.are_fresh() {
+                return Ok(definitions.get(name));
             }
         }
         let version = self.inner.catalog.data_version().await?;
@@ -153,7 +163,7 @@ impl FeatureStore {
             definitions.version = version;
         }
         definitions.checked = Some(Instant::now());
-        Ok(look_up(&definitions))
+        Ok(definitions.get(name))
     }
 
     /// Makes a group.

@@ -89,8 +89,24 @@ pub struct HistoryRow {
 impl FeatureStore {
     /// Puts a record; returns when it is durable.
     pub async fn put(&self, group: &str, pairs: Vec<(String, RawValue)>, options: PutOptions) -> Result<PutReceipt> {
-        let mut receipts = self.put_many(group, vec![pairs], options).await?;
-        receipts.pop().ok_or_else(|| Error::internal("a put had no outcome"))
+        self.check_writable()?;
+        let group = self.group(group).await?;
+        self.put_into(&group, pairs, options).await
+    }
+
+    /// Puts a record into a group whose definition is at hand; returns when it is durable.
+    pub async fn put_into<Name: AsRef<str>>(
+        &self,
+        group: &FeatureGroup,
+        pairs: Vec<(Name, RawValue)>,
+        options: PutOptions,
+    ) -> Result<PutReceipt> {
+        self.check_writable()?;
+        let write = self.write_of(group, &Expected::of(&group.schema)?, pairs, options)?;
+        let outcomes = self.inner.writer.write(vec![write]).await?;
+        self.after_writes(group, 1);
+        let outcome = outcomes.first().ok_or_else(|| Error::internal("a put had no outcome"))?;
+        Ok(PutReceipt { arrival: outcome.arrival, online: outcome.online })
     }
 
     /// Puts records of one group, all or nothing; in order, so that the later of two equals wins.
@@ -135,11 +151,11 @@ impl FeatureStore {
     }
 
     /// The write of a record that is put, checked against its group.
-    pub(super) fn write_of(
+    pub(super) fn write_of<Name: AsRef<str>>(
         &self,
         group: &FeatureGroup,
         expected: &Expected,
-        pairs: Vec<(String, RawValue)>,
+        pairs: Vec<(Name, RawValue)>,
         options: PutOptions,
     ) -> Result<RowWrite> {
         let targets = check_targets(group, options.targets)?;

@@ -83,7 +83,7 @@ parser.add_argument("-k", metavar="NAME", help="passed on to pytest")
 def python(version, given):
     if given:
         return given
-    folder = os.path.join(ROOT, "target", f"python-sagemaker-{version}")
+    folder = os.path.join(ROOT, "target", f"python-integration-{version}")
     interpreter = os.path.join(folder, "bin/python")
     ready = os.path.join(folder, "ready")
     if not os.path.exists(ready):

@@ -22,32 +22,53 @@ pub struct Serving {
 
 impl Serving {
     pub fn start(store: &Path, keys: Option<&str>) -> Self {
+        Self::start_with(store, keys, &[])
+    }
+
+    /// The same with further variables.
+    pub fn start_with(store: &Path, keys: Option<&str>, variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
         command.arg("--store").arg(store).args(["serve", "--bind", "127.0.0.1:0"]).stdin(Stdio::null()).stdout(Stdio::piped());
         match keys {
             Some(keys) => command.env("LARDER_SERVE_KEYS", keys),
             None => command.env_remove("LARDER_SERVE_KEYS"),
         };
-        let mut child = command.spawn().unwrap();
+        let mut child = command.envs(variables.iter().copied()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line}")).to_owned();
         Self { child, address }
     }
 
-    fn signal(&self, signal: &str) {
+    pub fn signal(&self, signal: &str) {
         assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());
     }
 
     /// Sends a request on a connection of its own and returns status and body.
-    fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+    pub fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
+        let (status, _, body) = self.exchange(&(head + body));
+        (status, body)
+    }
+
+    /// Sends bytes that end their connection and returns status, head and body.
+    pub fn exchange(&self, sent: &str) -> (u16, String, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}", body.len())
-            .unwrap();
+        stream.write_all(sent.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), head.to_owned(), body.to_owned())
+    }
+
+    /// The process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// True while the process runs.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     pub fn make_group(&self, name: &str) {
@@ -59,7 +80,7 @@ impl Serving {
         assert_eq!(self.ask("POST", "/", "X-Amz-Target: SageMaker.CreateFeatureGroup\r\n", &body).0, 200);
     }
 
-    fn put(&self, group: &str, identifier: &str, at: usize) -> u16 {
+    pub fn put(&self, group: &str, identifier: &str, at: usize) -> u16 {
         let body = format!(
             r#"{{"Record":[{{"FeatureName":"id","ValueAsString":"{identifier}"}},{{"FeatureName":"at","ValueAsString":"{at}"}}]}}"#
         );

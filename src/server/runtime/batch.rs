@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::service::{ServerState, ServiceRequest, ServiceResponse};
 use super::super::wire::{self, Fault, Protocol};
 use super::record_json::{
-    WireTarget, WireTtl, WireValue, document, out_of_bounds, pairs, parse, positions, targets, ttl, write_record, write_text,
+    WireTarget, WireTtl, WireValue, document, out_of_bounds, owned, pairs, parse, positions, targets, ttl, write_record, write_text,
 };
 use super::{faults, names};
 use crate::model::{ErrorKind, FeatureGroup};
@@ -228,7 +228,7 @@ fn prepared(request: &ServiceRequest, entry: &Entry<'_>, request_ttl: Option<Wir
     out_of_bounds("record", entry.record.len(), 1, usize::MAX)?;
     Ok(BatchEntry {
         group: name.to_owned(),
-        pairs: pairs(entry.record.clone())?,
+        pairs: owned(pairs(entry.record.clone())?),
         options: PutOptions { targets: targets(entry.target_stores.as_deref())?, ttl: ttl(entry.ttl_duration.or(request_ttl))? },
     })
 }

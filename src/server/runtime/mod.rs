@@ -20,11 +20,12 @@ pub(super) async fn answer(state: &Arc<ServerState>, operation: RuntimeOperation
     let answered = match operation {
         RuntimeOperation::GetRecord => records::get(state, &request).await,
         RuntimeOperation::PutRecord => records::put(state, &request).await,
-        RuntimeOperation::DeleteRecord => records::delete(state, &request).await,
-        RuntimeOperation::UpdateRecord => records::update(state, &request).await,
-        RuntimeOperation::ListRecords => records::list(state, &request).await,
         RuntimeOperation::BatchGetRecord => batch::get(state, &request).await,
-        RuntimeOperation::BatchWriteRecord => batch::write(state, &request).await,
+        // Boxed, because each request's future has the size of the largest of them.
+        RuntimeOperation::DeleteRecord => Box::pin(records::delete(state, &request)).await,
+        RuntimeOperation::UpdateRecord => Box::pin(records::update(state, &request)).await,
+        RuntimeOperation::ListRecords => Box::pin(records::list(state, &request)).await,
+        RuntimeOperation::BatchWriteRecord => Box::pin(batch::write(state, &request)).await,
         RuntimeOperation::Unknown => Err(faults::unknown_operation()),
     };
     answered.unwrap_or_else(|fault| fault.answer(Protocol::RestJson, operation.name()))

@@ -18,7 +18,7 @@ pub(super) fn group_name(name_or_arn: &str) -> Option<&str> {
         Some((arn, name)) if arn.starts_with("arn:aws") && name_or_arn.len() <= 150 => name,
         _ => name_or_arn,
     };
-    GroupName::parse(name).is_ok().then_some(name)
+    GroupName::is_legal(name).then_some(name)
 }
 
 /// The group that a path names, as it was written and decoded.

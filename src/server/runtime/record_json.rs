@@ -73,7 +73,7 @@ pub(super) fn out_of_bounds(path: &str, size: usize, min: usize, max: usize) -> 
 }
 
 /// Names and values as the store takes them.
-pub(super) fn pairs(record: Vec<WireValue<'_>>) -> Result<Vec<(String, RawValue)>, Fault> {
+pub(super) fn pairs(record: Vec<WireValue<'_>>) -> Result<Vec<(Cow<'_, str>, RawValue)>, Fault> {
     record
         .into_iter()
         .map(|value| {
@@ -87,9 +87,14 @@ pub(super) fn pairs(record: Vec<WireValue<'_>>) -> Result<Vec<(String, RawValue)
                     )));
                 }
             };
-            Ok((value.feature_name.into_owned(), raw))
+            Ok((value.feature_name, raw))
         })
         .collect()
+}
+
+/// The same for a store that keeps them longer than the request.
+pub(super) fn owned(pairs: Vec<(Cow<'_, str>, RawValue)>) -> Vec<(String, RawValue)> {
+    pairs.into_iter().map(|(name, value)| (name.into_owned(), value)).collect()
 }
 
 /// Target stores as the store takes them; none stays none.

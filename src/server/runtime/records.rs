@@ -10,7 +10,7 @@ use super::super::page_token;
 use super::super::service::{ServerState, ServiceRequest, ServiceResponse};
 use super::super::wire::{self, Fault, Protocol};
 use super::record_json::{
-    self, WireTarget, WireTtl, WireValue, out_of_bounds, pairs, parse, positions, targets, ttl, write_record, write_text,
+    self, WireTarget, WireTtl, WireValue, out_of_bounds, owned, pairs, parse, positions, targets, ttl, write_record, write_text,
 };
 use super::{faults, names};
 use crate::store::{DeleteOptions, FeatureChange, OnlineEffect, PutOptions};
@@ -61,7 +61,7 @@ pub(super) async fn put(state: &ServerState, request: &ServiceRequest) -> Result
     out_of_bounds("record", body.record.len(), 1, usize::MAX)?;
     let options = PutOptions { targets: targets(body.target_stores.as_deref())?, ttl: ttl(body.ttl_duration)? };
     let pairs = pairs(body.record)?;
-    let receipt = state.store.put(group.name.as_str(), pairs, options).await.map_err(|error| faults::of_error(NAME, &error))?;
+    let receipt = state.store.put_into(&group, pairs, options).await.map_err(|error| faults::of_error(NAME, &error))?;
     Ok(written(wire::empty(NAME), receipt.online))
 }
 
@@ -115,7 +115,7 @@ pub(super) async fn update(state: &ServerState, request: &ServiceRequest) -> Res
         identifier: body.record_identifier_value_as_string,
         targets: targets(body.target_stores.as_deref())?,
         ttl: ttl(body.ttl_duration)?,
-        pairs: pairs(body.features)?,
+        pairs: owned(pairs(body.features)?),
     };
     // A feature that is not there is the request's mistake, not a record that is missing.
     positions(&group, change.pairs.iter().map(|(name, _)| name.as_str()))?;

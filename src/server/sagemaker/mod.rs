@@ -23,12 +23,24 @@ use serde_json::Value as Json;
 use super::constraints::{self, Model};
 use super::service::{ServerState, ServiceRequest, ServiceResponse};
 use super::wire::{self, Fault, Protocol};
+use crate::store::audit::{Actor, acting_as};
+
+/// Who asks where signatures are not checked.
+const NOBODY: &str = "anyone";
 
 /// What an operation answers; none for an empty answer.
 type Answer = Result<Option<Json>, Fault>;
 
-/// Answers one request.
+/// Answers one request. What it changes is noted as done by its caller.
 pub(super) async fn answer(state: &Arc<ServerState>, request: ServiceRequest) -> ServiceResponse {
+    let actor = Actor {
+        principal: request.caller.access_key.as_deref().unwrap_or(NOBODY).to_owned(),
+        request: Some((request.operation.to_string(), request.request_id.to_string())),
+    };
+    acting_as(actor, carry_out(state, request)).await
+}
+
+async fn carry_out(state: &Arc<ServerState>, request: ServiceRequest) -> ServiceResponse {
     let (name, answered) = match &*request.operation {
         "CreateFeatureGroup" => ("CreateFeatureGroup", create::create(state, &request).await),
         "DescribeFeatureGroup" => ("DescribeFeatureGroup", describe::describe(state, &request).await),

@@ -19,7 +19,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::catalog::{UsageDay, UsageLine, UsageRow};
+use foldhash::fast::RandomState;
+
+use crate::catalog::{UsageDay, UsageLine, UsageRow, principal};
 use crate::model::{Error, FeatureGroup, GroupId, Result};
 use crate::store::{Clock, FeatureStore};
 
@@ -37,8 +39,6 @@ const LOOK_EVERY: u64 = 1_024;
 const APPEND_EVERY: Duration = Duration::from_secs(60);
 /// Bytes of spool at which a writer's end folds it.
 const FOLD_BYTES: u64 = 64 << 10;
-/// Longest principal that is kept, in characters.
-const MAX_PRINCIPAL: usize = 128;
 
 /// How a record was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,7 +70,7 @@ pub(in crate::store) struct Usage {
 }
 
 struct Counts {
-    by_group: HashMap<(GroupId, Operation), GroupCount>,
+    by_group: HashMap<(GroupId, Operation), GroupCount, RandomState>,
     since_look: u64,
     appended: Instant,
 }
@@ -84,7 +84,7 @@ struct GroupCount {
 impl Usage {
     /// Counts for a store in a folder; none for one that may not be written.
     pub(in crate::store) fn new(store: Option<&Path>, clock: Clock) -> Self {
-        let counts = Counts { by_group: HashMap::new(), since_look: 0, appended: Instant::now() };
+        let counts = Counts { by_group: HashMap::default(), since_look: 0, appended: Instant::now() };
         Self { folder: store.map(|store| store.join(FOLDER)), clock, counts: Mutex::new(counts), principal: OnceLock::new() }
     }
 
@@ -137,7 +137,7 @@ impl Usage {
         }
     }
 
-    fn lines(&self, counted: HashMap<(GroupId, Operation), GroupCount>) -> String {
+    fn lines(&self, counted: HashMap<(GroupId, Operation), GroupCount, RandomState>) -> String {
         let day = (self.clock)().unix_micros().div_euclid(DAY_MICROS);
         let principal = self.principal.get_or_init(principal);
         let mut text = String::new();
@@ -159,14 +159,6 @@ impl Drop for Usage {
     fn drop(&mut self) {
         self.append();
     }
-}
-
-/// `LARDER_PRINCIPAL`, else the user of the system.
-fn principal() -> String {
-    let named =
-        ["LARDER_PRINCIPAL", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|text| !text.trim().is_empty()));
-    let name = named.unwrap_or_else(|| format!("uid:{}", rustix::process::getuid().as_raw()));
-    name.trim().chars().filter(|letter| !letter.is_control()).take(MAX_PRINCIPAL).collect()
 }
 
 fn append_to_spool(folder: &Path, text: &str) -> std::io::Result<()> {
