@@ -104,7 +104,7 @@ fn group_rows(groups: &[(Arc<FeatureGroup>, Option<Summary>)]) -> std::result::R
     };
     let newest = |summary: &Option<Summary>| {
         let newest = summary.as_ref().and_then(|summary| summary.newest)?;
-        EventTime::from_unix_micros(newest).ok().map(|time| time.to_string())
+        EventTime::from_unix_micros(newest).map(|time| time.to_string())
     };
     let wide = groups.iter().map(|(group, _)| Some(group.schema.len() as u64)).collect::<UInt64Array>();
     RecordBatch::try_from_iter_with_nullable([
