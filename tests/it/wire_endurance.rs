@@ -49,7 +49,7 @@ fn slow_clients_are_cut_off_and_leave_nothing_behind() {
     let body = record("slow", 1);
     let half = &body[..body.len() / 2];
     let put = |stream: &mut TcpStream| {
-        write!(stream, "PUT /FeatureGroup/orders HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{half}", body.len()).unwrap()
+        write!(stream, "PUT /FeatureGroup/orders HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{half}", body.len()).unwrap();
     };
 
     let begun = Instant::now();

@@ -443,7 +443,7 @@ fn no_statement_makes_the_server_fail() {
                 2 => {
                     words[place] = *["(", ")", "'", "\"", "--", "/*", "NULL", "1e999", "9999999999999999999999", "1/0", ";", "\u{0}"]
                         .choose(&mut random)
-                        .unwrap()
+                        .unwrap();
                 }
                 3 => words.truncate(place.max(1)),
                 _ => words.insert(
