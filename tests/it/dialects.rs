@@ -20,6 +20,7 @@ use larder::store::{DeleteOptions, FeatureStore, IngestOptions, NewGroup, OnErro
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
@@ -204,13 +205,25 @@ impl Bench {
         }
     }
 
-    /// Somebody else's files, one of which lacks a column; event times as this column.
-    async fn external(&self, name: &str, identifier: FeatureType, random: &mut StdRng, times: impl Fn(Vec<Option<i64>>) -> ArrayRef) {
+    /// Somebody else's files, one of which lacks a column; event times as this column. Of two rows with one time only their places
+    /// tell which is newer, so there are none where an engine doesn't tell places.
+    async fn external(
+        &self,
+        name: &str,
+        (identifier, has_ties): (FeatureType, bool),
+        random: &mut StdRng,
+        times: impl Fn(Vec<Option<i64>>) -> ArrayRef,
+    ) {
         let folder = self.path(name);
         std::fs::create_dir(&folder).unwrap();
-        for file in 0..3 {
-            let numbers: Vec<Option<i64>> = (0..40).map(|_| random.random_bool(0.95).then(|| random.random_range(0..6))).collect();
-            let seconds = (0..40).map(|_| random.random_bool(0.95).then(|| START + random.random_range(0..20))).collect();
+        let mut pairs: Vec<(i64, i64)> = (0..6).flat_map(|number| (0..20).map(move |second| (number, second))).collect();
+        pairs.shuffle(random);
+        if has_ties {
+            pairs = pairs.iter().map(|_| (random.random_range(0..6), random.random_range(0..20))).collect();
+        }
+        for (file, pairs) in pairs.chunks(40).enumerate() {
+            let numbers: Vec<Option<i64>> = pairs.iter().map(|pair| random.random_bool(0.95).then_some(pair.0)).collect();
+            let seconds = pairs.iter().map(|pair| random.random_bool(0.95).then_some(START + pair.1)).collect();
             let plans: StringArray = (0..40).map(|row| random.random_bool(0.8).then(|| format!("f{file}r{row}"))).collect();
             let mut columns =
                 vec![("id", identifiers(identifier, &numbers)), ("at", times(seconds)), ("plan", Arc::new(plans) as ArrayRef)];
@@ -290,6 +303,7 @@ fn run(python: &Path, script: &str, questions: &Value) -> String {
 async fn questions(bench: &Bench, dialect: SqlDialect) -> Value {
     let mut random = StdRng::seed_from_u64(8);
     let mut asked = Vec::new();
+    let has_ties = dialect != SqlDialect::Trino;
     let kinds = [FeatureType::String, FeatureType::Integral, FeatureType::Fractional];
     for (number, identifier) in kinds.into_iter().enumerate() {
         let event_time = if number == 1 { FeatureType::Fractional } else { FeatureType::String };
@@ -299,7 +313,9 @@ async fn questions(bench: &Bench, dialect: SqlDialect) -> Value {
         bench.group(&name("loaded"), identifier, FeatureType::String, None).await;
         bench.loads(&name("loaded"), identifier, &mut random).await;
         bench.group(&name("unused"), identifier, event_time, None).await;
-        bench.external(&name("theirs"), identifier, &mut random, |seconds| Arc::new(micros(seconds).with_timezone("UTC"))).await;
+        bench
+            .external(&name("theirs"), (identifier, has_ties), &mut random, |seconds| Arc::new(micros(seconds).with_timezone("UTC")))
+            .await;
         let spine = bench.spine(&name("spine"), identifier, &mut random, |seconds| match number {
             0 => Arc::new(micros(seconds).with_timezone("UTC")),
             1 => Arc::new(micros(seconds)),
@@ -311,7 +327,7 @@ async fn questions(bench: &Bench, dialect: SqlDialect) -> Value {
         let mut features: Vec<&str> = own.iter().map(String::as_str).chain([theirs.as_str()]).collect();
         let loaded = format!("loaded-{number}");
         // What Trino can't tell is not asked of it.
-        if dialect != SqlDialect::Trino {
+        if has_ties {
             features.push(&loaded);
         }
         let limited = [format!("own-{number}=none"), format!("theirs-{number}=1s")];
@@ -342,8 +358,8 @@ async fn questions(bench: &Bench, dialect: SqlDialect) -> Value {
     let days = |seconds: Vec<Option<i64>>| -> ArrayRef {
         Arc::new(seconds.into_iter().map(|second| second.map(|second| (second / 86_400 + second % 3) as i32)).collect::<Date32Array>())
     };
-    bench.external("texts", id, &mut random, texts).await;
-    bench.external("numbers", id, &mut random, numbers).await;
+    bench.external("texts", (id, has_ties), &mut random, texts).await;
+    bench.external("numbers", (id, has_ties), &mut random, numbers).await;
     for (name, spine) in [
         ("of-texts", bench.spine("of_texts", id, &mut random, texts)),
         ("of-numbers", bench.spine("of_numbers", id, &mut random, numbers)),

@@ -162,9 +162,9 @@ impl Printer<'_> {
             items.push(format!("{} AS {}", identifier(dialect, group.kind, arm, &group.identifier)?, self.own("id")));
             items.push(format!("{} AS {}", instant(dialect, arm, &group.event_time)?, self.own("time")));
             if group.knows_arrivals {
-                items.push(format!("{} AS {}", dialect.name(API_INVOCATION_TIME), self.own("invoked")));
-                items.push(format!("{} AS {}", dialect.name(WRITE_TIME), self.own("written")));
-                items.push(format!("coalesce({}, false) AS {}", dialect.name(IS_DELETED), self.own("deleted")));
+                items.push(format!("{} AS {}", arm.plumbing(dialect, API_INVOCATION_TIME, "CAST(NULL AS TIMESTAMP)"), self.own("invoked")));
+                items.push(format!("{} AS {}", arm.plumbing(dialect, WRITE_TIME, "CAST(NULL AS TIMESTAMP)"), self.own("written")));
+                items.push(format!("coalesce({}, false) AS {}", arm.plumbing(dialect, IS_DELETED, "false"), self.own("deleted")));
             }
             items.extend(features.iter().map(|(name, data_type, _)| arm.column_or_null(dialect, name, data_type)));
             Ok(format!("SELECT {}\nFROM {}", items.join(", "), arm.from(dialect)))
@@ -297,5 +297,6 @@ mod tests {
         empty.uses[0].source = Source::Files(Vec::new());
         let sql = print_sql(&empty, SqlDialect::DuckDb).unwrap();
         assert!(sql.contains("CAST(NULL AS BIGINT) AS \"x\"") && sql.contains("WHERE 1 = 0"), "{sql}");
+        assert!(!sql.contains("\"write_time\""), "no file has it: {sql}");
     }
 }

@@ -137,6 +137,11 @@ impl Arm<'_> {
         }
     }
 
+    /// A column of ours by its name, or what stands for it where there is no file.
+    pub(super) fn plumbing(&self, dialect: SqlDialect, column: &str, missing: &str) -> String {
+        if self.type_of(column).is_some() { dialect.name(column) } else { missing.to_owned() }
+    }
+
     /// Numbers of the file and of the row in it, where the engine tells them.
     pub(super) fn place(&self, dialect: SqlDialect) -> Option<(usize, &'static str)> {
         match (self, dialect) {
