@@ -5,6 +5,10 @@
 //! process ends where it stands, which the store survives as it survives `kill -9`.
 
 use std::future::Future;
+#[cfg(unix)]
+use std::sync::Arc;
+#[cfg(unix)]
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::exit::{Exit, Failure, SIGNAL_INTERRUPT};
 
@@ -15,14 +19,39 @@ use super::exit::{Exit, Failure, SIGNAL_INTERRUPT};
 struct Signals {
     #[cfg(unix)]
     heard: Option<(tokio::signal::unix::Signal, tokio::signal::unix::Signal)>,
+    /// One that came while the listeners were made.
+    #[cfg(unix)]
+    early: Option<u8>,
 }
+
+/// How long a listener may take to tell of a signal that was noticed otherwise.
+#[cfg(unix)]
+const ECHO: std::time::Duration = std::time::Duration::from_millis(50);
 
 impl Signals {
     #[cfg(unix)]
     fn listen() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
+        // The runtime first replaces the system's handler and then begins to listen: what arrives in between only the flags tell of.
+        let flags = [(SignalKind::interrupt(), SIGNAL_INTERRUPT), (SignalKind::terminate(), super::exit::SIGNAL_TERMINATE)].map(
+            |(kind, number)| {
+                let is_set = Arc::new(AtomicBool::new(false));
+                let registered = signal_hook::flag::register(kind.as_raw_value(), is_set.clone());
+                (is_set, registered, number)
+            },
+        );
         // Without handlers the system's own default ends the process, which is what was asked for.
-        Self { heard: signal(SignalKind::interrupt()).ok().zip(signal(SignalKind::terminate()).ok()) }
+        let heard = signal(SignalKind::interrupt()).ok().zip(signal(SignalKind::terminate()).ok());
+        let mut early = None;
+        for (is_set, registered, number) in flags {
+            if let Ok(registered) = registered {
+                signal_hook::low_level::unregister(registered);
+            }
+            if is_set.load(Ordering::Acquire) {
+                early = early.or(Some(number));
+            }
+        }
+        Self { heard, early }
     }
 
     #[cfg(not(unix))]
@@ -34,6 +63,15 @@ impl Signals {
     #[cfg(unix)]
     async fn next(&mut self) -> u8 {
         let Some((interrupt, terminate)) = &mut self.heard else { return std::future::pending().await };
+        if let Some(number) = self.early.take() {
+            // A listener that heard it too must not take it for the second.
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                () = tokio::time::sleep(ECHO) => {}
+            }
+            return number;
+        }
         tokio::select! {
             _ = interrupt.recv() => SIGNAL_INTERRUPT,
             _ = terminate.recv() => super::exit::SIGNAL_TERMINATE,

@@ -308,3 +308,21 @@ fn without_a_terminal_the_command_line_is_named() {
 fn size(cells: u16) -> std::num::NonZeroU16 {
     std::num::NonZeroU16::new(cells).unwrap()
 }
+
+#[test]
+fn a_list_is_written_into_a_file_as_it_is_shown() {
+    let store = stocked();
+    let mut session = Session::start(store.path(), (80, 24));
+    session.wait_for_text("customer-features");
+    session.press("2").press("e").wait_for_text("export these groups");
+    let file = store.path().join("listed.csv");
+    // The name on offer is replaced.
+    session.press("\x15").press(file.to_str().unwrap()).press("\r").wait_for_text("rows in");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let mut lines = text.lines();
+    assert!(lines.next().unwrap().starts_with("group,status,description,owner,"), "{text}");
+    let groups: Vec<&str> = lines.filter_map(|line| line.split(',').next()).collect();
+    assert!(groups.contains(&"customer-features"), "{text}");
+    session.press("q").press("q");
+    assert_eq!(session.end(), 0);
+}

@@ -9,7 +9,7 @@ use crate::cli::exit::{Exit, Failure, Verdict};
 use crate::cli::place::Place;
 use crate::cli::table::{Side, Table};
 use crate::cli::text::{NULL, counted, full_count, visible};
-use crate::store::datasets::diff::{InputChange, InputState, RowKey};
+use crate::store::datasets::diff::RowKey;
 use crate::store::datasets::{DatasetDiff, JoinWatch};
 
 /// Compare two training datasets: columns, rows, cells, and the writes that made the difference
@@ -67,37 +67,9 @@ fn write(console: &mut Console, diff: &DatasetDiff) -> Result<(), Failure> {
 
 fn write_inputs(console: &mut Console, diff: &DatasetDiff) -> Result<(), Failure> {
     for change in &diff.inputs {
-        console.line(format!("  {}", visible(&input_line(change))))?;
+        console.line(format!("  {}", visible(&change.to_string())))?;
     }
     if diff.inputs.is_empty() { Ok(()) } else { console.line("") }
-}
-
-fn input_line(change: &InputChange) -> String {
-    let InputChange { group, alias, from, to } = change;
-    let name = if group == alias { group.clone() } else { format!("{group} as {alias}") };
-    let (from, to) = match (from, to) {
-        (Some(from), Some(to)) => (from, to),
-        (None, _) => return format!("{name} is read now"),
-        (_, None) => return format!("{name} is not read any more"),
-    };
-    let mut parts = Vec::new();
-    let version = |state: &InputState| state.delta_version.map_or_else(|| "none".to_owned(), |version| version.to_string());
-    if from.delta_version != to.delta_version {
-        parts.push(format!("version {} → {}", version(from), version(to)));
-    }
-    if from.fingerprint != to.fingerprint {
-        parts.push("its files changed".to_owned());
-    }
-    if from.ttl != to.ttl {
-        let ttl = |state: &InputState| state.ttl.map_or_else(|| "none".to_owned(), |ttl| ttl.to_string());
-        parts.push(format!("ttl {} → {}", ttl(from), ttl(to)));
-    }
-    if let (Some(before), Some(after)) = (from.newest_write, to.newest_write)
-        && before != after
-    {
-        parts.push(format!("newest write {before} → {after}"));
-    }
-    format!("{name}: {}", parts.join(", "))
 }
 
 fn write_columns(console: &mut Console, diff: &DatasetDiff) -> Result<(), Failure> {

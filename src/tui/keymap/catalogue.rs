@@ -40,6 +40,7 @@ catalogue! {
     Filter, "filter", "filter", "Filter: words, tag:pii, owner:growth, type:frac, !without", [Filter: ["/"]];
     Sort, "sort", "sort", "Sort by the next column", [Sort: ["s"]];
     SortReverse, "sort-reverse", "reverse", "Turn the order around", [Sort: ["S"]];
+    ExportList, "export-list", "export", "Write the list as it is shown into a file: names, types, descriptions, figures", [Sort: ["e"]];
     Facets, "facets", "facets", "To the counts by type, owner, tag … and back", [Catalog: ["f", "tab"]];
     ToggleFacet, "toggle-facet", "only these", "List only what has this, or no longer", [Facets: ["space", "enter", "x"]];
     ClearFilters, "clear-filters", "clear", "Take every filter out and keep the words", [Catalog: ["F"]];

@@ -3,6 +3,7 @@
 //! One layer at a time. Esc closes it and leaves everything below as it was.
 
 use super::edits::Edit;
+use super::export::Exported;
 use super::line::Line;
 use super::list::List;
 use super::writes::RecordForm;
@@ -76,12 +77,12 @@ pub(crate) struct Form {
 }
 
 /// What a form is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Purpose {
     /// To write something about a group or a feature; as it is written now.
     Write(Edit),
-    /// The file for all rows of a statement.
-    Export(String),
+    /// The file for rows.
+    Export(Exported),
     /// The name of a baseline of a group.
     Pin(String),
 }

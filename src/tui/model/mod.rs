@@ -8,6 +8,7 @@ pub(crate) mod data;
 pub(crate) mod datasets;
 pub(crate) mod drawing;
 pub(crate) mod edits;
+pub(crate) mod export;
 pub(crate) mod files;
 pub(crate) mod filtered;
 pub(crate) mod grid;

@@ -1,5 +1,6 @@
 //! State of the SQL screen: the statement as text of several lines, its result, what was asked before; and what is asked of the store.
 
+use super::export::Exported;
 use super::line::{Edit, Line};
 use super::list::List;
 use super::remote::{ErrorText, Remote};
@@ -194,14 +195,14 @@ pub(crate) struct Table {
 }
 
 /// What is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Question {
     /// The first rows of a statement.
     Run(String),
-    /// All rows of a statement into a file.
+    /// Rows into a file.
     Export {
-        /// The statement.
-        sql: String,
+        /// Which.
+        what: Exported,
         /// The file; its ending says in which form.
         path: String,
     },

@@ -7,6 +7,7 @@ pub(crate) mod catalog;
 pub(crate) mod datasets;
 pub(crate) mod edits;
 mod explained;
+mod export;
 pub(crate) mod files;
 pub(crate) mod jobs;
 pub(crate) mod lineage;

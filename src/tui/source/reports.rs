@@ -1,6 +1,6 @@
 //! Puts into lines what verifying a training dataset, and comparing two, found.
 
-use crate::store::datasets::diff::{InputChange, InputState, RowKey};
+use crate::store::datasets::diff::RowKey;
 use crate::store::datasets::{DatasetDiff, FileState, Verification};
 use crate::tui::model::datasets::{Report, Tone};
 use crate::tui::numbers::share;
@@ -40,7 +40,7 @@ pub(super) fn compared(diff: &DatasetDiff) -> Report {
         lines.push((Tone::Good, "their rows are the same".to_owned()));
     }
     lines.push((Tone::Plain, format!("{} → {} rows", exact(diff.a.rows), exact(diff.b.rows))));
-    section(&mut lines, "GROUPS", diff.inputs.iter().map(input).collect());
+    section(&mut lines, "GROUPS", diff.inputs.iter().map(ToString::to_string).collect());
     let column = |change: &crate::store::datasets::diff::ColumnChange| match (&change.from, &change.to) {
         (Some(from), Some(to)) => format!("{}: {from} → {to}", change.column),
         (None, Some(to)) => format!("+ {} {to}", change.column),
@@ -64,34 +64,6 @@ fn section(lines: &mut Vec<(Tone, String)>, title: &str, found: Vec<String>) {
         lines.push((Tone::Heading, title.to_owned()));
         lines.extend(found.into_iter().map(|line| (Tone::Plain, line)));
     }
-}
-
-fn input(change: &InputChange) -> String {
-    let InputChange { group, alias, from, to } = change;
-    let name = if group == alias { group.clone() } else { format!("{group} as {alias}") };
-    let (from, to) = match (from, to) {
-        (Some(from), Some(to)) => (from, to),
-        (None, _) => return format!("{name} is read now"),
-        (_, None) => return format!("{name} is not read any more"),
-    };
-    let mut parts = Vec::new();
-    let version = |state: &InputState| state.delta_version.map_or_else(|| NULL.to_owned(), |version| version.to_string());
-    if from.delta_version != to.delta_version {
-        parts.push(format!("version {} → {}", version(from), version(to)));
-    }
-    if from.fingerprint != to.fingerprint {
-        parts.push("its files changed".to_owned());
-    }
-    if from.ttl != to.ttl {
-        let ttl = |state: &InputState| state.ttl.map_or_else(|| "none".to_owned(), |ttl| ttl.to_string());
-        parts.push(format!("ttl {} → {}", ttl(from), ttl(to)));
-    }
-    if let (Some(before), Some(after)) = (from.newest_write, to.newest_write)
-        && before != after
-    {
-        parts.push(format!("newest write {before} → {after}"));
-    }
-    format!("{name}: {}", parts.join(", "))
 }
 
 fn rows(diff: &DatasetDiff) -> Vec<String> {

@@ -1,6 +1,5 @@
 //! Runs statements: the first rows as texts, or all of them into a file. A job that is dropped stops reading.
 
-use std::path::Path;
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
@@ -8,9 +7,9 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use async_trait::async_trait;
 use futures::StreamExt;
 
+use super::export::export;
 use crate::model::{Error, Result};
-use crate::store::output_file::OutputFile;
-use crate::store::{FeatureStore, OutputFormat, result_writer};
+use crate::store::FeatureStore;
 use crate::tui::jobs::Voice;
 use crate::tui::model::remote::ErrorText;
 use crate::tui::model::sql::{Answer, Question, Table};
@@ -35,7 +34,7 @@ impl SqlSource for FeatureStore {
     async fn answer_sql(&self, question: Question, voice: &Voice) -> Answer {
         match question {
             Question::Run(sql) => Answer::Rows(run(self, &sql, voice).await.map_err(|error| ErrorText::from(&error))),
-            Question::Export { sql, path } => Answer::Exported(export(self, &sql, &path).await.map_err(|error| ErrorText::from(&error))),
+            Question::Export { what, path } => Answer::Exported(export(self, what, path).await.map_err(|error| ErrorText::from(&error))),
         }
     }
 }
@@ -87,24 +86,4 @@ pub(super) fn push(rows: &mut Vec<Vec<Option<String>>>, batch: &RecordBatch, mos
         rows.push(cells);
     }
     Ok(bytes)
-}
-
-async fn export(store: &FeatureStore, sql: &str, path: &str) -> Result<(u64, String)> {
-    let format = OutputFormat::from_file_name(path).ok_or_else(|| {
-        Error::usage(format!("the name '{path}' does not say in which form to write")).remedy("end it in .csv, .json or .parquet")
-    })?;
-    let mut stream = store.query(sql, None).await?;
-    let mut file = OutputFile::create(Path::new(path))?;
-    let mut rows = 0;
-    {
-        let mut writer = result_writer(format, &stream.schema(), None, file.writer())?;
-        while let Some(batch) = stream.next().await {
-            let batch = batch?;
-            rows += batch.num_rows() as u64;
-            writer.write(&batch)?;
-        }
-        writer.finish()?;
-    }
-    file.finish()?;
-    Ok((rows, path.to_owned()))
 }

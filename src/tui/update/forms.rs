@@ -123,7 +123,7 @@ fn read_tags(text: &str) -> Result<BTreeMap<String, String>, String> {
 pub(super) fn submit(model: &mut Model) -> Vec<Effect> {
     let Some(Layer::Form(mut form)) = model.layer.take() else { return Vec::new() };
     let before = match form.purpose {
-        Purpose::Export(sql) => return super::sql::send_export(model, sql, form.line.text().trim().to_owned()),
+        Purpose::Export(what) => return super::exports::send(model, what, form.line.text().trim().to_owned()),
         Purpose::Pin(group) => return super::statistics::pin(model, group, form.line.text().trim().to_owned()),
         // What nobody touched is not written again, however it reads.
         Purpose::Write(ref before) if form.line.text() == in_one_line(&before.written) => return Vec::new(),

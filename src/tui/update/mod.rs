@@ -3,6 +3,7 @@
 pub(crate) mod catalog;
 mod copying;
 mod datasets;
+mod exports;
 pub(crate) mod facets;
 mod files;
 mod forms;
@@ -183,6 +184,7 @@ fn act(model: &mut Model, focus: Focus, action: Action) -> Vec<Effect> {
         Action::ScreenSql => show_screen(model, Screen::Sql),
         Action::ScreenDatasets => show_screen(model, Screen::Datasets),
         Action::ScreenJobs => show_screen(model, Screen::Jobs),
+        Action::ExportList => exports::list(model),
         Action::Facets => facets::focus(model),
         Action::ToggleFacet => facets::toggle(model),
         Action::ClearFilters => facets::clear(model),

@@ -2,8 +2,7 @@
 
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
-use crate::tui::model::layer::{Form, Layer, Purpose};
-use crate::tui::model::line::{Edit, Line};
+use crate::tui::model::line::Edit;
 use crate::tui::model::list::{List, Move};
 use crate::tui::model::remote::Remote;
 use crate::tui::model::sql::{Answer, Editor, Question};
@@ -55,7 +54,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             model.sql.column = model.sql.column.saturating_sub(1);
             Vec::new()
         }
-        Action::Export => export(model),
+        Action::Export => super::exports::statement(model),
         _ => Vec::new(),
     }
 }
@@ -104,36 +103,6 @@ fn recall(model: &mut Model, by: isize) -> Vec<Effect> {
         }
     }
     Vec::new()
-}
-
-fn export(model: &mut Model) -> Vec<Effect> {
-    let sql = model.sql.editor.text();
-    if sql.trim().is_empty() {
-        return Vec::new();
-    }
-    let form = Form {
-        title: "export the result".to_owned(),
-        label: "FILE",
-        note: ".csv, .json or .parquet; all rows, not only those shown",
-        line: Line::new("result.parquet"),
-        purpose: Purpose::Export(sql),
-        complaint: None,
-    };
-    model.layer = Some(Layer::Form(form));
-    Vec::new()
-}
-
-/// Sends the export that a form asked for, one at a time.
-pub(super) fn send_export(model: &mut Model, sql: String, path: String) -> Vec<Effect> {
-    if path.is_empty() {
-        return Vec::new();
-    }
-    if model.sql.exporting.is_some() {
-        super::complain(model, "an export is under way; wait for it, or stop it".to_owned());
-        return Vec::new();
-    }
-    model.sql.exporting = Some(model.now);
-    vec![model.ask(Slot::Export, Request::Sql(Question::Export { sql, path }))]
 }
 
 /// Names that begin with the word before the caret: groups first, then features.

@@ -118,8 +118,11 @@ fn columns(grid: &Grid, pages: &Pages, rows: &[Option<&Row>], room: u16) -> (Vec
     }
     grid.first.set(first);
     for column in first..pages.columns.len() {
-        let width = width_of(column).min(room.saturating_sub(x));
-        if width < NARROW {
+        let whole = width_of(column);
+        let width = whole.min(room.saturating_sub(x));
+        // A number cut short reads as another number.
+        let is_cut_number = width < whole && pages.columns[column].right && column > first;
+        if width < NARROW || is_cut_number {
             break;
         }
         shown.push(Shown { column, x: x as u16, width });

@@ -264,8 +264,10 @@ pub(super) fn drift(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: R
     let (heading, rest) = layout::below(body, 1);
     let (baseline, count) = (clean(page.chosen_baseline()), page.baselines().count());
     let key = model.keymap.shown(model.focus_below_layer(), Action::Baseline).unwrap_or_default();
-    let text = format!(" {}   baseline {baseline}   {key} takes the next of {count}", drift.windows);
-    let text = fit::cut(&text, usize::from(heading.width).saturating_sub(1));
+    let room = usize::from(heading.width).saturating_sub(1);
+    let compared = format!(" {}   baseline {baseline}", drift.windows);
+    let with_hint = format!("{compared}   {key} takes the next of {count}");
+    let text = if fit::width(&with_hint) <= room { with_hint } else { fit::cut(&compared, room) };
     put(frame.buffer_mut(), heading, 0, &Line::from(span(&text, theme.muted)));
     let notes = drift.notes.len().min(2) as u16;
     let (table_area, notes_area) = layout::below(rest, rest.height.saturating_sub(notes));

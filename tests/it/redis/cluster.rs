@@ -23,8 +23,18 @@ fn put(identifier: &str, seconds: i64) -> RowWrite {
 }
 
 fn cluster() -> Vec<Redis> {
-    let arguments =
-        ["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "1500", "--appendonly", "yes"];
+    let arguments = [
+        "--cluster-enabled",
+        "yes",
+        "--cluster-config-file",
+        "nodes.conf",
+        "--cluster-node-timeout",
+        "1500",
+        "--repl-diskless-sync-delay",
+        "0",
+        "--appendonly",
+        "yes",
+    ];
     let servers: Vec<Redis> = (0..6).map(|_| Redis::start_with(&arguments)).collect();
     let mut command = Command::new("redis-cli");
     command.args(["--cluster", "create"]);
@@ -32,7 +42,14 @@ fn cluster() -> Vec<Redis> {
     let made = command.args(["--cluster-replicas", "1", "--cluster-yes"]).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
     let started = Instant::now();
-    while !servers.iter().all(|server| server.say(&["CLUSTER", "INFO"]).contains("cluster_state:ok")) {
+    // A replica that never held its server's rows is not elected when that one dies.
+    let is_ready = |server: &Redis| {
+        let copies = server.say(&["INFO", "replication"]);
+        server.say(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
+            && (copies.contains("role:master") || copies.contains("master_link_status:up"))
+    };
+    let has_replicas = |servers: &[Redis]| servers.iter().filter(|server| !is_master(server)).count() == 3;
+    while !(servers.iter().all(is_ready) && has_replicas(&servers)) {
         assert!(started.elapsed() < Duration::from_secs(60), "the cluster did not come up");
         std::thread::sleep(Duration::from_millis(100));
     }

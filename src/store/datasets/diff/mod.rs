@@ -11,6 +11,8 @@ mod pairing;
 mod table;
 mod writes;
 
+use std::fmt;
+
 use serde::Serialize;
 
 use self::pairing::Pairing;
@@ -65,6 +67,36 @@ pub struct InputChange {
     pub from: Option<InputState>,
     /// How the second read it; none if it didn't.
     pub to: Option<InputState>,
+}
+
+impl fmt::Display for InputChange {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { group, alias, from, to } = self;
+        let name = if group == alias { group.clone() } else { format!("{group} as {alias}") };
+        let (from, to) = match (from, to) {
+            (Some(from), Some(to)) => (from, to),
+            (None, _) => return write!(out, "{name} is read now"),
+            (_, None) => return write!(out, "{name} is not read any more"),
+        };
+        let mut parts = Vec::new();
+        let version = |state: &InputState| state.delta_version.map_or_else(|| "none".to_owned(), |version| version.to_string());
+        if from.delta_version != to.delta_version {
+            parts.push(format!("version {} → {}", version(from), version(to)));
+        }
+        if from.fingerprint != to.fingerprint {
+            parts.push("its files changed".to_owned());
+        }
+        if from.ttl != to.ttl {
+            let ttl = |state: &InputState| state.ttl.map_or_else(|| "none".to_owned(), |ttl| ttl.to_string());
+            parts.push(format!("ttl {} → {}", ttl(from), ttl(to)));
+        }
+        if let (Some(before), Some(after)) = (from.newest_write, to.newest_write)
+            && before != after
+        {
+            parts.push(format!("newest write {before} → {after}"));
+        }
+        write!(out, "{name}: {}", parts.join(", "))
+    }
 }
 
 /// How a group was read.
