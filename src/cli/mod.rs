@@ -68,7 +68,6 @@ use std::future::Future;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-
 use futures::future::LocalBoxFuture;
 
 use console::Console;
