@@ -192,6 +192,7 @@ impl FeatureStore {
         let offline = OfflineOptions {
             root: folder.join("s3"),
             remote: attachment::client(&settings, options.objects)?,
+            cache: attachment::cache(&folder, &settings, options.read_only),
             account: settings.account.clone(),
             region: settings.region.clone(),
             read_only: options.read_only,

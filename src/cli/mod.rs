@@ -68,6 +68,7 @@ use std::future::Future;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use futures::future::LocalBoxFuture;
 
 use console::Console;
 use exit::{Exit, Failure, Verdict};
@@ -108,10 +109,9 @@ pub struct Browse {
 
 impl Browse {
     /// Opens the store, makes it if there is none, runs the browser on it, and returns the exit code.
-    pub fn run<Browsing>(self, browser: impl FnOnce(FeatureStore, Self) -> Browsing) -> u8
-    where
-        Browsing: Future<Output = crate::model::Result<()>>,
-    {
+    ///
+    /// Nothing here is generic: the binary would have to compile all that this calls once more.
+    pub fn run(self, browser: fn(FeatureStore, Self) -> LocalBoxFuture<'static, crate::model::Result<()>>) -> u8 {
         let object_store = self.object_store.clone();
         let options = OpenOptions { read_only: self.read_only, create: !self.read_only, object_store, ..OpenOptions::default() };
         let verdict = on_all_cores(async {

@@ -9,6 +9,7 @@
 //!                              uploaded rows  [`frame`]   a table that AWS's client made of a data frame
 //!                              asof(…)        [`asof`]    a spine with features as of each row's time
 //!             where its columns come from [`column_lineage`]
+//! request [`request`] -> the same question for another engine [`print_sql`]
 //! request [`request`] -> spine and snapshots -> [`point_in_time`] -> rows in the spine's order -> file [`output`], hash [`content_hash`]
 //! ```
 //!
@@ -29,6 +30,7 @@ mod latest;
 mod output;
 mod planning;
 pub mod point_in_time;
+pub mod print_sql;
 pub mod profiling;
 mod pruning;
 mod reader;

@@ -188,6 +188,11 @@ fn with_features_only(snapshot: GroupScan) -> GroupScan {
 }
 
 impl Scan {
+    /// The snapshot as the store handed it in.
+    pub(super) fn snapshot(&self) -> &GroupScan {
+        &self.snapshot
+    }
+
     /// All columns, the hidden one too.
     pub(super) fn schema(&self) -> &SchemaRef {
         &self.snapshot.schema

@@ -23,7 +23,7 @@ use super::spelling::fold;
 use crate::model::error::{Error, Result};
 
 /// A function by name and number of arguments, and what it says to the engine.
-const FORMS: [(&str, usize, &str); 58] = [
+const FORMS: [(&str, usize, &str); 60] = [
     // Conditions
     ("if", 2, "CASE WHEN $1 THEN $2 END"),
     ("if", 3, "CASE WHEN $1 THEN $2 ELSE $3 END"),
@@ -53,6 +53,9 @@ const FORMS: [(&str, usize, &str); 58] = [
     // Of its own name, the engine has another for strftime's patterns.
     ("date_format", 2, "date_format_mysql($1, $2)"),
     (FROM_UNIXTIME, 2, "from_unixtime($1) AT TIME ZONE $2"),
+    // Instants have microseconds, whatever the function's name promises.
+    ("from_iso8601_timestamp_nanos", 1, "from_iso8601_timestamp($1)"),
+    ("from_unixtime_nanos", 1, "arrow_cast(to_timestamp_nanos($1), 'Timestamp(Microsecond, Some(\"UTC\"))')"),
     ("at_timezone", 2, "$1 AT TIME ZONE $2"),
     // Aggregates
     ("count_if", 1, "count(CASE WHEN $1 THEN 1 END)"),

@@ -15,12 +15,15 @@ use std::time::{Duration, Instant};
 use object_store::ObjectStore;
 
 use super::{FeatureStore, Settings};
-use crate::backend::offline::{DEFAULT_S3_URI, OfflineStore, RemoteSettings};
+use crate::backend::offline::cached::DEFAULT_CACHE;
+use crate::backend::offline::{DEFAULT_S3_URI, OfflineStore, PieceCache, RemoteSettings};
 use crate::catalog::OfflineSummary;
 use crate::model::{Error, ErrorKind, FeatureGroup, GroupStatus, Result};
 
 /// File in the store's folder with the URL of its bucket.
 const BOUND: &str = "object-store";
+/// Folder in the store's folder with pieces of the bucket's files.
+const CACHE: &str = "cache";
 /// How long a handle trusts its catalog before it looks for changes of other machines.
 const FOLLOW_EVERY: Duration = Duration::from_secs(2);
 /// How long a look may take.
@@ -85,6 +88,13 @@ pub(super) fn client(settings: &Settings, given: Option<Arc<dyn ObjectStore>>) -
     }
     let client = given.map_or_else(|| remote.connect(), Ok)?;
     Ok(Some((remote.url.clone(), client)))
+}
+
+/// Where pieces of the bucket's files are kept, if the store has a bucket and they may take any room.
+pub(super) fn cache(folder: &Path, settings: &Settings, read_only: bool) -> Option<Arc<PieceCache>> {
+    let limit = settings.object_store.cache.unwrap_or(DEFAULT_CACHE);
+    let is_wanted = !settings.object_store.url.is_empty() && limit > 0;
+    is_wanted.then(|| Arc::new(PieceCache::new(folder.join(CACHE), limit, read_only)))
 }
 
 /// Binds a folder to its bucket, if it is not yet, after asking whether the bucket will do.

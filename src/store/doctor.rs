@@ -90,6 +90,7 @@ impl FeatureStore {
         report.add(None, "catalog is sound", self.inner.catalog.path().display().to_string(), integrity);
         let groups = self.list_groups().await?;
         self.check_backlog(&groups, &mut report)?;
+        self.check_cache(&mut report).await?;
         self.check_datasets(&mut report).await?;
         for group in &groups {
             self.check_definition(group, &mut report).await?;
@@ -118,6 +119,21 @@ impl FeatureStore {
         }
         let waiting: u64 = backlog.iter().map(|(_, counts)| counts.outbox_rows).sum();
         report.add(None, "outbox belongs to groups", format!("{waiting} records wait"), problems);
+        Ok(())
+    }
+
+    /// Pieces of the bucket's files on this machine: whoever adds them sees to it that they stay near their limit.
+    async fn check_cache(&self, report: &mut DoctorReport) -> Result<()> {
+        let offline = self.inner.offline.clone();
+        let found = tokio::task::spawn_blocking(move || offline.cache_use()).await;
+        let Some(kept) = found.map_err(|error| Error::internal("looking at kept pieces stopped").source(error))? else { return Ok(()) };
+        let mebibytes = |bytes: u64| bytes.div_ceil(1 << 20);
+        let mut problems = Vec::new();
+        if kept.bytes > kept.limit.saturating_mul(2) {
+            problems.push("they take twice what they may: remove the folder cache in the store's folder".to_owned());
+        }
+        let scope = format!("{} pieces, {} of at most {} MiB", kept.pieces, mebibytes(kept.bytes), mebibytes(kept.limit));
+        report.add(None, "kept pieces of files are within their limit", scope, problems);
         Ok(())
     }
 

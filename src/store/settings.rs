@@ -203,7 +203,7 @@ impl Default for Settings {
 }
 
 /// Every key, for errors and for the variables.
-const KEYS: [&str; 40] = [
+const KEYS: [&str; 41] = [
     "store.account",
     "store.region",
     "store.s3_uri",
@@ -230,6 +230,7 @@ const KEYS: [&str; 40] = [
     "object_store.region",
     "object_store.path_style",
     "object_store.allow_http",
+    "object_store.cache",
     "openlineage.url",
     "openlineage.endpoint",
     "openlineage.api_key",
@@ -385,6 +386,8 @@ impl Settings {
             "object_store.region" => self.object_store.region = Some(text.into()),
             "object_store.path_style" => self.object_store.path_style = Some(parse_flag(key, text)?),
             "object_store.allow_http" => self.object_store.allow_http = parse_flag(key, text)?,
+            "object_store.cache" if text == "none" => self.object_store.cache = Some(0),
+            "object_store.cache" => self.object_store.cache = Some(parse_bytes(key, text)?),
             _ => return Err(unknown(key)),
         }
         Ok(())

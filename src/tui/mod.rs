@@ -38,6 +38,8 @@ mod tests;
 
 use std::sync::Arc;
 
+use futures::future::LocalBoxFuture;
+
 use crate::model::Result;
 use crate::store::{FeatureStore, fuzzy, listing};
 
@@ -77,7 +79,13 @@ pub fn keys_page() -> String {
 /// # Errors
 /// `Usage` where standard input and output aren't a terminal that can be drawn on, or for a screen or theme that doesn't exist;
 /// `Interrupted` when a signal or the end of the terminal closed it; `Io` if the terminal fails.
-pub async fn run(store: FeatureStore, options: TuiOptions) -> Result<()> {
+///
+/// Boxed, because the body of an `async fn` is compiled anew in every crate that polls it, and the binary is one.
+pub fn run(store: FeatureStore, options: TuiOptions) -> LocalBoxFuture<'static, Result<()>> {
+    Box::pin(browse(store, options))
+}
+
+async fn browse(store: FeatureStore, options: TuiOptions) -> Result<()> {
     let read_only = options.read_only || store.is_read_only();
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let clock = store.clone();

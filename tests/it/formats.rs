@@ -78,7 +78,7 @@ pub fn environment(name: &str, packages: &[&str], check: &str) -> PathBuf {
 }
 
 /// The interpreter of an environment that has the libraries.
-fn python() -> PathBuf {
+pub fn python() -> PathBuf {
     environment("python-readers", &PACKAGES, "import deltalake, polars, duckdb, pyarrow")
 }
 

@@ -5,13 +5,20 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use larder::backend::faults::{Faults, Mode};
 use larder::model::{ErrorKind, FeatureType, GroupName, RawValue, Result, Schema};
+use larder::store::datasets::{DatasetRequest, FeatureSelection, PlanOptions, SpineSource};
 use larder::store::{FeatureStore, GroupUpdate, NewGroup, OpenOptions, PutOptions};
-use object_store::ObjectStore;
 use object_store::memory::InMemory;
+use object_store::path::Path as ObjectPath;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
+    PutOptions as PutOptionsOfBucket, PutPayload, PutResult,
+};
 
 use crate::offline::feature;
 
@@ -161,6 +168,124 @@ async fn a_folder_belongs_to_one_place() {
     let options = OpenOptions { create: true, ..OpenOptions::default() };
     FeatureStore::open(local.path(), options).await.unwrap().create_group(new_group("things")).await.unwrap();
     assert_eq!(open_with(local.path(), bucket, None).await.err().unwrap().kind(), ErrorKind::Usage);
+}
+
+/// A bucket that counts the bytes of data files that are asked of it.
+#[derive(Debug, Default)]
+struct Counting {
+    inner: InMemory,
+    fetched: AtomicU64,
+}
+
+impl std::fmt::Display for Counting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Counting")
+    }
+}
+
+#[async_trait::async_trait]
+impl ObjectStore for Counting {
+    async fn put_opts(&self, location: &ObjectPath, payload: PutPayload, options: PutOptionsOfBucket) -> object_store::Result<PutResult> {
+        self.inner.put_opts(location, payload, options).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &ObjectPath,
+        options: PutMultipartOptions,
+    ) -> object_store::Result<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(location, options).await
+    }
+
+    async fn get_opts(&self, location: &ObjectPath, options: GetOptions) -> object_store::Result<GetResult> {
+        let found = self.inner.get_opts(location, options).await?;
+        if location.as_ref().ends_with(".parquet") {
+            self.fetched.fetch_add(found.range.end - found.range.start, Ordering::Relaxed);
+        }
+        Ok(found)
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, object_store::Result<ObjectPath>>,
+    ) -> BoxStream<'static, object_store::Result<ObjectPath>> {
+        self.inner.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&ObjectPath>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&ObjectPath>) -> object_store::Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &ObjectPath, to: &ObjectPath, options: CopyOptions) -> object_store::Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_read_of_a_bucket_is_not_fetched_again() {
+    let bucket = Arc::new(Counting::default());
+    let (maker, reader) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let made = open_with(maker.path(), bucket.clone(), None).await.unwrap();
+    made.create_group(new_group("things")).await.unwrap();
+    for n in 0..40 {
+        put(&made, &format!("w{}", n % 4), n).await.unwrap();
+        if n % 10 == 9 {
+            made.flush(&["things".to_owned()]).await.unwrap();
+        }
+    }
+    let spine = reader.path().join("spine.csv");
+    std::fs::write(&spine, "id,t\nw1,100\nw2,9\n,5\n").unwrap();
+    let request = DatasetRequest {
+        spine: SpineSource::File(spine.to_str().unwrap().to_owned()),
+        spine_id: "id".into(),
+        spine_time: "t".into(),
+        features: vec![FeatureSelection::parse("things").unwrap()],
+        ttls: Vec::new(),
+        as_of: None,
+    };
+    // What a process of its own reads, and how much of it comes from the bucket.
+    let read = async || {
+        let before = bucket.fetched.load(Ordering::Relaxed);
+        let store = open_with(&reader.path().join("store"), bucket.clone(), None).await.unwrap();
+        let mut answers: Vec<String> = Vec::new();
+        let mut rows = store.query("select sum(n) as s, max(id) as i from things", None).await.unwrap();
+        while let Some(batch) = rows.next().await {
+            answers.push(format!("{:?}", batch.unwrap()));
+        }
+        let mut rows = store.open_dataset(&request, &PlanOptions::default()).await.unwrap().into_batches();
+        while let Some(batch) = rows.next().await {
+            answers.push(format!("{:?}", batch.unwrap()));
+        }
+        assert_sound(&store).await;
+        (answers.concat(), bucket.fetched.load(Ordering::Relaxed) - before)
+    };
+    let (first, fetched) = read().await;
+    assert!(first.contains("780") && fetched > 0, "{first}");
+    let pieces = reader.path().join("store/cache");
+    let held = || -> Vec<std::path::PathBuf> {
+        let folders = std::fs::read_dir(&pieces).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+        folders.flat_map(|folder| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path())).collect()
+    };
+    assert!(!held().is_empty());
+    // The doctor reads whole files past the pieces, which are for what is read again.
+    let (again, by_doctor) = read().await;
+    assert_eq!(again, first);
+    assert!(by_doctor < fetched, "{by_doctor} of {fetched}");
+    for piece in held() {
+        std::fs::write(piece, "damage").unwrap();
+    }
+    let (mended, refetched) = read().await;
+    assert_eq!(mended, first);
+    assert!(refetched > by_doctor, "what was damaged is fetched again");
+    assert_eq!(read().await, (first.clone(), by_doctor));
+    std::fs::write(reader.path().join("store/larder.toml"), "[object_store]\ncache = \"none\"\n").unwrap();
+    let (without, fetched_anew) = read().await;
+    assert_eq!(without, first);
+    assert!(fetched_anew >= refetched, "nothing is kept where nothing may be");
 }
 
 struct Server(Child);

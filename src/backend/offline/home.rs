@@ -88,7 +88,8 @@ impl Home {
             Self::Remote(remote) => {
                 let runtime = runtime.cloned().or_else(|| Handle::try_current().ok());
                 let runtime = runtime.ok_or_else(|| Error::internal("a file of a bucket is read outside the runtime"))?;
-                let store: Arc<dyn ObjectStore> = remote.clone();
+                // Such a reader goes through the whole file once: what is read again should not make room for it.
+                let store: Arc<dyn ObjectStore> = Arc::new(remote.as_ref().clone().with_cache(None));
                 Ok(FileBytes::Remote(RemoteFile { store, location: location.clone(), size, runtime, windows: Mutex::default() }))
             }
         }

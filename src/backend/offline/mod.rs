@@ -27,6 +27,7 @@ use object_store::prefix::PrefixStore;
 
 mod additions;
 pub mod bounds;
+pub mod cached;
 pub mod check;
 pub mod columns;
 pub mod commit;
@@ -46,6 +47,7 @@ pub mod table;
 pub mod window;
 
 pub use bounds::{Bound, ColumnBounds, FileStatistics};
+pub use cached::{CacheUse, PieceCache};
 pub use check::OfflineCheck;
 pub use columns::{OfflineRow, RowReader};
 pub use commit::{CommitOutcome, Mark};
@@ -81,6 +83,8 @@ pub struct OfflineOptions {
     pub root: PathBuf,
     /// URL of the bucket that holds the objects, and the client for it.
     pub remote: Option<(String, Arc<dyn ObjectStore>)>,
+    /// Where pieces of the bucket's files are kept on this machine.
+    pub cache: Option<Arc<PieceCache>>,
     /// Account in object names: 12 digits.
     pub account: String,
     /// Region in object names.
@@ -97,6 +101,7 @@ impl OfflineOptions {
         Self {
             root: root.into(),
             remote: None,
+            cache: None,
             account: layout::DEFAULT_ACCOUNT.into(),
             region: layout::DEFAULT_REGION.into(),
             read_only: false,
@@ -158,6 +163,11 @@ impl OfflineStore {
         self.inner.options.remote.is_some()
     }
 
+    /// What is kept of the bucket's files on this machine, if anything may be. Blocks.
+    pub fn cache_use(&self) -> Option<CacheUse> {
+        self.inner.options.cache.as_ref().map(|cache| cache.in_use())
+    }
+
     /// The bucket, for what only a bucket needs.
     pub(crate) fn bucket(&self) -> Result<Option<Arc<RemoteObjects>>> {
         Ok(match self.disk()? {
@@ -209,7 +219,10 @@ impl OfflineStore {
             return Ok(home);
         }
         let opened = match &options.remote {
-            Some((url, client)) => Home::Remote(Arc::new(RemoteObjects::new(url, client.clone(), options.faults.clone())?)),
+            Some((url, client)) => {
+                let objects = RemoteObjects::new(url, client.clone(), options.faults.clone())?;
+                Home::Remote(Arc::new(objects.with_cache(options.cache.clone())))
+            }
             None => Home::Local(self.local()?),
         };
         Ok(home.get_or_init(|| opened))

@@ -6,11 +6,13 @@
 //!
 //! What must stay true: exactly one of several creates of a name wins ([`RemoteObjects::probe`] asks the server once);
 //! what a put has acknowledged is durable, so nothing is fsynced here. Ranges of one file are fetched together only if what lies between is
-//! a small part of them, so that reading some columns does not fetch the others. Each call that changes something is one step for [`Faults`].
+//! a small part of them, so that reading some columns does not fetch the others. Data files, which never change, are looked
+//! for in the pieces kept on this machine first ([`super::cached`]). Each call that changes something is one step for [`Faults`].
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,10 +21,11 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions,
-    PutOptions, PutPayload, PutResult,
+    Attributes, CopyOptions, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
 };
 
+use super::cached::{Held, PieceCache};
 use super::durable::from_object_store;
 use super::layout::parse_s3_uri;
 use crate::backend::faults::{self, Faults};
@@ -48,6 +51,8 @@ pub struct RemoteSettings {
     pub path_style: Option<bool>,
     /// Allow an endpoint without TLS.
     pub allow_http: bool,
+    /// Bytes that pieces of files kept on this machine may take; none is the usual, 0 keeps nothing.
+    pub cache: Option<u64>,
 }
 
 impl RemoteSettings {
@@ -105,6 +110,8 @@ pub struct RemoteObjects {
     /// Bucket and prefix.
     home: String,
     faults: Option<Arc<Faults>>,
+    /// Pieces of data files on this machine.
+    cache: Option<Arc<PieceCache>>,
 }
 
 impl RemoteObjects {
@@ -112,7 +119,12 @@ impl RemoteObjects {
     pub fn new(url: &str, inner: Arc<dyn ObjectStore>, faults: Option<Arc<Faults>>) -> Result<Self> {
         let home = parse_s3_uri(url)?;
         let bucket = home.split('/').next().unwrap_or_default().to_owned();
-        Ok(Self { inner, bucket, home, faults })
+        Ok(Self { inner, bucket, home, faults, cache: None })
+    }
+
+    /// The same objects, whose pieces are looked for on this machine first, and kept there.
+    pub fn with_cache(self, cache: Option<Arc<PieceCache>>) -> Self {
+        Self { cache, ..self }
     }
 
     /// Asks the server whether only one of two creates of one name wins.
@@ -157,6 +169,38 @@ impl RemoteObjects {
         url::Url::parse(&format!("s3://{folder}/")).map_err(|error| Error::internal(format!("{folder} has no URL")).source(error))
     }
 
+    /// The cache, for a data file.
+    fn cache_for(&self, location: &Path) -> Option<Arc<PieceCache>> {
+        self.cache.clone().filter(|_| PieceCache::keeps(location))
+    }
+
+    /// Ranges of a data file, from this machine where it has them, else fetched and kept.
+    async fn pieces(&self, cache: Arc<PieceCache>, location: &Path, ranges: &[Range<u64>]) -> StoreResult<Vec<Held>> {
+        let physical = self.physical(location)?;
+        let (looking, name, wanted) = (cache.clone(), location.clone(), ranges.to_vec());
+        let find = move || wanted.iter().map(|range| looking.find(&name, range)).collect::<Vec<_>>();
+        let found: Vec<Option<Held>> = blocking(find).await?;
+        let missing: Vec<Range<u64>> =
+            ranges.iter().zip(&found).filter(|(_, held)| held.is_none()).map(|(range, _)| range.clone()).collect();
+        let joined = joined(&missing);
+        let fetches = joined.clone().into_iter().map(|range| {
+            let (inner, physical) = (self.inner.clone(), physical.clone());
+            async move {
+                let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+                let fetched = inner.get_opts(&physical, options).await?;
+                let (size, modified) = (fetched.meta.size, fetched.meta.last_modified.timestamp_micros());
+                Ok::<_, object_store::Error>(Held { bytes: fetched.bytes().await?, size, modified })
+            }
+        });
+        let fetched: Vec<Held> = futures::stream::iter(fetches).buffered(PARALLEL).try_collect().await?;
+        let (name, kept) = (location.clone(), joined.iter().cloned().zip(fetched.iter().cloned()).collect::<Vec<_>>());
+        if !kept.is_empty() {
+            blocking(move || kept.iter().for_each(|(range, held)| cache.keep(&name, range, held))).await?;
+        }
+        let part = |(range, held): (&Range<u64>, Option<Held>)| held.unwrap_or_else(|| part_of(&joined, &fetched, range));
+        Ok(ranges.iter().zip(found).map(part).collect())
+    }
+
     fn physical(&self, location: &Path) -> StoreResult<Path> {
         let name = location.as_ref();
         let is_inside = name.strip_prefix(&self.home).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
@@ -174,6 +218,25 @@ impl RemoteObjects {
 
     fn meta(&self, meta: ObjectMeta) -> ObjectMeta {
         ObjectMeta { location: self.logical(&meta.location), ..meta }
+    }
+
+    /// Held bytes as the answer to a get.
+    fn as_result(location: &Path, range: Range<u64>, held: Held) -> GetResult {
+        let end = range.start + held.bytes.len() as u64;
+        let meta = ObjectMeta {
+            location: location.clone(),
+            last_modified: (UNIX_EPOCH + Duration::from_micros(held.modified.max(0).unsigned_abs())).into(),
+            size: held.size,
+            e_tag: None,
+            version: None,
+        };
+        let bytes = held.bytes;
+        GetResult {
+            payload: GetResultPayload::Stream(futures::stream::once(async move { Ok(bytes) }).boxed()),
+            meta,
+            range: range.start..end,
+            attributes: Attributes::default(),
+        }
     }
 
     fn prefix(&self, prefix: Option<&Path>) -> StoreResult<Path> {
@@ -199,6 +262,31 @@ fn joined(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
         out.push(range);
     }
     out
+}
+
+/// The part of what was fetched that is a range; a file that was cut gives less, and whoever decodes it says so.
+fn part_of(joined: &[Range<u64>], fetched: &[Held], range: &Range<u64>) -> Held {
+    let at = joined.partition_point(|whole| whole.start <= range.start).saturating_sub(1);
+    let held = &fetched[at];
+    let end = |offset: u64| ((offset - joined[at].start) as usize).min(held.bytes.len());
+    Held { bytes: held.bytes.slice(end(range.start)..end(range.end)), ..held.clone() }
+}
+
+/// The range, if nothing else is asked.
+fn plain_range(options: &GetOptions) -> Option<Range<u64>> {
+    let GetOptions { if_match: None, if_none_match: None, if_modified_since: None, if_unmodified_since: None, version: None, .. } = options
+    else {
+        return None;
+    };
+    match &options.range {
+        Some(GetRange::Bounded(range)) if !options.head && range.start < range.end => Some(range.clone()),
+        _ => None,
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> StoreResult<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::internal("reading kept pieces of files stopped").source(error).into())
 }
 
 impl fmt::Debug for RemoteObjects {
@@ -228,12 +316,22 @@ impl ObjectStore for RemoteObjects {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> StoreResult<GetResult> {
+        if let (Some(cache), Some(range)) = (self.cache_for(location), plain_range(&options)) {
+            let held = self.pieces(cache, location, std::slice::from_ref(&range)).await?;
+            if let Some(held) = held.into_iter().next() {
+                return Ok(Self::as_result(location, range, held));
+            }
+        }
         let mut found = self.inner.get_opts(&self.physical(location)?, options).await?;
         found.meta = self.meta(found.meta);
         Ok(found)
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> StoreResult<Vec<Bytes>> {
+        if let Some(cache) = self.cache_for(location) {
+            let pieces = self.pieces(cache, location, ranges).await?;
+            return Ok(pieces.into_iter().map(|held| held.bytes).collect());
+        }
         let physical = self.physical(location)?;
         let joined = joined(ranges);
         let fetches = joined.clone().into_iter().map(|range| {

@@ -17,7 +17,7 @@ use crate::cli::sink::Sink;
 use crate::cli::table::{Side, Table};
 use crate::cli::text::{UNKNOWN, counted, full_count, took, visible};
 use crate::model::{DatasetName, Error, Result};
-use crate::store::datasets::{BuildOptions, JoinWatch, Manifest, PlanOptions};
+use crate::store::datasets::{BuildOptions, JoinWatch, Manifest, PlanOptions, SqlDialect};
 use crate::store::output_file::OutputFile;
 use crate::store::{FeatureStore, OutputFormat, result_writer};
 
@@ -28,6 +28,24 @@ enum Format {
     Csv,
     Json,
     Jsonl,
+}
+
+/// Engines whose SQL the question can be printed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Dialect {
+    Spark,
+    Trino,
+    Duckdb,
+}
+
+impl From<Dialect> for SqlDialect {
+    fn from(dialect: Dialect) -> SqlDialect {
+        match dialect {
+            Dialect::Spark => SqlDialect::Spark,
+            Dialect::Trino => SqlDialect::Trino,
+            Dialect::Duckdb => SqlDialect::DuckDb,
+        }
+    }
 }
 
 impl From<Format> for OutputFormat {
@@ -55,13 +73,18 @@ Examples:
   larder dataset build --spine trips.csv --spine-id pickup --spine-time at \\
       --features 'geo as origin:city' --features 'geo@dropoff as destination:city' --ttl 30d -o trips.parquet
   larder dataset build --spine-sql 'select customer_id, event_time as at from \"support-features\" order by 1, 2' --spine-id customer_id \\
-      --spine-time at --features customer-features --as-of 2026-11-01 -o - --format csv")]
+      --spine-time at --features customer-features --as-of 2026-11-01 -o - --format csv
+  larder dataset build --spine labels.parquet --spine-id customer_id --spine-time at \\
+      --features customer-features --print-sql duckdb | duckdb")]
 pub(super) struct Build {
     #[command(flatten)]
     request: RequestFlags,
     /// Write the rows to this file; '-' is standard output
-    #[arg(short, long, value_name = "FILE", required = true)]
-    output: PathBuf,
+    #[arg(short, long, value_name = "FILE", required_unless_present = "print_sql")]
+    output: Option<PathBuf>,
+    /// Build nothing: print the same question in the SQL of another engine, which reads the same files
+    #[arg(long, value_name = "DIALECT", value_enum, conflicts_with_all = ["format", "name", "description", "memory"])]
+    print_sql: Option<Dialect>,
     /// Write rows in this form [default: by the file's extension]
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
@@ -74,6 +97,13 @@ pub(super) struct Build {
     /// Hold at most this much in memory, such as 512MiB [default: a quarter of the machine's]
     #[arg(long, value_name = "SIZE")]
     memory: Option<String>,
+}
+
+/// The document of `dataset build --print-sql DIALECT --json`.
+#[derive(Serialize)]
+struct Printed<'a> {
+    dialect: String,
+    sql: &'a str,
 }
 
 /// The document of `dataset build --json`.
@@ -93,9 +123,13 @@ struct Built<'a> {
 impl Build {
     pub(super) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
         let request = self.request.request()?;
+        if let Some(dialect) = self.print_sql {
+            return self.print(dialect.into(), &request, place, console).await;
+        }
+        let output = self.output()?;
         let memory = memory(self.memory.as_deref())?;
         let name = self.name.as_deref().map(DatasetName::parse).transpose()?;
-        let is_stream = self.output == Path::new("-") || (!OutputFile::is_replaceable(&self.output) && !self.output.is_dir());
+        let is_stream = output == Path::new("-") || (!OutputFile::is_replaceable(output) && !output.is_dir());
         let format = self.chosen_format()?;
         let watch = JoinWatch::default();
         if is_stream {
@@ -110,10 +144,40 @@ impl Build {
         }
         let store = place.open().await?;
         let options =
-            BuildOptions { name, description: self.description.clone(), output: self.output.clone(), format, memory, watch: watch.clone() };
+            BuildOptions { name, description: self.description.clone(), output: output.to_owned(), format, memory, watch: watch.clone() };
         let built = watched(console, &watch, self.request.waits(), store.build_dataset(&request, &options)).await?;
         store.close().await?;
         self.tell(&built.manifest, console)
+    }
+
+    /// The file that is written; `-o` may be missing only where SQL is printed.
+    fn output(&self) -> Result<&Path> {
+        self.output.as_deref().ok_or_else(|| Error::usage("where the rows go is not said").remedy("add -o FILE"))
+    }
+
+    /// Prints the question in the words of another engine.
+    async fn print(
+        &self,
+        dialect: SqlDialect,
+        request: &crate::store::datasets::DatasetRequest,
+        place: &Place,
+        console: &mut Console,
+    ) -> Verdict {
+        let store = place.open().await?;
+        let sql = store.dataset_sql(request, dialect).await?;
+        store.close().await?;
+        match self.output.as_deref().filter(|output| *output != Path::new("-")) {
+            Some(output) => {
+                let mut file = OutputFile::create(output)?;
+                if let Err(error) = std::io::Write::write_all(&mut file.writer(), sql.as_bytes()) {
+                    return Err(file.fault(error).into());
+                }
+                file.finish()?;
+            }
+            None if console.json() => console.document(&Printed { dialect: dialect.to_string(), sql: &sql })?,
+            None => console.line(sql.trim_end())?,
+        }
+        Ok(Exit::Done)
     }
 
     /// Settles the format: what was asked for, else what the file's name says.
@@ -121,15 +185,16 @@ impl Build {
         if let Some(format) = self.format {
             return Ok(format.into());
         }
-        if self.output == Path::new("-") {
+        let output = self.output()?;
+        if output == Path::new("-") {
             return Ok(OutputFormat::Csv);
         }
-        if self.output.is_dir() {
-            return Err(Error::usage(format!("'{}' is a folder", self.output.display())).remedy("name a file"));
+        if output.is_dir() {
+            return Err(Error::usage(format!("'{}' is a folder", output.display())).remedy("name a file"));
         }
-        match OutputFormat::from_file_name(&self.output.to_string_lossy()) {
+        match OutputFormat::from_file_name(&output.to_string_lossy()) {
             Some(format) if format != OutputFormat::Table => Ok(format),
-            _ => Err(Error::usage(format!("the name '{}' does not say in which form to write", self.output.display()))
+            _ => Err(Error::usage(format!("the name '{}' does not say in which form to write", output.display()))
                 .remedy("end it in .parquet, .csv, .json or .jsonl, or add --format")),
         }
     }
@@ -143,7 +208,8 @@ impl Build {
         format: OutputFormat,
         console: &mut Console,
     ) -> Verdict {
-        let to_stdout = self.output == Path::new("-");
+        let output = self.output()?;
+        let to_stdout = output == Path::new("-");
         if to_stdout && console.json() {
             return Err(Error::usage("--json answers on standard output, and so do the rows")
                 .remedy("leave --json out, or name a file")
@@ -156,7 +222,7 @@ impl Build {
         let started = Instant::now();
         let joined = watched(console, &options.watch, self.request.waits(), store.open_dataset(request, options)).await?;
         let (schema, rows) = (joined.schema(), joined.spine_rows());
-        let mut file = if to_stdout { None } else { Some(OutputFile::create(&self.output)?) };
+        let mut file = if to_stdout { None } else { Some(OutputFile::create(output)?) };
         let mut batches = joined.into_batches();
         let mut sink = match &mut file {
             Some(file) => Sink::new(file.writer()),
@@ -204,7 +270,8 @@ impl Build {
         } else if !console.quiet() {
             let spent = took(Duration::from_secs_f64(manifest.seconds.max(0.0)));
             let (rows, columns) = (counted(manifest.rows, "row"), counted(manifest.columns.len() as u64, "column"));
-            console.line(format!("wrote {rows} with {columns} to {} in {spent}", visible(&self.output.to_string_lossy())))?;
+            let output = self.output()?.to_string_lossy();
+            console.line(format!("wrote {rows} with {columns} to {} in {spent}", visible(&output)))?;
             console.line("")?;
             console.table(&inputs(manifest))?;
             console.line("")?;

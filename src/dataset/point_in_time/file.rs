@@ -121,7 +121,7 @@ impl GroupFile {
         Ok(Self { objects: objects.clone(), object: object.clone(), footer, starts })
     }
 
-    pub(super) fn metadata(&self) -> &ParquetMetaData {
+    pub(in crate::dataset) fn metadata(&self) -> &ParquetMetaData {
         self.footer.metadata()
     }
 

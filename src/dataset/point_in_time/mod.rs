@@ -149,6 +149,11 @@ impl PointInTimeJoin {
         &self.schema
     }
 
+    /// What is read of each use of a group, in the order of the request.
+    pub fn snapshots(&self) -> impl Iterator<Item = &GroupScan> {
+        self.groups.iter().map(|group| group.scan.snapshot())
+    }
+
     /// Reads the spine and finds the record of each of its rows. Blocks; the features come in the spine's order as the
     /// result is read.
     ///

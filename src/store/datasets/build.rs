@@ -32,7 +32,7 @@ use crate::store::lineage::capture::{BuildTold, outcome};
 use crate::store::output_file::{OutputFile, PublishedFile, SealedFile};
 
 /// Standard input as a spine.
-const STDIN: &str = "-";
+pub(super) const STDIN: &str = "-";
 /// Times a plan is made anew because records kept coming in.
 const MAX_FLUSHES: usize = 3;
 /// Bytes of a spine file that are hashed at once.

@@ -4,6 +4,7 @@
 //! request -> [`plan`] groups found, snapshots taken -> join -> [`output`] file + content hash -> [`build`] manifest, catalog
 //!              ^ spine: [`spine`]                                                                    |
 //! [`lookup`] name, name@version, file  ------------------------------------------------> [`manifest`]
+//! request -> [`print_sql`] the same question for another engine
 //!     [`verify`] build again, compare     [`diff`] two of them     [`explain`] one cell     [`leaks`] known then and now
 //! ```
 //!
@@ -21,12 +22,14 @@ mod lookup;
 pub mod manifest;
 mod output;
 mod plan;
+mod print_sql;
 mod rebuild;
 mod rows;
 mod spine;
 pub mod verify;
 
 pub use crate::dataset::point_in_time::JoinWatch;
+pub use crate::dataset::print_sql::SqlDialect;
 pub use crate::dataset::request::{DatasetRequest, FeatureSelection, SelectedFeature, SpineSource, TtlOverride};
 pub use build::{BuildOptions, BuiltDataset};
 pub use diff::DatasetDiff;

@@ -124,6 +124,16 @@ impl DatasetPlan {
         &self.spine_files
     }
 
+    /// What is read of each use of a group, in the order of the request.
+    pub(super) fn snapshots(&self) -> impl Iterator<Item = &GroupScan> {
+        self.join.snapshots()
+    }
+
+    /// The spine.
+    pub(super) fn spine(&self) -> &SpineRows {
+        &self.spine
+    }
+
     /// Finds the record of each row; the dataset is then pulled from the result.
     pub async fn run(self) -> Result<JoinedStream> {
         let runtime = Handle::current();

@@ -6,12 +6,14 @@
 //! A row that can't be read is an error with file and line: a label that went missing would not be noticed.
 
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef};
 use futures::StreamExt;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::ParquetMetaData;
 use tokio::sync::mpsc;
 
 use crate::dataset::QueryStream;
@@ -75,6 +77,14 @@ impl SpineRows {
     /// The rows of a query.
     pub(super) fn of_query(stream: QueryStream) -> Self {
         Self { schema: without_metadata(&stream.schema()), files: Vec::new(), rows: Rows::Query(stream) }
+    }
+
+    /// Its Parquet files with their footers; none for a spine of another kind.
+    pub(super) fn parquet_files(&self) -> Option<impl Iterator<Item = (&Path, &ParquetMetaData)>> {
+        match &self.rows {
+            Rows::Parquet(files) => Some(files.iter().map(|(input, footer)| (input.path.as_path(), footer.metadata().as_ref()))),
+            Rows::Text { .. } | Rows::Query(_) => None,
+        }
     }
 
     /// Position of a column, found whatever its case.
