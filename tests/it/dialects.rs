@@ -67,8 +67,11 @@ compare(lambda sql: connection.sql(sql).to_arrow_table())
 "#;
 
 const SPARK_RUN: &str = r#"
+import os
+# A dozen questions about a few rows: compiling them to machine code, twice, would take minutes.
+os.environ["JAVA_TOOL_OPTIONS"] = "-XX:TieredStopAtLevel=1"
 from pyspark.sql import SparkSession
-settings = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "2", "spark.driver.host": "127.0.0.1",
+settings = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN", "spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "2", "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1", "spark.sql.session.timeZone": "America/New_York"}
 builder = SparkSession.builder.master("local[2]").appName("larder")
 for name, value in settings.items():
