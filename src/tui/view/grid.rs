@@ -118,10 +118,10 @@ fn columns(grid: &Grid, pages: &Pages, rows: &[Option<&Row>], room: u16) -> (Vec
     }
     grid.first.set(first);
     for column in first..pages.columns.len() {
-        let whole = width_of(column);
-        let width = whole.min(room.saturating_sub(x));
+        let width = width_of(column).min(room.saturating_sub(x));
         // A number cut short reads as another number.
-        let is_cut_number = width < whole && pages.columns[column].right && column > first;
+        let is_cut = |row: &&Row| row.get(column).and_then(Option::as_deref).is_some_and(|text| fit::width(&clean(text)) > width);
+        let is_cut_number = column > first && pages.columns[column].right && rows.iter().flatten().any(is_cut);
         if width < NARROW || is_cut_number {
             break;
         }
