@@ -11,6 +11,9 @@ use std::process::{Command, Stdio};
 use crate::formats::environment;
 use crate::server::Serving;
 
+/// The SDK makes a client while it is imported, and a client wants a region.
+const IMPORT_V3: &str = "import os; os.environ.setdefault('AWS_DEFAULT_REGION', 'us-east-1'); import sagemaker.mlops.feature_store";
+
 fn run(suite: &str, name: &str, packages: &[&str], check: &str) {
     if std::env::var("LARDER_SKIP_PYTHON").is_ok_and(|value| value == "1") {
         eprintln!("LEFT OUT: LARDER_SKIP_PYTHON=1, so the SageMaker SDK has not spoken to the server");
@@ -40,5 +43,5 @@ fn a_first_hour_with_the_sdk_2_and_pandas_2() {
 #[test]
 fn a_first_hour_with_the_sdk_3_and_pandas_3() {
     let packages = ["sagemaker>=3.27", "sagemaker-mlops>=1.27", "boto3>=1.44,<2", "pandas>=3"];
-    run("sdk_v3.py", "python-sagemaker-v3", &packages, "import sagemaker.mlops.feature_store");
+    run("sdk_v3.py", "python-sagemaker-v3", &packages, IMPORT_V3);
 }

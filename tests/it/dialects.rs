@@ -159,6 +159,10 @@ impl Bench {
     async fn history(&self, name: &str, identifier: FeatureType, event_time: FeatureType, random: &mut StdRng) {
         for step in 0..120 {
             self.clock.store((START + step / 4) * 1_000_000 + step % 3, Ordering::Relaxed);
+            if step == 60 {
+                self.store.flush(&[]).await.unwrap();
+                self.store.add_features(name, vec![feature("visits", FeatureType::Integral)]).await.unwrap();
+            }
             let second = START + random.random_range(0..20);
             let when = match event_time {
                 FeatureType::String => format!("{}.{:06}9Z", &at(second).to_iso8601()[..19], random.random_range(0..3)),
@@ -177,15 +181,11 @@ impl Bench {
                     .filter(|_| random.random_bool(0.8))
                     .map(|(name, text)| (name, text.as_str())),
             );
-            if step > 60 {
+            if step >= 60 {
                 values.push(("visits", &visits));
             }
             let pairs = values.into_iter().map(|(name, text)| (name.to_owned(), RawValue::Text(text.to_owned()))).collect();
             self.store.put(name, pairs, PutOptions::default()).await.unwrap();
-            if step == 60 {
-                self.store.flush(&[]).await.unwrap();
-                self.store.add_features(name, vec![feature("visits", FeatureType::Integral)]).await.unwrap();
-            }
             if random.random_bool(0.1) {
                 self.store.flush(&[]).await.unwrap();
             }

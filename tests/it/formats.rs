@@ -68,7 +68,11 @@ pub fn environment(name: &str, packages: &[&str], check: &str) -> PathBuf {
     }
     let advice = "this test runs Python libraries: install python3 with venv and allow the package index, or set LARDER_SKIP_PYTHON=1";
     let made = run(Command::new("python3").args(["-m", "venv"]).arg(&environment))
-        .and_then(|_| run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages)))
+        .and_then(|_| {
+            run(Command::new(&python)
+                .args(["-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"])
+                .args(packages))
+        })
         .and_then(|_| run(Command::new(&python).args(["-c", check])));
     if let Err(error) = made {
         panic!("{advice}\n{error}");

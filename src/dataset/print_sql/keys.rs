@@ -107,7 +107,7 @@ fn text(dialect: SqlDialect, name: &str) -> String {
              ELSE CAST(raise_error(concat('{NO_TIME}', {name})) AS BIGINT) END"
         ),
         SqlDialect::Trino => format!(
-            "from_iso8601_timestamp_nanos(CASE WHEN regexp_like({name}, '{FORM}') \
+            "from_iso8601_timestamp_nanos(CASE WHEN {name} IS NULL THEN NULL WHEN regexp_like({name}, '{FORM}') \
              THEN regexp_replace({name}, '([.][0-9]{{6}})[0-9]+', '$1') ELSE concat('{NO_TIME}', {name}) END)"
         ),
     }
