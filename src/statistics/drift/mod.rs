@@ -110,3 +110,29 @@ pub struct ColumnDrift {
     /// The worst of their levels; `few` only where none could be judged.
     pub level: Level,
 }
+
+impl ColumnDrift {
+    /// How far its worst measure is on the way to an alert, which begins at 1: puts columns of one level in order.
+    /// What chance explains, and what could not be judged, counts as nothing.
+    pub fn severity(&self) -> f64 {
+        let counts = |measure: &&Measure| {
+            measure.level != Level::Few && measure.alert > 0.0 && measure.noise.is_none_or(|noise| measure.value > noise)
+        };
+        self.measures.iter().filter(counts).map(|measure| measure.value / measure.alert).fold(0.0, f64::max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn severity_is_the_worst_measure_that_chance_does_not_explain() {
+        let measure = |value, noise, level| Measure { metric: Metric::Ks, value, noise, watch: 0.1, alert: 0.2, level, detail: None };
+        let of = |measures| ColumnDrift { measures, level: Level::Ok }.severity();
+        assert_eq!(of(vec![measure(0.1, Some(0.05), Level::Watch), measure(0.4, Some(0.05), Level::Alert)]), 2.0);
+        assert_eq!(of(vec![measure(0.1, Some(0.05), Level::Watch), measure(0.4, Some(0.5), Level::Ok)]), 0.5, "noise");
+        assert_eq!(of(vec![measure(0.4, None, Level::Few)]), 0.0, "too few rows");
+        assert_eq!(of(Vec::new()), 0.0);
+    }
+}

@@ -66,6 +66,7 @@ catalogue! {
     Population, "population", "events ⇄ latest", "Figures of all events, or of the newest record of each identifier", [Stats: ["e"]];
     ReadAnew, "read-anew", "read anew", "Read every value again for the figures", [Stats: ["R"]];
     Baseline, "baseline", "baseline", "Compare with the days before, the same weekday, a pinned baseline, a training dataset", [Drift: ["b"]];
+    SortDrift, "sort-drift", "sort", "The most changed first, or by name", [Drift: ["s"]];
     PinBaseline, "pin-baseline", "pin", "Keep the days that are compared now under a name, as a baseline", [Drift: ["P"]];
     UnpinBaseline, "unpin-baseline", "unpin", "Forget the pinned baseline that is in use", [Drift: ["X"]];
 

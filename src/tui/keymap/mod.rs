@@ -126,7 +126,7 @@ pub(crate) fn hinted(focus: Focus) -> &'static [Action] {
         Focus::Record => &[A::Older, A::Newer, A::EditIdentifier, A::PutRecord, A::DeleteRecord, A::Copy, A::Help],
         Focus::Use => &[A::Copy, A::MoveDown, A::MoveUp, A::NextTab, A::Back, A::Help],
         Focus::Stats => &[A::Open, A::Population, A::ReadAnew, A::NextTab, A::Copy, A::Back, A::Help],
-        Focus::Drift => &[A::Open, A::Baseline, A::PinBaseline, A::NextTab, A::Copy, A::Back, A::Help],
+        Focus::Drift => &[A::Open, A::Baseline, A::SortDrift, A::PinBaseline, A::NextTab, A::Back, A::Help],
         Focus::LineageTab => &[A::AlongBack, A::AlongOn, A::Center, A::WhatBreaks, A::OpenNode, A::NextTab, A::Help],
         Focus::Lineage => &[A::AlongBack, A::AlongOn, A::Center, A::WhatBreaks, A::UpOnly, A::DownOnly, A::Help],
         Focus::Sql => &[A::EditStatement, A::RunStatement, A::ColumnsRight, A::Export, A::Copy, A::Cancel, A::Help],

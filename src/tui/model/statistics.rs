@@ -30,6 +30,8 @@ pub(crate) struct StatisticsPage {
     pub(crate) drift_of: Option<Summary>,
     /// The drifted feature under the cursor.
     pub(crate) drift_list: List,
+    /// Drifted features stand in the order of their names, rather than the most changed first.
+    pub(crate) drift_by_name: bool,
 }
 
 /// Baselines that every group has.
@@ -142,7 +144,7 @@ pub(crate) enum Level {
 pub(crate) struct Drift {
     /// The days that are compared, and with which, in words.
     pub(crate) windows: String,
-    /// Each feature, worst first.
+    /// Each feature, in the order asked for.
     pub(crate) features: Vec<FeatureDrift>,
     /// What could not be compared.
     pub(crate) notes: Vec<String>,
@@ -155,10 +157,27 @@ pub(crate) struct FeatureDrift {
     pub(crate) name: String,
     /// The worst of its measures.
     pub(crate) level: Level,
+    /// How far that is on the way to an alert, which begins at 1.
+    pub(crate) severity: f64,
     /// Measure, value, level, and what it means in words.
     pub(crate) measures: Vec<(&'static str, f64, Level, Option<String>)>,
     /// What the values look like now and in the baseline.
     pub(crate) shapes: Option<Shapes>,
+    /// Figures of now and of the baseline.
+    pub(crate) figures: Vec<ComparedFigure>,
+}
+
+/// A figure of a feature in a baseline and now.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ComparedFigure {
+    /// What it is.
+    pub(crate) name: &'static str,
+    /// In the baseline.
+    pub(crate) before: String,
+    /// Now.
+    pub(crate) now: String,
+    /// What changed, in the unit that says most.
+    pub(crate) change: String,
 }
 
 /// The values of a feature now and in a baseline, in the same bars.

@@ -4,6 +4,7 @@
 //! There is no rule in here, only translation: what a record is, which one is newest and what has expired the store has decided.
 
 pub(crate) mod catalog;
+mod compared;
 pub(crate) mod datasets;
 pub(crate) mod edits;
 mod explained;

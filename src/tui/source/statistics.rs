@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::compared::compared;
 use super::watched::watched;
 use crate::model::EventTime;
 use crate::store::FeatureStore;
@@ -143,7 +144,7 @@ pub(super) fn feature_numbers(feature: &FeatureStatistics) -> FeatureNumbers {
     }
 }
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Number(value) => number(*value),
         other => other.to_string(),
@@ -184,6 +185,7 @@ fn feature_drift(feature: &statistics::FeatureDrift) -> FeatureDrift {
     FeatureDrift {
         name: feature.name.clone(),
         level: level(feature.drift.level),
+        severity: feature.drift.severity(),
         measures: feature
             .drift
             .measures
@@ -196,5 +198,6 @@ fn feature_drift(feature: &statistics::FeatureDrift) -> FeatureDrift {
             before: shapes.reference.clone(),
             now: shapes.current.clone(),
         }),
+        figures: compared(&feature.figures.0, &feature.figures.1),
     }
 }

@@ -1,7 +1,7 @@
 //! What the shop answers about statistics, drift, lineage, statements, training datasets and jobs.
 
 use super::shop::NOW;
-use crate::tui::model::statistics::{Day, Drift, FeatureDrift, FeatureNumbers, Level, Numbers, Shapes, Standing};
+use crate::tui::model::statistics::{ComparedFigure, Day, Drift, FeatureDrift, FeatureNumbers, Level, Numbers, Shapes, Standing};
 use crate::tui::model::{jobs, lineage, sql, statistics};
 use crate::tui::msg::{News, Request};
 use crate::tui::units::SECOND;
@@ -26,6 +26,8 @@ pub(super) fn answer(request: &Request) -> Vec<News> {
             let drifted = FeatureDrift {
                 name: "loyalty_score".to_owned(),
                 level: Level::Alert,
+                severity: 1.6,
+                figures: figures_of_two(),
                 measures: vec![measure("ks", 0.31, Level::Alert, ""), measure("mean_shift", 0.9, Level::Watch, "0.61 → 0.79")],
                 shapes: Some(Shapes {
                     axis: Some(("0".to_owned(), "1".to_owned())),
@@ -34,10 +36,12 @@ pub(super) fn answer(request: &Request) -> Vec<News> {
                     now: (0..40).map(|bin: i32| f64::from(20 - (bin - 28).abs().min(20)) / 400.0).collect(),
                 }),
             };
-            let calm = FeatureDrift {
-                name: "orders_30d".to_owned(),
+            let calm = |name: &str, severity| FeatureDrift {
+                name: name.to_owned(),
                 level: Level::Ok,
-                measures: vec![measure("psi", 0.02, Level::Ok, "")],
+                severity,
+                figures: Vec::new(),
+                measures: vec![measure("psi", severity / 5.0, Level::Ok, "")],
                 shapes: Some(Shapes {
                     axis: None,
                     values: vec!["1".to_owned(), "2\u{1b}".to_owned()],
@@ -45,8 +49,9 @@ pub(super) fn answer(request: &Request) -> Vec<News> {
                     now: vec![0.6, 0.4],
                 }),
             };
+            let features = vec![calm("average_\u{1b}order", 0.05), drifted, calm("orders_30d", 0.1)];
             let windows = format!("16 Nov to 22 Nov against {baseline}");
-            vec![News::Statistics(statistics::Answer::Drift(Ok(Drift { windows, features: vec![drifted, calm], notes: Vec::new() })))]
+            vec![News::Statistics(statistics::Answer::Drift(Ok(Drift { windows, features, notes: Vec::new() })))]
         }
         Request::Statistics(statistics::Question::Baselines(_)) => {
             let all = vec!["launch".to_owned(), "dataset:churn_v3@2".to_owned()];
@@ -107,6 +112,22 @@ pub(super) fn answer(request: &Request) -> Vec<News> {
         Request::Jobs(jobs::Question::Flush) => vec![News::Jobs(jobs::Answer::Flushed(Ok((87, 2))))],
         _ => Vec::new(),
     }
+}
+
+fn figures_of_two() -> Vec<ComparedFigure> {
+    let figure = |name, before: &str, now: &str, change: &str| ComparedFigure {
+        name,
+        before: before.to_owned(),
+        now: now.to_owned(),
+        change: change.to_owned(),
+    };
+    vec![
+        figure("rows", "82.9 k", "84.1 k", "+1.4%"),
+        figure("null", "0.3%", "0.4%", "+0.1 points"),
+        figure("distinct", "≈82.9 k", "≈84.1 k", "+1.4%"),
+        figure("mean", "0.6100", "0.7900", "+0.90 std"),
+        figure("p50", "0.6300", "0.8200", "+0.1900"),
+    ]
 }
 
 fn features(rows: u64) -> Vec<FeatureNumbers> {

@@ -7,6 +7,7 @@ use crate::tui::model::files::{self, File, Files};
 use crate::tui::model::grid::{Head, Row, Stretch};
 use crate::tui::model::rows::{self, MOST_FOUND};
 use crate::tui::model::screens::{Screen, Tab};
+use crate::tui::model::{jobs, lineage, statistics};
 use crate::tui::msg::{Effect, Msg, News, Request, Slot};
 use crate::tui::units::SECOND;
 
@@ -84,6 +85,10 @@ pub(super) fn refused(request: &Request) -> Vec<News> {
     let error = Shop::broken().broken.unwrap();
     match request {
         Request::Rows(_) => vec![News::Rows(rows::Answer::At(Err(error)))],
+        Request::Statistics(_) => vec![News::Statistics(statistics::Answer::Failed(error))],
+        Request::Lineage(_) => vec![News::Lineage(lineage::Answer::Failed(error))],
+        Request::Datasets(_) => vec![News::Datasets(datasets::Answer::Failed(error))],
+        Request::Jobs(_) => vec![News::Jobs(jobs::Answer::Failed(error))],
         _ => vec![News::Files(files::Answer::Of(Err(error)))],
     }
 }
@@ -388,4 +393,40 @@ fn reading_values_anew_is_stopped_and_what_was_known_stays() {
     assert!(stage.done.contains(&Effect::Stop(Slot::Statistics)));
     assert!(stage.text().contains("loyalty_score"));
     assert!(stage.model.statistics.numbers.waiting_since().is_none());
+}
+
+#[test]
+fn the_most_changed_come_first_or_names_do_and_the_cursor_stays_on_its_feature() {
+    let mut stage = Stage::open(Shop::stocked(), (120, 30));
+    let names = |stage: &Stage| {
+        let drift = stage.model.statistics.drift.value().unwrap();
+        drift.features.iter().map(|feature| feature.name.clone()).collect::<Vec<_>>()
+    };
+    stage.keys("j<enter>]]]");
+    assert_eq!(names(&stage), ["loyalty_score", "orders_30d", "average_\u{1b}order"], "worst first, whatever the store's order");
+    stage.keys("js");
+    assert_eq!(names(&stage), ["average_\u{1b}order", "loyalty_score", "orders_30d"]);
+    assert_eq!(stage.model.statistics.drift_list.at, 2, "still on orders_30d");
+    stage.keys("b");
+    assert_eq!(names(&stage)[0], "average_\u{1b}order", "the order outlives another baseline");
+    stage.keys("s");
+    assert_eq!(names(&stage)[0], "loyalty_score");
+}
+
+#[test]
+fn the_page_of_a_feature_shows_that_feature_on_every_tab_that_can() {
+    let mut stage = Stage::open(Shop::stocked(), (120, 30));
+    let shown = stage.keys("j<enter>]]]<enter>]").text();
+    assert_eq!(stage.model.group_screen.feature.as_deref(), Some("loyalty_score"));
+    assert!(shown.contains("+0.90 std") && !shown.contains("orders_30d"), "drift\n{shown}");
+    stage.keys("yy");
+    assert!(stage.done.contains(&Effect::Copy("customer-features.loyalty_score".to_owned())), "{:?}", stage.done);
+    stage.model.now += 10 * SECOND;
+    let shown = stage.keys("[[[").text();
+    assert_eq!(stage.model.group_screen.tab, Tab::Overview);
+    assert!(shown.contains("no drift") || shown.contains("alert"), "how it stands\n{shown}");
+    assert!(shown.contains("VALUES") && shown.contains("p95 0.95"), "what its values look like\n{shown}");
+    stage.done.clear();
+    stage.keys("yy");
+    assert!(stage.done.contains(&Effect::Copy("customer-features.loyalty_score".to_owned())), "{:?}", stage.done);
 }

@@ -237,6 +237,65 @@ fn drift() {
 }
 
 #[test]
+fn drift_of_a_feature() {
+    at_every_size("drift_feature", "j<enter>]]]<enter>]");
+    let mut stage = Stage::open(Shop::stocked(), (80, 24));
+    check("drift_categories_80x24", &stage.keys("j<enter>]]]<down>").text());
+    let mut stage = Stage::open(Shop::stocked(), (120, 30));
+    stage.look.ascii = true;
+    check("drift_ascii_120x30", &stage.keys("j<enter>]]]").text());
+}
+
+#[test]
+fn overview_of_a_feature() {
+    for (width, height) in SIZES {
+        let mut stage = Stage::open(Shop::stocked(), (width, height));
+        stage.model.now += 10 * SECOND;
+        stage.keys("j<enter>]]<enter>[[");
+        check(&format!("overview_feature_{width}x{height}"), &stage.text());
+    }
+}
+
+/// Screens that ask the store, with the keys that lead there and what is shown of the old answer.
+const ASKING: [(&str, &str, &str); 6] = [
+    ("stats", "]]", "loyalty_tier"),
+    ("drift", "]]]", "orders_30d"),
+    ("lineage", "3", "churn_v3@1"),
+    ("record", "4C0042<enter>", "loyalty_score"),
+    ("datasets", "6", "churn_v3"),
+    ("jobs", "7", "running"),
+];
+
+#[test]
+fn every_screen_says_that_it_waits_that_it_failed_and_keeps_what_it_had() {
+    for (name, script, old) in ASKING {
+        let mut stage = Stage::open(Shop::stocked(), (80, 24));
+        stage.keys("j<enter>");
+        stage.hold = true;
+        stage.keys(script);
+        let at_once = stage.text();
+        assert!(!at_once.contains('⠋') && !at_once.contains('⠙'), "{name}: a fast answer does not flash\n{at_once}");
+        stage.model.now += 2 * SECOND;
+        check(&format!("{name}_loading_80x24"), &stage.text());
+
+        let mut stage = Stage::open(Shop::stocked(), (80, 24));
+        stage.keys("j<enter>");
+        stage.shop.broken = Shop::broken().broken;
+        let failed = stage.keys(script).text();
+        assert!(failed.contains("could not be read") && failed.contains("try again"), "{name}\n{failed}");
+        check(&format!("{name}_failed_80x24"), &failed);
+
+        let mut stage = Stage::open(Shop::stocked(), (80, 24));
+        stage.keys("j<enter>").keys(script);
+        stage.hold = true;
+        stage.keys("r");
+        stage.model.now += 2 * SECOND;
+        let stale = stage.text();
+        assert!(stale.contains(old), "{name}: what was there stays\n{stale}");
+    }
+}
+
+#[test]
 fn lineage() {
     at_every_size("lineage", "j3jw");
 }

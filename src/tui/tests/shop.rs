@@ -87,6 +87,9 @@ impl Shop {
             Request::Catalog(question) => vec![News::Catalog(self.known(question))],
             Request::Rows(_) | Request::Files(_) if broken.is_some() => super::rows::refused(request),
             Request::Rows(_) | Request::Files(_) => super::rows::answer(request),
+            Request::Statistics(_) | Request::Lineage(_) | Request::Datasets(_) | Request::Jobs(_) if broken.is_some() => {
+                super::rows::refused(request)
+            }
             other => super::answers::answer(other),
         }
     }

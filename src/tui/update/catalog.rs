@@ -182,8 +182,11 @@ fn ask_figures(model: &mut Model) -> Vec<Effect> {
     vec![model.ask(Slot::Figures, Request::Catalog(Question::Figures(feature)))]
 }
 
-/// The feature whose details stand beside the list.
+/// The feature whose details stand beside the list, or on its own page.
 fn under_cursor(model: &Model) -> Option<FeatureName> {
+    if model.screen == Screen::Group && model.group_screen.tab == Tab::Overview {
+        return Some((model.group_screen.name.clone(), model.group_screen.feature.clone()?));
+    }
     if model.screen != Screen::Catalog {
         return None;
     }

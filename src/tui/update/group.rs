@@ -86,6 +86,10 @@ pub(super) fn copied(model: &Model) -> Option<(String, String)> {
     let group = model.open_group()?;
     let screen = &model.group_screen;
     match screen.tab {
+        Tab::Overview if screen.feature.is_some() => {
+            let name = format!("{}.{}", group.name, screen.feature.as_deref()?);
+            Some((name.clone(), name))
+        }
         Tab::Overview | Tab::Online => Some((group.name.to_string(), group.name.to_string())),
         Tab::Schema => {
             let feature = group.schema.features().get(screen.schema.selected()?)?;

@@ -107,14 +107,17 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             model.statistics.drift = Remote::Idle;
             ask_drift(model)
         }
+        Action::SortDrift => {
+            model.statistics.drift_by_name = !model.statistics.drift_by_name;
+            let here = under_drift_cursor(model);
+            arrange_drift(model, here.as_deref());
+            Vec::new()
+        }
         Action::PinBaseline => open_pin(model),
         Action::UnpinBaseline => unpin(model),
         Action::Open => {
             let name = match model.group_screen.tab {
-                Tab::Drift => {
-                    let drift = model.statistics.drift.value();
-                    drift.and_then(|drift| drift.features.get(model.statistics.drift_list.at)).map(|feature| feature.name.clone())
-                }
+                Tab::Drift => under_drift_cursor(model),
                 _ => shown(model).map(|feature| feature.name.clone()),
             };
             if model.group_screen.feature.is_none() {
@@ -125,6 +128,25 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         _ => Vec::new(),
     }
+}
+
+fn under_drift_cursor(model: &Model) -> Option<String> {
+    Some(model.statistics.drift.value()?.features.get(model.statistics.drift_list.at)?.name.clone())
+}
+
+/// Puts the compared features into the order asked for, with the cursor on the one it was on.
+fn arrange_drift(model: &mut Model, under_cursor: Option<&str>) {
+    let page = &mut model.statistics;
+    let by_name = page.drift_by_name;
+    let (Remote::Ready(drift) | Remote::Stale(drift, _) | Remote::Failed(_, Some(drift))) = &mut page.drift else { return };
+    drift.features.sort_by(|one, other| {
+        let most_changed = || other.level.cmp(&one.level).then_with(|| other.severity.total_cmp(&one.severity));
+        let order = if by_name { std::cmp::Ordering::Equal } else { most_changed() };
+        order.then_with(|| one.name.cmp(&other.name))
+    });
+    let place = drift.features.iter().position(|feature| under_cursor == Some(feature.name.as_str()));
+    let last = drift.features.len().saturating_sub(1);
+    page.drift_list.at = place.unwrap_or(page.drift_list.at).min(last);
 }
 
 /// Asks for a name under which the days that are compared now are kept.
@@ -219,7 +241,10 @@ pub(super) fn go(model: &mut Model, to: Move) -> Vec<Effect> {
 /// Text to copy and what to call it.
 pub(super) fn copied(model: &Model) -> Option<(String, String)> {
     let name = match model.group_screen.tab {
-        Tab::Drift => model.statistics.drift.value()?.features.get(model.statistics.drift_list.at)?.name.clone(),
+        Tab::Drift => match &model.group_screen.feature {
+            Some(name) => name.clone(),
+            None => under_drift_cursor(model)?,
+        },
         _ => shown(model)?.name.clone(),
     };
     let reference = format!("{}.{name}", model.statistics.group);
@@ -239,7 +264,11 @@ pub(super) fn take(model: &mut Model, answer: Answer) -> Vec<Effect> {
             return ask_days(model);
         }
         Answer::Days(feature, answer) => model.statistics.days.answer(answer.map(|days| (feature, days))),
-        Answer::Drift(answer) => model.statistics.drift.answer(answer),
+        Answer::Drift(answer) => {
+            let here = under_drift_cursor(model);
+            model.statistics.drift.answer(answer);
+            arrange_drift(model, here.as_deref());
+        }
         Answer::Reading(read, of) => model.statistics.progress = (read, of),
         Answer::Baselines(Ok((pinned, chosen))) => return take_baselines(model, pinned, chosen),
         Answer::Baselines(Err(error)) => super::complain(model, error.line()),

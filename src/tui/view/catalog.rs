@@ -286,7 +286,25 @@ fn beside(
         put(frame.buffer_mut(), layout::indent(area, 1), row, &Line::from(Span::styled(sign::RULE, theme.muted)));
     }
     let inner = layout::indent(area, 3);
-    let columns = inner.width.saturating_sub(1);
+    let lines = about(model, group, feature, query, theme, inner.width.saturating_sub(1));
+    for (row, line) in lines.iter().enumerate() {
+        put(frame.buffer_mut(), inner, row as u16, line);
+    }
+    if let Some(model) = model {
+        let (_, rest) = layout::below(inner, lines.len() as u16 + 1);
+        values(model, group, feature, theme, frame, rest);
+    }
+}
+
+/// What there is to say of a feature: its definition; with a model also how it stands, and its group.
+pub(super) fn about(
+    model: Option<&Model>,
+    group: &FeatureGroup,
+    feature: &FeatureDefinition,
+    query: &Query,
+    theme: &Theme,
+    columns: u16,
+) -> Vec<Line<'static>> {
     let mut facts = super::facts::Facts::new(theme, columns);
     facts.lines.push(Line::from(span(&fit::cut_middle(feature.name.as_str(), usize::from(columns)), theme.strong)));
     let kind = format!("{} · {}", group.name, feature.type_text());
@@ -316,18 +334,11 @@ fn beside(
         facts.fact("owner", group.owner.as_deref().unwrap_or_default());
         facts.fact("identifier", group.schema.identifier().name.as_str());
     }
-    let lines = facts.lines;
-    for (row, line) in lines.iter().enumerate() {
-        put(frame.buffer_mut(), inner, row as u16, line);
-    }
-    if let Some(model) = model {
-        let (_, rest) = layout::below(inner, lines.len() as u16 + 1);
-        values(model, group, feature, theme, frame, rest);
-    }
+    facts.lines
 }
 
 /// What the values of the feature under the cursor look like: its histogram and its figures, as far as there is room.
-fn values(model: &Model, group: &FeatureGroup, feature: &FeatureDefinition, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn values(model: &Model, group: &FeatureGroup, feature: &FeatureDefinition, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let is_of = |of: &crate::tui::model::catalog::FeatureName| of.0 == group.name.as_str() && of.1 == feature.name.as_str();
     let known = &model.known;
     if area.height < 3 || !known.figures_of.as_ref().is_some_and(is_of) {

@@ -11,12 +11,12 @@ use crate::tui::clean::clean;
 use crate::tui::fit;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
-use crate::tui::model::statistics::{Drift, FeatureDrift, Level, Shapes};
+use crate::tui::model::statistics::{ComparedFigure, Drift, FeatureDrift, Level, Shapes};
 use crate::tui::numbers::{columns, number};
 use crate::tui::theme::{Theme, sign};
 use crate::tui::units::UNKNOWN;
 use crate::tui::widgets::table::{Column, Table};
-use crate::tui::widgets::text::{put, span};
+use crate::tui::widgets::text::{fitted, put, span};
 
 const COLUMNS: [Column; 3] = [Column::text("FEATURE", 14, 40, 0), Column::text("LEVEL", 8, 8, 0), Column::text("DISTANCES", 24, 120, 1)];
 /// From this width on the picture stands beside the list, from this height on below it.
@@ -24,6 +24,11 @@ const WIDE: u16 = 130;
 const TALL: u16 = 17;
 /// Rows of the picture below the list.
 const BELOW: u16 = 10;
+/// Fewest rows of a picture that has figures below it.
+const PICTURE: u16 = 9;
+/// Columns of the name of a figure, and of its value.
+const NAME: usize = 9;
+const FIGURE: usize = 10;
 /// Parts of a share that one count of a bar stands for.
 const PARTS: f64 = 1e6;
 
@@ -38,6 +43,16 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
     };
     let (heading, rest) = layout::below(body, 1);
     head(model, drift, theme, frame, heading);
+    if let Some(name) = &model.group_screen.feature {
+        match drift.features.iter().find(|feature| feature.name == *name) {
+            Some(feature) => picture(feature, theme, frame, layout::indent(rest, 1)),
+            None => uncompared(drift, name, theme, frame, layout::indent(rest, 3)),
+        }
+        if states::looks_old(model, &page.drift) {
+            frame.buffer_mut().set_style(rest, theme.stale);
+        }
+        return;
+    }
     let notes = drift.notes.len().min(2) as u16;
     let (rest, notes_area) = layout::below(rest, rest.height.saturating_sub(notes));
     if drift.features.is_empty() && drift.notes.is_empty() {
@@ -85,7 +100,8 @@ fn list(model: &Model, drift: &Drift, theme: &Theme, frame: &mut Frame<'_>, area
     let longest = drift.features.iter().take(500).map(|feature| fit::width(&feature.name)).max().unwrap_or(0);
     columns[0] = columns[0].fitting(longest, area.width);
     let list = &model.statistics.drift_list;
-    let table = Table { columns: &columns, length: drift.features.len(), list, focused: true, sorted: None, marked: None };
+    let sorted = Some(if model.statistics.drift_by_name { ("FEATURE", false) } else { ("LEVEL", true) });
+    let table = Table { columns: &columns, length: drift.features.len(), list, focused: true, sorted, marked: None };
     table.draw(frame.buffer_mut(), area, theme, |row, widths| {
         let Some(feature) = drift.features.get(row) else { return Vec::new() };
         let (mark, word, style) = told(feature.level, theme);
@@ -98,6 +114,17 @@ fn list(model: &Model, drift: &Drift, theme: &Theme, frame: &mut Frame<'_>, area
             })
             .collect()
     });
+}
+
+/// Says why a feature is not among those that were compared.
+fn uncompared(drift: &Drift, name: &str, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let told = match drift.notes.iter().find(|note| note.contains(name)).or(drift.notes.first()) {
+        Some(note) => note.as_str(),
+        None => "Not compared: the baseline has no values of it, or it is a key, which changes by its nature.",
+    };
+    for (row, part) in fit::wrap(&clean(told), usize::from(area.width).saturating_sub(2)).iter().enumerate() {
+        put(frame.buffer_mut(), area, row as u16 + 1, &Line::from(span(part, theme.text)));
+    }
 }
 
 fn told(level: Level, theme: &Theme) -> (&'static str, &'static str, Style) {
@@ -139,7 +166,13 @@ fn picture(feature: &FeatureDrift, theme: &Theme, frame: &mut Frame<'_>, area: R
             let left = rest.width * 55 / 100;
             (Rect { width: left, ..rest }, layout::indent(rest, left + 2))
         }
-        false => layout::below(rest, rest.height.saturating_sub(feature.measures.len() as u16 + 1).min(14)),
+        false => {
+            let measures = feature.measures.len() as u16 + 1;
+            let words = measures + if feature.figures.is_empty() { 0 } else { feature.figures.len() as u16 + 2 };
+            // Figures only where they leave room for a picture.
+            let words = if rest.height.saturating_sub(words) >= PICTURE { words } else { measures };
+            layout::below(rest, rest.height.saturating_sub(words).min(14))
+        }
     };
     match &feature.shapes {
         Some(shapes) if shapes.values.is_empty() => over_an_axis(shapes, theme, frame, shapes_area),
@@ -155,6 +188,28 @@ fn picture(feature: &FeatureDrift, theme: &Theme, frame: &mut Frame<'_>, area: R
             row as u16,
             &Line::from(vec![Span::styled(format!("{mark} "), style), span(&text, theme.text)]),
         );
+    }
+    figures(&feature.figures, theme, frame, layout::below(words_area, feature.measures.len() as u16 + 1).1);
+}
+
+/// Figures of the baseline and of now side by side.
+fn figures(figures: &[ComparedFigure], theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    if figures.is_empty() || area.height < 2 {
+        return;
+    }
+    let right = |text: &str| {
+        let text = fit::cut(&clean(text), FIGURE);
+        format!("{}{text}", " ".repeat(FIGURE.saturating_sub(fit::width(&text))))
+    };
+    let heading = format!("{:NAME$}{}{}  CHANGE", "", right("BEFORE"), right("NOW"));
+    put(frame.buffer_mut(), area, 0, &Line::from(Span::styled(heading, theme.muted)));
+    for (row, figure) in figures.iter().take(usize::from(area.height) - 1).enumerate() {
+        let line = Line::from(vec![
+            Span::styled(format!("{:<NAME$}", figure.name), theme.muted),
+            Span::styled(format!("{}{}", right(&figure.before), right(&figure.now)), theme.text),
+            Span::styled(format!("  {}", clean(&figure.change)), theme.muted),
+        ]);
+        put(frame.buffer_mut(), area, row as u16 + 1, &fitted(line, usize::from(area.width)));
     }
 }
 

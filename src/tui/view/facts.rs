@@ -9,7 +9,7 @@ use crate::tui::model::Model;
 use crate::tui::model::data::Origin;
 use crate::tui::theme::{Theme, sign};
 use crate::tui::units::{UNKNOWN, age, ago, bytes, counted, exact, moment, thin, whole_span};
-use crate::tui::widgets::text::{prose, span};
+use crate::tui::widgets::text::{fitted, prose, span};
 
 /// Columns of the words before the facts.
 const KEY: usize = 12;
@@ -54,7 +54,20 @@ impl<'a> Facts<'a> {
     pub(super) fn spans(&mut self, key: &str, spans: Vec<Span<'static>>) {
         let mut line = vec![Span::styled(format!("{key:<KEY$}"), self.theme.muted)];
         line.extend(spans);
-        self.lines.push(Line::from(line));
+        self.lines.push(fitted(Line::from(line), self.columns));
+    }
+
+    /// As many of these details as fit behind so many columns.
+    fn details(&self, taken: usize, details: &[String]) -> String {
+        let mut room = self.columns.saturating_sub(KEY + taken);
+        let mut text = String::new();
+        for detail in details {
+            let Some(left) = room.checked_sub(fit::width(detail) + 3) else { break };
+            room = left;
+            text.push_str("   ");
+            text.push_str(detail);
+        }
+        text
     }
 
     /// A paragraph.
@@ -115,17 +128,16 @@ fn stores(facts: &mut Facts<'_>, model: &Model, group: &FeatureGroup) {
         Some(online) => {
             let records = summary.map_or(UNKNOWN.to_owned(), |summary| counted(summary.online_records, "record", "records"));
             let ttl = online.ttl.map_or("no ttl".to_owned(), |ttl| format!("ttl {}", whole_span(ttl.seconds())));
-            facts.spans("online", vec![tick(), Span::styled(records, style), Span::styled(format!("   {ttl}"), theme.muted)]);
+            let ttl = facts.details(fit::width(&records) + 2, &[ttl]);
+            facts.spans("online", vec![tick(), Span::styled(records, style), Span::styled(ttl, theme.muted)]);
         }
         None => facts.spans("online", none()),
     }
     match &group.offline {
         Some(offline) => {
             let rows = summary.map_or(UNKNOWN.to_owned(), |summary| counted(summary.records, "row", "rows"));
-            let mut details = String::new();
-            if let Some(summary) = summary {
-                details = format!("   {}   {}", counted(summary.files, "file", "files"), bytes(summary.bytes));
-            }
+            let files = summary.map_or_else(Vec::new, |summary| vec![counted(summary.files, "file", "files"), bytes(summary.bytes)]);
+            let details = facts.details(fit::width(&rows) + 2, &files);
             facts.spans("offline", vec![tick(), Span::styled(rows, style), Span::styled(details, theme.muted)]);
             if let Some(summary) = summary.filter(|summary| summary.waiting > 0) {
                 facts.spans("", vec![Span::styled(format!("  {} not in files yet", counted(summary.waiting, "row", "rows")), theme.muted)]);

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::{catalog, datasets, drift, facts, files, layout, lineage, overview, record, rows, statistics};
-use crate::model::FeatureGroup;
+use crate::model::{FeatureDefinition, FeatureGroup};
 use crate::tui::fit;
 use crate::tui::matching::Query;
 use crate::tui::model::Model;
@@ -67,6 +67,10 @@ pub(super) fn tabs(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
 
 fn overview(model: &Model, group: &FeatureGroup, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let nothing = Query::parse("");
+    let chosen = model.group_screen.feature.as_deref();
+    if let Some(feature) = chosen.and_then(|name| group.schema.features().iter().find(|feature| feature.name.as_str() == name)) {
+        return of_feature(model, group, feature, theme, frame, area);
+    }
     let (left, right) = layout::halves(area);
     let inner = layout::indent(left, 1);
     let columns = inner.width.saturating_sub(3);
@@ -97,6 +101,22 @@ fn overview(model: &Model, group: &FeatureGroup, theme: &Theme, frame: &mut Fram
         let more = Line::from(Span::styled("↓", theme.muted));
         put(frame.buffer_mut(), layout::indent(inner, inner.width.saturating_sub(2)), inner.height - 1, &more);
     }
+}
+
+/// The overview of a feature: what it is and how it stands; what its values look like beside that, or below.
+fn of_feature(model: &Model, group: &FeatureGroup, feature: &FeatureDefinition, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let (left, right) = layout::halves(area);
+    let inner = layout::indent(left, 1);
+    let lines = catalog::about(Some(model), group, feature, &Query::parse(""), theme, inner.width.saturating_sub(3));
+    let first = model.group_screen.overview.at.min(lines.len().saturating_sub(usize::from(inner.height)));
+    for (row, line) in lines.iter().skip(first).take(usize::from(inner.height)).enumerate() {
+        put(frame.buffer_mut(), inner, row as u16, line);
+    }
+    let values_area = match right {
+        Some(right) => layout::indent(right, 3),
+        None => layout::below(inner, (lines.len() - first) as u16 + 1).1,
+    };
+    catalog::values(model, group, feature, theme, frame, values_area);
 }
 
 fn code(model: &Model, group: &FeatureGroup, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {

@@ -122,6 +122,7 @@ fn list(model: &Model, numbers: &Numbers, theme: &Theme, frame: &mut Frame<'_>, 
                     2 => share(feature.nulls, feature.rows),
                     3 => distinct(feature),
                     4 => feature.mean.map_or_else(|| UNKNOWN.to_owned(), number),
+                    _ if feature.spark.is_empty() => UNKNOWN.to_owned(),
                     _ => spark(&feature.spark),
                 };
                 Line::from(Span::styled(text, if *at == 0 { theme.strong } else { theme.text }))
@@ -147,7 +148,7 @@ fn picture(model: &Model, feature: &FeatureNumbers, theme: &Theme, frame: &mut F
     ]);
     put(frame.buffer_mut(), area, 0, &title);
     let (_, rest) = layout::below(area, 1);
-    let beside = rest.width >= 96;
+    let beside = rest.width >= 96 && feature.bars.iter().any(|bar| *bar > 0);
     let room = if beside { usize::from(rest.width) * 55 / 100 - 3 } else { usize::from(rest.width) };
     let lines = figures(model, feature, room, theme);
     let height =

@@ -48,6 +48,27 @@ fn marked(whole: &str, shown: &str, cut_in_middle: bool, hits: &[usize], style: 
     spans
 }
 
+/// The line, cut at its end with `…` so that it takes at most `columns`: half a number would be another one.
+pub(crate) fn fitted(line: Line<'static>, columns: usize) -> Line<'static> {
+    if line.width() <= columns {
+        return line;
+    }
+    let mut room = columns;
+    let mut spans = Vec::new();
+    for span in line.spans {
+        let width = span.width();
+        if width < room {
+            room -= width;
+            spans.push(span);
+            continue;
+        }
+        // More follows, so the mark is due even if this span would just fit.
+        spans.push(Span::styled(fit::cut(&format!("{} ", span.content), room), span.style));
+        break;
+    }
+    Line::from(spans)
+}
+
 /// Draws a line from the left edge of an area's row.
 pub(crate) fn put(buffer: &mut Buffer, area: Rect, row: u16, line: &Line<'_>) {
     if row < area.height {
@@ -67,6 +88,19 @@ pub(crate) fn put_right(buffer: &mut Buffer, area: Rect, row: u16, taken: u16, l
 mod tests {
     use super::*;
     use ratatui::style::Modifier;
+
+    #[test]
+    fn a_line_that_is_too_long_says_so() {
+        let line = |columns| {
+            let line = Line::from(vec![Span::raw("rows  "), Span::raw("42.0 k"), Span::raw("   976 kB")]);
+            fitted(line, columns).spans.iter().map(|span| span.content.to_string()).collect::<String>()
+        };
+        assert_eq!(line(21), "rows  42.0 k   976 kB");
+        assert_eq!(line(18), "rows  42.0 k   97…");
+        assert_eq!(line(12), "rows  42.0 …", "nothing may look whole that isn't");
+        assert_eq!(line(6), "rows …");
+        assert_eq!(line(0), "");
+    }
 
     #[test]
     fn marks_stay_on_their_letters_when_a_name_is_cut() {

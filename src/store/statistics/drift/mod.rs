@@ -21,6 +21,7 @@ use super::known::Known;
 use super::{Level, Measure, StatisticsWatch};
 use crate::catalog::{DriftRow, Population};
 use crate::model::{Error, ErrorKind, FeatureGroup, Result};
+use crate::statistics::Figures;
 use crate::statistics::drift::{ColumnDrift, Thresholds, compare, compare_volume};
 use crate::store::FeatureStore;
 
@@ -61,6 +62,8 @@ pub struct FeatureDrift {
     pub drift: ColumnDrift,
     /// What the values of both look like; none of features that have no picture.
     pub shapes: Option<Shapes>,
+    /// Figures of the baseline, and of the current window.
+    pub figures: (Figures, Figures),
 }
 
 /// A group, compared.
@@ -138,7 +141,8 @@ impl FeatureStore {
             }
             let drift = compare(reference, current, &thresholds_of(&feature.drift)?)?;
             let shapes = Shapes::of(reference, current);
-            report.features.push(FeatureDrift { name: name.to_owned(), type_text: feature.type_text(), drift, shapes });
+            let figures = (reference.figures(), current.figures());
+            report.features.push(FeatureDrift { name: name.to_owned(), type_text: feature.type_text(), drift, shapes, figures });
         }
         report.features.sort_by_key(|feature| std::cmp::Reverse(feature.drift.level));
         if !self.inner.read_only {
