@@ -111,4 +111,8 @@ pub(crate) struct Origin {
     pub(crate) seen: Option<Micros>,
     /// Why it could not be read lately.
     pub(crate) fault: Option<String>,
+    /// What is noted here, over what the source tells.
+    pub(crate) local: Vec<String>,
+    /// Where sources say different things: the field, who, what, and whether that is shown.
+    pub(crate) disagreements: Vec<(String, Vec<(String, String, bool)>)>,
 }

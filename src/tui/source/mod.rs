@@ -29,7 +29,7 @@ use super::model::data::{DemoProgress, Found, Origin, Origins, Summary, Value, V
 use crate::model::{Error, FeatureGroup, FeatureValue, Result};
 use crate::store::demo::{self, DemoOptions};
 use crate::store::{FeatureStore, GroupSummary, HistoryRow, HistorySource, OnlineRecord};
-use crate::sync::{ListedGroup, listed_groups};
+use crate::sync::{Disagreement, ListedGroup, listed_groups};
 
 /// Identifiers offered at once.
 const OFFERED: usize = 64;
@@ -103,6 +103,8 @@ impl Source for FeatureStore {
             source: listed.source.clone(),
             seen: listed.seen.map(|seen| seen.unix_micros()),
             fault: listed.fault.clone(),
+            local: listed.local.clone(),
+            disagreements: listed.disagreements.iter().map(told).collect(),
         };
         let origins = synced.iter().map(|listed| (listed.group.name.to_string(), origin(listed))).collect();
         groups.extend(synced.into_iter().map(|listed| listed.group));
@@ -245,4 +247,17 @@ mod tests {
         assert_eq!(shortened("/home/adam/larder", Some("/home/ada")), "/home/adam/larder");
         assert_eq!(shortened("/srv/larder", None), "/srv/larder");
     }
+}
+
+/// The field, who, what, and whether that is shown.
+fn told(disagreement: &Disagreement) -> (String, Vec<(String, String, bool)>) {
+    let said = disagreement.said.iter().map(|saying| {
+        let says = match &saying.says {
+            serde_json::Value::Null => crate::tui::units::UNKNOWN.to_owned(),
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        (saying.source.clone().unwrap_or_else(|| "here".to_owned()), says, saying.shown)
+    });
+    (disagreement.path.clone(), said.collect())
 }

@@ -123,7 +123,7 @@ fn the_cursor_of_the_catalog_stays_on_its_feature() {
 #[test]
 fn a_group_from_elsewhere_says_where_it_comes_from() {
     let mut elsewhere = Shop::stocked();
-    let origin = crate::tui::model::data::Origin { source: "lake".to_owned(), seen: Some(NOW - 7_200_000_000), fault: None };
+    let origin = crate::tui::model::data::Origin { source: "lake".to_owned(), seen: Some(NOW - 7_200_000_000), ..Default::default() };
     elsewhere.origins.insert("customer-features".to_owned(), origin);
     let mut stage = Stage::open(elsewhere, (200, 60));
     stage.keys("j");
@@ -475,6 +475,28 @@ fn a_read_only_store_offers_no_edits() {
     stage.keys("<esc><esc>E");
     assert!(stage.model.layer.is_none());
     assert!(stage.model.toasts[0].text.contains("read-only"));
+}
+
+#[test]
+fn a_read_only_browser_writes_no_files() {
+    let mut stage = shop();
+    stage.model.read_only = true;
+    stage.keys("x");
+    assert!(stage.model.layer.is_none(), "{}", stage.text());
+    stage.keys(":export");
+    assert!(!stage.text().contains("into a file"), "{}", stage.text());
+    stage.keys("<esc><esc>");
+    for key in ('!'..='~').map(String::from).chain(["<enter>", "<tab>", "<space>"].map(str::to_owned)) {
+        for screen in ["1", "2", "3", "4", "5"] {
+            stage.keys(screen);
+            stage.keys(if key == "<" { "<lt>" } else { &key });
+            let writes = matches!(&stage.model.layer, Some(crate::tui::model::layer::Layer::Form(form))
+                if matches!(form.purpose, crate::tui::model::layer::Purpose::Export(_)));
+            assert!(!writes, "{key} on screen {screen}");
+            stage.keys("<esc><esc><esc>");
+        }
+        stage.model.quit = false;
+    }
 }
 
 #[test]

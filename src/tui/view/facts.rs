@@ -101,6 +101,21 @@ fn elsewhere(facts: &mut Facts<'_>, model: &Model, origin: &Origin) {
     if let Some(fault) = &origin.fault {
         facts.fact("not since", fault);
     }
+    if !origin.local.is_empty() {
+        facts.fact("noted here", &origin.local.join("  "));
+    }
+    if !origin.disagreements.is_empty() {
+        facts.heading("sources disagree");
+    }
+    let theme = facts.theme;
+    for (path, said) in &origin.disagreements {
+        facts.lines.push(Line::from(span(&fit::cut_middle(&crate::tui::clean::clean(path), usize::from(facts.columns)), theme.text)));
+        for (source, says, is_shown) in said {
+            let style = if *is_shown { theme.text } else { theme.muted };
+            let mark = if *is_shown { sign::GOOD } else { " " };
+            facts.spans(&fit::cut(&crate::tui::clean::clean(source), 11), vec![span(&format!("{mark} "), theme.good), span(says, style)]);
+        }
+    }
 }
 
 fn stores(facts: &mut Facts<'_>, model: &Model, group: &FeatureGroup) {
