@@ -20,12 +20,7 @@ const BY_NAME: [&str; 6] = [
 pub(super) async fn follow(connection: &mut SqliteConnection, old: &FeatureGroup, new: &FeatureGroup) -> Result<(), sqlx::Error> {
     for (from, to) in new.schema.renamed_since(&old.schema) {
         for statement in BY_NAME {
-            sqlx::query(statement)
-                .bind(new.id.bytes().as_slice())
-                .bind(from.as_str())
-                .bind(to.as_str())
-                .execute(&mut *connection)
-                .await?;
+            sqlx::query(statement).bind(new.id.bytes().as_slice()).bind(from.as_str()).bind(to.as_str()).execute(&mut *connection).await?;
         }
     }
     Ok(())

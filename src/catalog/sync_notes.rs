@@ -18,12 +18,13 @@ impl Catalog {
     /// Notes by group and path; of one group if asked, whatever the case of its name.
     pub async fn sync_notes(&self, group: Option<&str>) -> Result<Vec<SyncNoteRow>> {
         let mut reader = self.reader.lock().await;
-        let rows: Vec<(String, String, String)> =
-            sqlx::query_as("SELECT folded_name, path, value FROM sync_notes WHERE ?1 IS NULL OR folded_name = ?1 ORDER BY folded_name, path")
-                .bind(group.map(str::to_lowercase))
-                .fetch_all(&mut *reader)
-                .await
-                .map_err(self.fault("read notes"))?;
+        let rows: Vec<(String, String, String)> = sqlx::query_as(
+            "SELECT folded_name, path, value FROM sync_notes WHERE ?1 IS NULL OR folded_name = ?1 ORDER BY folded_name, path",
+        )
+        .bind(group.map(str::to_lowercase))
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(self.fault("read notes"))?;
         Ok(rows.into_iter().map(|(folded_name, path, value)| SyncNoteRow { folded_name, path, value }).collect())
     }
 

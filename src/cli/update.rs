@@ -9,7 +9,8 @@ use super::pairs::parse_pair;
 use super::place::Place;
 use crate::model::expectation::Finite;
 use crate::model::{
-    Collection, Error, ErrorKind, Expectation, FeatureDefinition, FeatureName, FeatureType, GroupExpectations, OnViolation, Result, Rule, Ttl,
+    Collection, Error, ErrorKind, Expectation, FeatureDefinition, FeatureName, FeatureType, GroupExpectations, OnViolation, Result, Rule,
+    Ttl,
 };
 use crate::store::{FeatureStore, FeatureUpdate, GroupUpdate};
 use crate::sync::{Subject, annotate, synced_groups};
@@ -107,8 +108,7 @@ impl Update {
             found => found?,
         };
         let reshapes = !(self.added.is_empty() && self.renamed.is_empty() && self.removed.is_empty());
-        let changes_group =
-            self.description.is_some() || self.owner.is_some() || self.ttl.is_some() || reshapes || self.expects_of_group();
+        let changes_group = self.description.is_some() || self.owner.is_some() || self.ttl.is_some() || reshapes || self.expects_of_group();
         let expectations = self.expects_of_group().then(|| self.group_expectations(&group.expectations));
         let change = GroupUpdate {
             description: self.description.map(cleared_if_empty),

@@ -37,9 +37,7 @@ impl Schema {
 
     /// The feature that had this name when it was removed, or before.
     pub fn removed_as(&self, name: &str) -> Option<&RemovedFeature> {
-        self.removed()
-            .iter()
-            .find(|gone| gone.feature.name.as_str().eq_ignore_ascii_case(name) || gone.feature.had_name(name))
+        self.removed().iter().find(|gone| gone.feature.name.as_str().eq_ignore_ascii_case(name) || gone.feature.had_name(name))
     }
 
     /// Name of the feature that a column of the files holds; the column's own name if none does.
@@ -223,7 +221,10 @@ mod tests {
         assert_eq!(names(&schema), ["id", "at", "cost", "tip"]);
         let (position, cost) = schema.feature("cost").unwrap();
         assert_eq!((schema.slot(position), cost.column().as_str()), (2, "fare"));
-        assert_eq!((schema.name_of_column("fare"), schema.name_of_column("tip"), schema.name_of_column("write_time")), ("cost", "tip", "write_time"));
+        assert_eq!(
+            (schema.name_of_column("fare"), schema.name_of_column("tip"), schema.name_of_column("write_time")),
+            ("cost", "tip", "write_time")
+        );
         for old in ["fare", "price"] {
             let message = schema.feature(old).unwrap_err().to_string();
             assert!(message.contains("renamed to 'cost'"), "{message}");

@@ -182,7 +182,12 @@ fn said(group: &ObservedGroup) -> Vec<(String, Value)> {
             text(Subject::Parameter(&feature.name, key), &Some(value.clone()));
         }
     }
-    let named = [("entity", &group.entity), ("record_identifier", &group.record_identifier), ("event_time", &group.event_time), ("ttl", &group.ttl)];
+    let named = [
+        ("entity", &group.entity),
+        ("record_identifier", &group.record_identifier),
+        ("event_time", &group.event_time),
+        ("ttl", &group.ttl),
+    ];
     fields.extend(named.into_iter().filter_map(|(path, value)| Some((path.to_owned(), Value::String(value.clone()?)))));
     for (path, value) in [("online", group.online), ("offline", group.offline)] {
         fields.extend(value.map(|value| (path.to_owned(), Value::Bool(value))));
@@ -244,7 +249,11 @@ mod tests {
     #[test]
     fn files_say_what_is_meant_and_the_store_what_is() {
         let prod = told("prod", Some("ops"), &[("id", "String", None), ("fare", "Fractional", Some("Fare"))]);
-        let git = told("git", Some("team:mobility"), &[("id", "String", None), ("Fare", "Integral", Some("Meter fare")), ("tip", "Integral", None)]);
+        let git = told(
+            "git",
+            Some("team:mobility"),
+            &[("id", "String", None), ("Fare", "Integral", Some("Meter fare")), ("tip", "Integral", None)],
+        );
         let whole = merged(vec![git, prod], |source| source == "git", &[]).unwrap_or_default();
         assert_eq!((whole.source.as_str(), whole.group.owner.as_deref()), ("prod", Some("team:mobility")));
         let kinds: Vec<_> = whole.group.features.iter().map(|feature| feature.feature_type.as_deref()).collect();
@@ -272,7 +281,8 @@ mod tests {
     #[test]
     fn notes_stand_over_all_and_beside_what_was_told() {
         let prod = told("prod", Some("ops"), &[("id", "String", None)]);
-        let noted = [note("owner", "us"), note("features.id.description", "who"), note("tags.tier", "1"), note("features.gone.description", "x")];
+        let noted =
+            [note("owner", "us"), note("features.id.description", "who"), note("tags.tier", "1"), note("features.gone.description", "x")];
         let whole = merged(vec![prod], |_| false, &noted).unwrap_or_default();
         assert_eq!((whole.group.owner.as_deref(), whole.group.features[0].description.as_deref()), (Some("us"), Some("who")));
         assert_eq!(whole.group.tags, Some(BTreeMap::from([("tier".into(), "1".into())])));

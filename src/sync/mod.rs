@@ -38,4 +38,6 @@ pub use published::{Published, publish};
 pub use reports::{SourceState, SyncRun, sync_run, sync_status};
 pub use run::{Change, GroupFault, SourceReport, SourceStatus, SyncOptions, SyncReport, sync};
 pub use source::{Besides, Fetched, Listed, Listing, LookUp, Source, SourceError, Trouble};
-pub use sources::{NewSource, SourceView, SyncedGroup, add_source, changes_since, disagreements, remove_source, sources, synced_groups, told_by};
+pub use sources::{
+    NewSource, SourceView, SyncedGroup, add_source, changes_since, disagreements, remove_source, sources, synced_groups, told_by,
+};

@@ -102,7 +102,8 @@ pub async fn synced_groups(store: &FeatureStore, name: Option<&str>) -> Result<V
     let own: HashSet<String> = store.list_groups().await?.iter().map(|group| group.name.folded()).collect();
     rows.retain(|row| !own.contains(&row.name.to_lowercase()));
     let noted = store.catalog().sync_notes(name).await?;
-    let intent: HashSet<String> = sources(store).await?.into_iter().filter(|row| row.kind == definitions_folder::KIND.name).map(|row| row.name).collect();
+    let intent: HashSet<String> =
+        sources(store).await?.into_iter().filter(|row| row.kind == definitions_folder::KIND.name).map(|row| row.name).collect();
     let mut groups = Vec::new();
     let mut told: Vec<SyncedGroup> = Vec::new();
     let folded = |synced: &SyncedGroup| synced.group.name.to_lowercase();

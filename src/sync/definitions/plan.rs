@@ -482,14 +482,12 @@ fn is_shorter(changed: &GroupChange) -> bool {
 pub(super) fn refusal(plan: &Plan) -> Option<Error> {
     let refused: Vec<String> = plan.refused().map(|(group, change)| format!("{} {}", group.name, change.path)).collect();
     let first = refused.first()?;
-    let is_left_out = |change: &Change| change.new.is_none() && change.path.strip_prefix("features.").is_some_and(|name| !name.contains('.'));
+    let is_left_out =
+        |change: &Change| change.new.is_none() && change.path.strip_prefix("features.").is_some_and(|name| !name.contains('.'));
     let remedy = match plan.refused().all(|(_, change)| is_left_out(change)) {
         true => "a feature that is to go is named under `removed`, one that has another name says `renamed_from`",
         false => "make another group, or take these changes out of the files; `larder plan` shows all of them",
     };
     let others = if refused.len() > 1 { format!(" and {} more", refused.len() - 1) } else { String::new() };
-    Some(
-        Error::invalid(format!("nothing was changed: {first}{others} can't be"))
-            .remedy(remedy),
-    )
+    Some(Error::invalid(format!("nothing was changed: {first}{others} can't be")).remedy(remedy))
 }
