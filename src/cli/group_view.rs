@@ -434,6 +434,9 @@ pub(crate) fn write_features(console: &mut Console, group: &FeatureGroup) -> std
         table.row([feature.name.as_str(), &feature.type_text(), role, &description.join(" "), &parameters.join("  ")]);
     }
     console.table(&table)?;
+    if !group.schema.removed().is_empty() {
+        console.line("")?;
+    }
     for gone in group.schema.removed() {
         let (name, column, day) = (&gone.feature.name, gone.feature.column(), &gone.removed.to_iso8601()[..10]);
         console.line(format!("{name} was removed on {day}; its history is in the column '{column}' of the files"))?;

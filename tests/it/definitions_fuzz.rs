@@ -169,8 +169,8 @@ proptest! {
         let text = changed.join("\n");
         let reading = read(&[Text { name: "a.yaml".to_owned(), bytes: text.clone().into_bytes() }]);
         check("a.yaml", text.as_bytes());
-        let elsewhere: Vec<_> = reading.faults.iter().filter(|fault| fault.place.line != at as u64 + 1).collect();
         // Who refers to what is not there any more is told, too, at its own place.
-        prop_assert!(elsewhere.len() <= reading.faults.len() && (reading.faults.is_empty() || elsewhere.len() < reading.faults.len() || key == "features"), "{:?}", reading.faults);
+        let own = reading.faults.iter().any(|fault| fault.place.line == at as u64 + 1);
+        prop_assert!(own || reading.faults.is_empty() || key == "features", "{:?}", reading.faults);
     }
 }

@@ -93,6 +93,11 @@ fn a_renamed_feature_keeps_its_history_under_the_new_name() {
         .ok();
     larder.run("dataset verify before").ok();
     larder.run("dataset explain-row before --row 0 --feature fare").ok().shows(&["2.5"]);
+    larder.run_words(&["query", "select 'a' as who, timestamp '2026-01-02 12:00:00' as seen", "-o", "spine.parquet"]).ok();
+    larder
+        .run("dataset build --spine spine.parquet --spine-id who --spine-time seen --features trips:price --print-sql duckdb")
+        .ok()
+        .shows(&["\"fare\" AS \"price\""]);
     larder.run("lineage model:price --up --json").ok().shows(&["trips.price"]);
 
     // The old name is remembered: it is found, refused with the new one, and nobody else's.
@@ -225,4 +230,22 @@ fn a_definition_file_renames_and_removes() {
     );
     larder.run("apply wrong.larder.yaml").ended(1).says(&["trips"]);
     larder.run("plan trips.larder.yaml --check").ended(0).shows(&["1 unchanged"]);
+}
+
+#[test]
+fn the_aws_api_knows_the_new_names_alone() {
+    let larder = trips();
+    larder.run("update trips --rename-feature fare=price --remove-feature tip").ok();
+    let serving = crate::server::Serving::start(&larder.store(), None);
+    let reader = Larder::new();
+    reader.run_words(&["source", "add", "team", "larder", &format!("http://{}", serving.address)]).ok();
+    reader.run("sync").ok();
+    let page = reader.run("describe trips --json").ok().json();
+    let names: Vec<&str> = page["features"].as_array().unwrap().iter().map(|feature| feature["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["id", "at", "price"], "DescribeFeatureGroup");
+    assert_eq!(reader.run("get trips a --json").ok().json()["features"]["price"], json!(3.5), "GetRecord");
+    reader.run("get trips a --feature tip").ended(1);
+    larder.run("update trips --rename-feature price=cost").ok();
+    let report = reader.run("sync --json").ok().json();
+    assert!(report["changes"][0]["fields"].to_string().contains("features.cost"), "{report}");
 }

@@ -127,7 +127,7 @@ fn what_can_not_be_noted_is_refused() {
     let (_prod, reader) = two_sources();
     reader.run("update trips --ttl 7d").ended(1).says(&["'trips'", "a source tells of it"]);
     reader.run("update trips --add-feature x:String").ended(1);
-    reader.run("update trips --feature fair --feature-description x").ended(1).says(&["did you mean 'fare'?"]);
+    reader.run("update trips --feature fares --feature-description x").ended(1).says(&["did you mean 'fare'?"]);
     reader.run_words(&["update", "trips", "--description", &"x".repeat(129)]).ended(1).says(&["128"]);
     reader.run("update nobody --owner x").ended(1).says(&["no feature group 'nobody'"]);
     reader.run("tag nobody a=b").ended(1);

@@ -139,6 +139,26 @@ fn a_group_from_elsewhere_says_where_it_comes_from() {
 }
 
 #[test]
+fn who_says_what_stands_beside_the_group_where_sources_disagree() {
+    let mut elsewhere = Shop::stocked();
+    let said = |source: &str, says: &str, shown| (source.to_owned(), says.to_owned(), shown);
+    let origin = crate::tui::model::data::Origin {
+        source: "lake".to_owned(),
+        local: vec!["owner".to_owned()],
+        disagreements: vec![("owner".to_owned(), vec![said("here", "team:us", true), said("lake", "ops\u{1b}[31m", false)])],
+        ..Default::default()
+    };
+    elsewhere.origins.insert("customer-features".to_owned(), origin);
+    let mut stage = Stage::open(elsewhere, (200, 60));
+    stage.keys("j<enter>");
+    let text = stage.text();
+    for told in ["noted here", "sources disagree", "✓ team:us", "ops"] {
+        assert!(text.contains(told), "{told} is missing in {text}");
+    }
+    assert!(!text.contains('\u{1b}'));
+}
+
+#[test]
 fn escape_goes_back_one_layer_at_a_time_and_never_quits() {
     let mut stage = shop();
     stage.keys("/cust<enter><enter>");
