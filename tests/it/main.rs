@@ -54,6 +54,7 @@ mod sync_files;
 mod sync_notes;
 mod sync_published;
 mod sync_server;
+mod team;
 mod tui;
 mod wire_endurance;
 mod wire_fuzz;
