@@ -46,11 +46,14 @@ struct Voice<'a> {
 /// Merges what sources say of one group, the one with the highest priority first, and what is noted here.
 ///
 /// `is_intent` tells whether a source says what is meant rather than what is: definition files.
-pub(super) fn merged(told: Vec<SyncedGroup>, is_intent: impl Fn(&str) -> bool, noted: &[SyncNoteRow]) -> Option<SyncedGroup> {
+pub(super) fn merged(told: &[SyncedGroup], is_intent: impl Fn(&str) -> bool, noted: &[SyncNoteRow]) -> Option<SyncedGroup> {
     let is_fact = |synced: &&SyncedGroup| !is_intent(&synced.source);
     let base = told.iter().find(|synced| is_fact(synced) && !synced.group.inferred).or_else(|| told.iter().find(is_fact));
     let base = base.or(told.first())?;
     let mut whole = base.clone();
+    if told.len() == 1 && noted.is_empty() {
+        return Some(whole);
+    }
     let others: Vec<&SyncedGroup> = told.iter().filter(|synced| synced.source != base.source).collect();
     for other in &others {
         complete(&mut whole.group, &other.group);
@@ -254,7 +257,7 @@ mod tests {
             Some("team:mobility"),
             &[("id", "String", None), ("Fare", "Integral", Some("Meter fare")), ("tip", "Integral", None)],
         );
-        let whole = merged(vec![git, prod], |source| source == "git", &[]).unwrap_or_default();
+        let whole = merged(&[git, prod], |source| source == "git", &[]).unwrap_or_default();
         assert_eq!((whole.source.as_str(), whole.group.owner.as_deref()), ("prod", Some("team:mobility")));
         let kinds: Vec<_> = whole.group.features.iter().map(|feature| feature.feature_type.as_deref()).collect();
         assert_eq!((kinds, whole.group.features[1].description.as_deref()), (vec![Some("String"), Some("Fractional")], Some("Meter fare")));
@@ -273,7 +276,7 @@ mod tests {
     fn what_one_does_not_say_another_does_and_sameness_is_no_disagreement() {
         let one = told("one", None, &[("id", "String", None)]);
         let two = told("two", Some("ops"), &[("ID", "String", Some("who"))]);
-        let whole = merged(vec![one, two], |_| false, &[]).unwrap_or_default();
+        let whole = merged(&[one, two], |_| false, &[]).unwrap_or_default();
         assert_eq!((whole.source.as_str(), whole.group.owner.as_deref(), whole.disagreements.len()), ("one", Some("ops"), 0));
         assert_eq!(whole.group.features[0].description.as_deref(), Some("who"));
     }
@@ -283,7 +286,7 @@ mod tests {
         let prod = told("prod", Some("ops"), &[("id", "String", None)]);
         let noted =
             [note("owner", "us"), note("features.id.description", "who"), note("tags.tier", "1"), note("features.gone.description", "x")];
-        let whole = merged(vec![prod], |_| false, &noted).unwrap_or_default();
+        let whole = merged(&[prod], |_| false, &noted).unwrap_or_default();
         assert_eq!((whole.group.owner.as_deref(), whole.group.features[0].description.as_deref()), (Some("us"), Some("who")));
         assert_eq!(whole.group.tags, Some(BTreeMap::from([("tier".into(), "1".into())])));
         assert_eq!(whole.local, ["owner", "features.id.description", "tags.tier"]);

@@ -25,6 +25,7 @@ mod reports;
 mod run;
 mod source;
 mod sources;
+mod watch;
 
 pub use difference::FieldChange;
 pub use guard::{MaxDelete, Prune, Withheld};
@@ -41,3 +42,4 @@ pub use source::{Besides, Fetched, Listed, Listing, LookUp, Source, SourceError,
 pub use sources::{
     NewSource, SourceView, SyncedGroup, add_source, changes_since, disagreements, remove_source, sources, synced_groups, told_by,
 };
+pub use watch::SyncWatch;

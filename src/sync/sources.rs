@@ -107,7 +107,7 @@ pub async fn synced_groups(store: &FeatureStore, name: Option<&str>) -> Result<V
     let mut groups = Vec::new();
     let mut told: Vec<SyncedGroup> = Vec::new();
     let folded = |synced: &SyncedGroup| synced.group.name.to_lowercase();
-    let merge = |told: Vec<SyncedGroup>| {
+    let merge = |told: &[SyncedGroup]| {
         let name = told.first().map(folded)?;
         let first = noted.partition_point(|note| note.folded_name < name);
         let last = noted.partition_point(|note| note.folded_name <= name);
@@ -120,12 +120,15 @@ pub async fn synced_groups(store: &FeatureStore, name: Option<&str>) -> Result<V
         }
         // Rows come by name; an earlier incarnation of a source is not what it says now.
         match told.last() {
-            Some(last) if folded(last) != folded(&synced) => groups.extend(merge(std::mem::replace(&mut told, vec![synced]))),
+            Some(last) if folded(last) != folded(&synced) => {
+                groups.extend(merge(&told));
+                told = vec![synced];
+            }
             Some(_) if told.iter().any(|known| known.source == synced.source) => {}
             _ => told.push(synced),
         }
     }
-    groups.extend(merge(told));
+    groups.extend(merge(&told));
     Ok(groups)
 }
 

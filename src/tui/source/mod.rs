@@ -25,7 +25,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 
-use super::model::data::{DemoProgress, Found, Origin, Origins, Summary, Value, Version};
+use super::model::data::{DemoProgress, Found, Origin, Origins, Saying, Summary, Value, Version};
 use crate::model::{Error, FeatureGroup, FeatureValue, Result};
 use crate::store::demo::{self, DemoOptions};
 use crate::store::{FeatureStore, GroupSummary, HistoryRow, HistorySource, OnlineRecord};
@@ -237,6 +237,20 @@ fn shortened(path: &str, home: Option<&str>) -> String {
     }
 }
 
+/// The field, and who says what.
+fn told(disagreement: &Disagreement) -> (String, Vec<Saying>) {
+    let said = disagreement.said.iter().map(|saying| Saying {
+        source: saying.source.clone().unwrap_or_else(|| "here".to_owned()),
+        says: match &saying.says {
+            serde_json::Value::Null => crate::tui::units::UNKNOWN.to_owned(),
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        },
+        is_shown: saying.shown,
+    });
+    (disagreement.path.clone(), said.collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,17 +261,4 @@ mod tests {
         assert_eq!(shortened("/home/adam/larder", Some("/home/ada")), "/home/adam/larder");
         assert_eq!(shortened("/srv/larder", None), "/srv/larder");
     }
-}
-
-/// The field, who, what, and whether that is shown.
-fn told(disagreement: &Disagreement) -> (String, Vec<(String, String, bool)>) {
-    let said = disagreement.said.iter().map(|saying| {
-        let says = match &saying.says {
-            serde_json::Value::Null => crate::tui::units::UNKNOWN.to_owned(),
-            serde_json::Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        (saying.source.clone().unwrap_or_else(|| "here".to_owned()), says, saying.shown)
-    });
-    (disagreement.path.clone(), said.collect())
 }

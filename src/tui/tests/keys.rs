@@ -141,7 +141,8 @@ fn a_group_from_elsewhere_says_where_it_comes_from() {
 #[test]
 fn who_says_what_stands_beside_the_group_where_sources_disagree() {
     let mut elsewhere = Shop::stocked();
-    let said = |source: &str, says: &str, shown| (source.to_owned(), says.to_owned(), shown);
+    let said =
+        |source: &str, says: &str, is_shown| crate::tui::model::data::Saying { source: source.to_owned(), says: says.to_owned(), is_shown };
     let origin = crate::tui::model::data::Origin {
         source: "lake".to_owned(),
         local: vec!["owner".to_owned()],
