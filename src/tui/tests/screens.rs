@@ -259,7 +259,7 @@ fn overview_of_a_feature() {
 /// Screens that ask the store, with the keys that lead there and what is shown of the old answer.
 const ASKING: [(&str, &str, &str); 6] = [
     ("stats", "]]", "loyalty_tier"),
-    ("drift", "]]]", "orders_30d"),
+    ("drift", "]]]", "average_order"),
     ("lineage", "3", "churn_v3@1"),
     ("record", "4C0042<enter>", "loyalty_score"),
     ("datasets", "6", "churn_v3"),
