@@ -274,7 +274,7 @@ fn browser() {
     let mut first = None;
     while let Ok((at, bytes)) = received.recv_timeout(Duration::from_secs(2)) {
         screen.push_str(&String::from_utf8_lossy(&bytes));
-        if screen.contains("customer-features") && first.is_none() {
+        if screen.contains("campaign-features") && first.is_none() {
             first = Some(at.duration_since(started));
         }
     }
@@ -282,9 +282,7 @@ fn browser() {
     let resident = field_kb(&status, "VmRSS:").unwrap() as f64 / 1024.0;
     let own = field_kb(&status, "RssAnon:").unwrap() as f64 / 1024.0;
     let idle = received.recv_timeout(Duration::from_secs(5)).is_err();
-    println!(
-        "  groups on the screen after {:.0} ms; idle: {resident:.1} MB resident ({own:.1} MB its own), silent for 5 s: {idle}",
-        first.unwrap_or_default().as_secs_f64() * 1_000.0
-    );
+    let first = first.map_or("never".to_owned(), |after| format!("after {:.0} ms", after.as_secs_f64() * 1_000.0));
+    println!("  features on the screen {first}; idle: {resident:.1} MB resident ({own:.1} MB its own), silent for 5 s: {idle}");
     child.kill().unwrap();
 }

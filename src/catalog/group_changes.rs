@@ -38,18 +38,13 @@ impl Catalog {
     }
 }
 
-/// Rows refer to features by position, objects to the group by name and creation: none of these may change.
+/// Rows refer to features by slot, files by column, objects to the group by name and creation: none of these may change.
 fn check_successor(before: &FeatureGroup, after: &FeatureGroup) -> Result<()> {
     let (old, new) = (&before.schema, &after.schema);
     let identity =
         |group: &FeatureGroup| (group.id, group.name.clone(), group.created, group.status, group.online.is_some(), group.offline.is_some());
-    let keys = |schema: &crate::model::Schema| (schema.identifier_position(), schema.event_time_position());
-    let columns = old.features().iter().zip(new.features());
-    let same = identity(before) == identity(after)
-        && keys(old) == keys(new)
-        && old.len() <= new.len()
-        && columns.clone().all(|(old, new)| (&old.name, old.feature_type, old.collection) == (&new.name, new.feature_type, new.collection))
-        && (old.len() == new.len() || !before.is_external());
+    let names = |schema: &crate::model::Schema| schema.features().iter().map(|feature| feature.name.clone()).collect::<Vec<_>>();
+    let same = identity(before) == identity(after) && new.continues(old) && (names(old) == names(new) || !before.is_external());
     if same { Ok(()) } else { Err(Error::invalid(format!("'{}' can't be changed in this way", before.name)).remedy("make another group")) }
 }
 

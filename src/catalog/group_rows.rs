@@ -10,7 +10,7 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
-use crate::model::{Error, EventTime, FeatureDefinition, FeatureGroup, GroupId, GroupName, Schema};
+use crate::model::{Error, EventTime, FeatureDefinition, FeatureGroup, GroupId, GroupName, RemovedFeature, Schema};
 
 type SqlResult<T> = Result<T, sqlx::Error>;
 
@@ -21,7 +21,8 @@ macro_rules! select_groups {
             "SELECT g.id, g.name, g.status, g.failure_reason, g.identifier_feature, g.event_time_feature, g.online_settings,
                     g.offline_settings, g.description, g.owner, g.created, g.modified,
                     (SELECT group_concat(f.definition, ',' ORDER BY f.position) FROM features f WHERE f.group_id = g.id),
-                    (SELECT json_group_object(t.key, t.value) FROM tags t WHERE t.group_id = g.id), g.expectations
+                    (SELECT json_group_object(t.key, t.value) FROM tags t WHERE t.group_id = g.id), g.expectations,
+                    (SELECT group_concat(r.removal, ',' ORDER BY r.slot) FROM removed_features r WHERE r.group_id = g.id)
              FROM feature_groups g ",
             $rest
         )
@@ -70,15 +71,17 @@ pub(super) async fn insert(connection: &mut SqliteConnection, group: &FeatureGro
     .execute(&mut *connection)
     .await?;
     insert_features(connection, &group.id, 0, group.schema.features()).await?;
+    insert_removed(connection, &group.id, group.schema.removed()).await?;
     insert_tags(connection, &group.id, &group.tags).await
 }
 
-/// Writes what differs between two states of a group; identity, name and existing types never do.
+/// Writes what differs between two states of a group; identity, name and existing types never do. What is known of a feature that has
+/// another name now goes with it.
 pub(super) async fn update(connection: &mut SqliteConnection, old: &FeatureGroup, new: &FeatureGroup) -> SqlResult<()> {
     sqlx::query(
         "UPDATE feature_groups
          SET status = ?2, failure_reason = ?3, online_settings = ?4, offline_settings = ?5, description = ?6, owner = ?7, modified = ?8,
-             expectations = ?9
+             expectations = ?9, identifier_feature = ?10, event_time_feature = ?11
          WHERE id = ?1",
     )
     .bind(new.id.bytes().as_slice())
@@ -90,10 +93,30 @@ pub(super) async fn update(connection: &mut SqliteConnection, old: &FeatureGroup
     .bind(new.owner.as_deref())
     .bind(new.modified.unix_micros())
     .bind(expectations_of(new)?)
+    .bind(new.schema.identifier().name.as_str())
+    .bind(new.schema.event_time().name.as_str())
     .execute(&mut *connection)
     .await?;
-    let known = old.schema.len();
-    for (position, (before, after)) in old.schema.features().iter().zip(new.schema.features()).enumerate() {
+    update_features(connection, &old.schema, new).await?;
+    super::renaming::follow(connection, old, new).await?;
+    if old.tags != new.tags {
+        sqlx::query("DELETE FROM tags WHERE group_id = ?1").bind(new.id.bytes().as_slice()).execute(&mut *connection).await?;
+        insert_tags(connection, &new.id, &new.tags).await?;
+    }
+    Ok(())
+}
+
+async fn update_features(connection: &mut SqliteConnection, old: &Schema, new: &FeatureGroup) -> SqlResult<()> {
+    let names = |schema: &Schema| schema.features().iter().map(|feature| feature.name.clone()).collect::<Vec<_>>();
+    let known = old.len();
+    if old.removed() != new.schema.removed() || !names(&new.schema).starts_with(&names(old)) {
+        for statement in ["DELETE FROM features WHERE group_id = ?1", "DELETE FROM removed_features WHERE group_id = ?1"] {
+            sqlx::query(statement).bind(new.id.bytes().as_slice()).execute(&mut *connection).await?;
+        }
+        insert_features(connection, &new.id, 0, new.schema.features()).await?;
+        return insert_removed(connection, &new.id, new.schema.removed()).await;
+    }
+    for (position, (before, after)) in old.features().iter().zip(new.schema.features()).enumerate() {
         if before != after {
             sqlx::query("UPDATE features SET definition = ?3 WHERE group_id = ?1 AND position = ?2")
                 .bind(new.id.bytes().as_slice())
@@ -103,10 +126,17 @@ pub(super) async fn update(connection: &mut SqliteConnection, old: &FeatureGroup
                 .await?;
         }
     }
-    insert_features(connection, &new.id, known, &new.schema.features()[known..]).await?;
-    if old.tags != new.tags {
-        sqlx::query("DELETE FROM tags WHERE group_id = ?1").bind(new.id.bytes().as_slice()).execute(&mut *connection).await?;
-        insert_tags(connection, &new.id, &new.tags).await?;
+    insert_features(connection, &new.id, known, &new.schema.features()[known..]).await
+}
+
+async fn insert_removed(connection: &mut SqliteConnection, id: &GroupId, removed: &[RemovedFeature]) -> SqlResult<()> {
+    for gone in removed {
+        sqlx::query("INSERT INTO removed_features (group_id, slot, removal) VALUES (?1, ?2, ?3)")
+            .bind(id.bytes().as_slice())
+            .bind(super::to_sql(gone.slot as u64))
+            .bind(to_json(gone)?)
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(())
 }
@@ -151,13 +181,15 @@ fn decode(row: &SqliteRow) -> SqlResult<FeatureGroup> {
     let id = Uuid::from_slice(row.try_get::<&[u8], _>(0)?).map_err(broken)?;
     let features: Option<&str> = row.try_get(12)?;
     let features: Vec<FeatureDefinition> = from_json(&format!("[{}]", features.unwrap_or_default()))?;
+    let removed: Option<&str> = row.try_get(15)?;
+    let removed: Vec<RemovedFeature> = removed.map(|removed| from_json(&format!("[{removed}]"))).transpose()?.unwrap_or_default();
     Ok(FeatureGroup {
         id: GroupId(id),
         name: GroupName::parse(row.try_get(1)?).map_err(broken)?,
         description: row.try_get(8)?,
         owner: row.try_get(9)?,
         tags: from_json(row.try_get(13)?)?,
-        schema: Schema::new(features, row.try_get(4)?, row.try_get(5)?).map_err(broken)?,
+        schema: Schema::with_history(features, removed, row.try_get(4)?, row.try_get(5)?).map_err(broken)?,
         online: row.try_get::<Option<&str>, _>(6)?.map(from_json).transpose()?,
         offline: row.try_get::<Option<&str>, _>(7)?.map(from_json).transpose()?,
         status: row.try_get::<&str, _>(2)?.parse().map_err(|error: Error| broken(error))?,

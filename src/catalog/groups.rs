@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Catalog, audit, fault, group_rows};
 use crate::model::schema::WrittenAbout;
 use crate::model::{
-    DriftLimits, Error, ErrorKind, EventTime, Expectation, FeatureDefinition, FeatureGroup, GroupExpectations, GroupId, GroupStatus,
-    Result, Ttl,
+    DriftLimits, Error, ErrorKind, EventTime, Expectation, FeatureDefinition, FeatureGroup, FeatureName, GroupExpectations, GroupId,
+    GroupStatus, Result, Ttl,
 };
 
 /// Longest failure reason that is kept, in characters.
@@ -31,7 +31,11 @@ pub struct GroupUpdate {
     pub throughput: Option<crate::model::Throughput>,
     /// Notes that the API updated the group.
     pub note_update: bool,
-    /// Features to append.
+    /// Features to rename: what each is called, and what it is to be called. First of all.
+    pub rename_features: Vec<(String, FeatureName)>,
+    /// Features to remove.
+    pub remove_features: Vec<String>,
+    /// Features to append, or to bring back.
     pub add_features: Vec<FeatureDefinition>,
     /// Tags to add or replace.
     pub add_tags: BTreeMap<String, String>,
@@ -153,10 +157,19 @@ impl Catalog {
                 declared.throughput = update.throughput.clone().or(declared.throughput.take());
                 declared.was_updated |= update.note_update;
             }
+            let is_reshaped = !(update.rename_features.is_empty() && update.remove_features.is_empty() && update.add_features.is_empty());
+            if is_reshaped && group.is_external() {
+                return Err(Error::invalid(format!("the features of '{}' are those of its files", group.name))
+                    .why("it reads external files as they are")
+                    .remedy("ingest the files into a group of its own"));
+            }
+            for (from, to) in &update.rename_features {
+                group.schema = group.schema.with_renamed(from, to)?;
+            }
+            for name in &update.remove_features {
+                group.schema = group.schema.with_removed(name, modified)?;
+            }
             if !update.add_features.is_empty() {
-                if group.is_external() {
-                    return Err(Error::invalid(format!("'{}' can't get features", group.name)).why("it reads external files as they are"));
-                }
                 group.schema = group.schema.with_added(update.add_features.clone())?;
             }
             if let Some(expectations) = &update.expectations {
@@ -285,8 +298,7 @@ impl Catalog {
     /// `NotFound` if the catalog has no such group, `Conflict` if it is being deleted or the definition takes back features.
     pub async fn follow_definition(&self, definition: &FeatureGroup) -> Result<FeatureGroup> {
         self.change_group(&definition.id, "follow a definition", |group| {
-            let keeps = group.schema.features().iter().zip(definition.schema.features());
-            if definition.schema.len() < group.schema.len() || keeps.into_iter().any(|(old, new)| old.name != new.name) {
+            if !definition.schema.continues(&group.schema) {
                 return Err(Error::new(ErrorKind::Conflict, format!("the definition of '{}' lacks features the catalog has", group.name))
                     .remedy("restore the definition beside the data from a backup"));
             }
@@ -369,6 +381,8 @@ mod tests {
             description: Some(Some("new".into())),
             owner: Some(None),
             ttl: Some(None),
+            rename_features: Vec::new(),
+            remove_features: Vec::new(),
             add_features: vec![feature("late", FeatureType::Integral)],
             add_tags: map(&[("stage", "prod"), ("tier", "1")]),
             remove_tags: BTreeSet::from(["a.b".to_owned(), "never there".to_owned()]),

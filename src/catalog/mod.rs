@@ -30,11 +30,13 @@ pub mod listing;
 mod process;
 mod profile_rows;
 mod profiles;
+mod renaming;
 mod runs;
 pub mod search;
 mod settings;
 mod summaries;
 mod sync;
+mod sync_notes;
 mod sync_reports;
 
 use std::path::{Path, PathBuf};
@@ -58,6 +60,7 @@ pub use runs::{NewRun, Run, RunCounts, RunId, RunKind, RunState};
 pub use settings::STORE_ID;
 pub use summaries::OfflineSummary;
 pub use sync::{SyncChangeRow, SyncFileChanges, SyncFileRow, SyncGroupRow, SyncOutcome, SyncSourceRow};
+pub use sync_notes::SyncNoteRow;
 pub use sync_reports::SyncReportRow;
 
 use crate::model::Result;

@@ -78,7 +78,7 @@ impl Create {
             .await?;
         let summary = store.group_summary(&group).await?;
         if console.json() {
-            console.document(&group_view::page(&group, &summary, group_view::location(&store, &group)?))?;
+            console.document(&group_view::page(&group, &summary, group_view::location(&store, &group)?, &[]))?;
         } else if !console.quiet() {
             console.line(format!("created {} with {}", group.name, counted(group.schema.len() as u64, "feature")))?;
             console.line("")?;

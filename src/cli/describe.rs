@@ -7,7 +7,7 @@ use super::exit::{Exit, Verdict};
 use super::group_view;
 use super::place::{Place, now};
 use crate::model::ErrorKind;
-use crate::sync::synced_groups;
+use crate::sync::{disagreements, synced_groups};
 
 /// Show a group: its stores, figures and features
 #[derive(Args, Debug)]
@@ -37,10 +37,12 @@ impl Describe {
         };
         let summary = store.group_summary(&group).await?;
         let location = group_view::location(&store, &group)?;
+        let disagreements = disagreements(&store, group.name.as_str()).await?;
         if console.json() {
-            console.document(&group_view::page(&group, &summary, location))?;
+            console.document(&group_view::page(&group, &summary, location, &disagreements))?;
         } else {
             group_view::write_page(console, &group, &summary, location.as_deref(), now())?;
+            group_view::write_disagreements(console, &disagreements)?;
         }
         Ok(Exit::Done)
     }

@@ -9,10 +9,10 @@ use serde::Serialize;
 use super::console::Console;
 use super::exit::Failure;
 use super::table::{Facts, Side, Table};
-use super::text::{UNKNOWN, counted, full_count, relative_time, short_bytes, short_count, to_the_second, visible};
-use crate::model::{Collection, EventTime, FeatureDefinition, FeatureGroup, GroupStatus, Result};
+use super::text::{NULL, UNKNOWN, counted, full_count, relative_time, short_bytes, short_count, to_the_second, visible};
+use crate::model::{Collection, EventTime, FeatureDefinition, FeatureGroup, GroupStatus, RemovedFeature, Result};
 use crate::store::{FeatureStore, GroupSummary};
-use crate::sync::{ObservedGroup, SyncedGroup};
+use crate::sync::{Disagreement, ObservedGroup, SyncedGroup};
 
 /// What list and page have in common.
 #[derive(Serialize)]
@@ -59,6 +59,10 @@ pub(crate) struct GroupPage<'a> {
     oldest_event_time: Option<String>,
     newest_event_time: Option<String>,
     features: Vec<FeatureEntry<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    removed_features: Vec<RemovedEntry<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    disagreements: &'a [Disagreement],
 }
 
 /// A feature of a group.
@@ -70,6 +74,17 @@ struct FeatureEntry<'a> {
     dimension: Option<u32>,
     description: Option<&'a str>,
     parameters: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    former_names: Vec<&'a str>,
+}
+
+/// A feature that a group had.
+#[derive(Serialize)]
+struct RemovedEntry<'a> {
+    name: &'a str,
+    r#type: String,
+    column: &'a str,
+    removed: String,
 }
 
 impl<'a> GroupHead<'a> {
@@ -100,7 +115,12 @@ pub(crate) fn entry<'a>(group: &'a FeatureGroup, summary: &GroupSummary) -> Grou
 }
 
 /// Returns a group as the document of `describe --json`.
-pub(crate) fn page<'a>(group: &'a FeatureGroup, summary: &GroupSummary, location: Option<String>) -> GroupPage<'a> {
+pub(crate) fn page<'a>(
+    group: &'a FeatureGroup,
+    summary: &GroupSummary,
+    location: Option<String>,
+    disagreements: &'a [Disagreement],
+) -> GroupPage<'a> {
     GroupPage {
         head: GroupHead::new(group, summary),
         online_records: summary.online_records,
@@ -112,6 +132,8 @@ pub(crate) fn page<'a>(group: &'a FeatureGroup, summary: &GroupSummary, location
         oldest_event_time: summary.oldest_event_time.map(EventTime::to_iso8601),
         newest_event_time: summary.newest_event_time.map(EventTime::to_iso8601),
         features: group.schema.features().iter().map(feature_entry).collect(),
+        removed_features: group.schema.removed().iter().map(removed_entry).collect(),
+        disagreements,
     }
 }
 
@@ -126,6 +148,16 @@ fn feature_entry(feature: &FeatureDefinition) -> FeatureEntry<'_> {
         },
         description: feature.description.as_deref(),
         parameters: &feature.parameters,
+        former_names: feature.former_names.iter().map(|former| former.as_str()).collect(),
+    }
+}
+
+fn removed_entry(gone: &RemovedFeature) -> RemovedEntry<'_> {
+    RemovedEntry {
+        name: gone.feature.name.as_str(),
+        r#type: gone.feature.type_text(),
+        column: gone.feature.column().as_str(),
+        removed: gone.removed.to_iso8601(),
     }
 }
 
@@ -156,6 +188,8 @@ pub(crate) fn synced(synced: &SyncedGroup, with_features: bool) -> serde_json::V
         "source": synced.source,
         "seen": synced.seen.map(EventTime::to_iso8601),
         "fault": synced.fault,
+        "local": synced.local,
+        "disagreements": synced.disagreements,
     })
 }
 
@@ -207,11 +241,38 @@ pub(crate) fn write_synced_page(console: &mut Console, synced: &SyncedGroup, now
         }
     }
     facts.maybe("files", group.location.as_deref().or(group.s3_uri.as_deref()));
+    facts.maybe("noted here", (!synced.local.is_empty()).then(|| synced.local.join("  ")));
     for line in facts.lines(style) {
         console.line(line)?;
     }
     console.line("")?;
-    write_told_features(console, group)
+    write_told_features(console, group)?;
+    write_disagreements(console, &synced.disagreements)
+}
+
+/// Writes who says what where sources say different things.
+pub(crate) fn write_disagreements(console: &mut Console, disagreements: &[Disagreement]) -> std::result::Result<(), Failure> {
+    if disagreements.is_empty() {
+        return Ok(());
+    }
+    console.line("")?;
+    let mut table = Table::new(&[("SOURCES DISAGREE", Side::Left), ("SHOWN", Side::Left), ("SOURCE", Side::Left), ("SAYS", Side::Left)]);
+    for disagreement in disagreements {
+        for (number, saying) in disagreement.said.iter().enumerate() {
+            let says = match &saying.says {
+                serde_json::Value::Null => NULL.to_owned(),
+                serde_json::Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            table.row([
+                if number == 0 { disagreement.path.as_str() } else { "" },
+                if saying.shown { "●" } else { "" },
+                saying.source.as_deref().unwrap_or("here"),
+                &says,
+            ]);
+        }
+    }
+    console.table(&table)
 }
 
 /// The name of a key; what to do where files alone do not tell it.
@@ -368,13 +429,17 @@ pub(crate) fn write_features(console: &mut Console, group: &FeatureGroup) -> std
             _ => "",
         };
         let parameters: Vec<String> = feature.parameters.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        table.row([
-            feature.name.as_str(),
-            &feature.type_text(),
-            role,
-            feature.description.as_deref().unwrap_or_default(),
-            &parameters.join("  "),
-        ]);
+        let formerly = feature.former_names.last().map(|former| format!("(formerly {former})"));
+        let description: Vec<&str> = feature.description.as_deref().into_iter().chain(formerly.as_deref()).collect();
+        table.row([feature.name.as_str(), &feature.type_text(), role, &description.join(" "), &parameters.join("  ")]);
     }
-    console.table(&table)
+    console.table(&table)?;
+    if !group.schema.removed().is_empty() {
+        console.line("")?;
+    }
+    for gone in group.schema.removed() {
+        let (name, column, day) = (&gone.feature.name, gone.feature.column(), &gone.removed.to_iso8601()[..10]);
+        console.line(format!("{name} was removed on {day}; its history is in the column '{column}' of the files"))?;
+    }
+    Ok(())
 }

@@ -10,12 +10,13 @@ use super::console::Console;
 use super::exit::{Exit, Failure, Verdict};
 use super::interrupt::{Begun, Stopped, stopping_on_signal, until_signal};
 use super::place::Place;
+use super::progress::{Progress, Stand};
 use super::sync_questions::{Show, Status};
 use super::text::visible;
 use crate::model::{Error, EventTime, TimeMode, Ttl};
 use crate::store::FeatureStore;
 use crate::sync::{
-    Change, FieldChange, MaxDelete, Prune, SourceReport, SourceStatus, SyncOptions, SyncReport, Withheld, changes_since, sync,
+    Change, FieldChange, MaxDelete, Prune, SourceReport, SourceStatus, SyncOptions, SyncReport, SyncWatch, Withheld, changes_since, sync,
 };
 
 /// Version of the document of `sync --json`.
@@ -138,6 +139,7 @@ impl Sync {
             },
             max_delete: self.max_delete.map_or(Ok(MaxDelete::Usual), |text| text.parse())?,
             lock_timeout,
+            watch: SyncWatch::default(),
         })
     }
 }
@@ -153,11 +155,18 @@ struct Told {
 async fn once(store: &FeatureStore, options: &SyncOptions, check: bool, console: &mut Console) -> Result<Told, Failure> {
     let started = store.now();
     let stop = AtomicBool::new(false);
-    let stopping = stopping_on_signal(sync(store, options, &stop), || {
+    let mut progress = Progress::new(console);
+    let stand = || {
+        let (done, total) = options.watch.counts();
+        Some(Stand { words: options.watch.to_line(), note: String::new(), rows: 0, done, total: Some(total) })
+    };
+    let stopping = stopping_on_signal(progress.during_showing(sync(store, options, &stop), stand), || {
         stop.store(true, Ordering::Relaxed);
         Begun::Yes
     });
-    let (report, signal) = match stopping.await {
+    let stopped = stopping.await;
+    progress.clear();
+    let (report, signal) = match stopped {
         Stopped::No(report) => (report?, None),
         Stopped::Amid(report, number) => (report?, Some(number)),
         Stopped::Before(number) => return Ok(Told { exit: Exit::Signal(number), signal: Some(number) }),

@@ -10,7 +10,7 @@ use super::sync::{named, sign, write_fields};
 use super::table::{Side, Table};
 use super::text::{relative_time, visible};
 use crate::model::{Error, EventTime};
-use crate::sync::{FieldChange, sync_run, sync_status};
+use crate::sync::{FieldChange, disagreements, sync_run, sync_status};
 
 /// Show how each source stands
 #[derive(Args, Debug)]
@@ -75,6 +75,12 @@ impl Show {
                 .map_err(|error| Error::corrupt("a change in the catalog can't be read").source(error))?;
             changes.push((change, fields));
         }
+        let mut disagree = Vec::new();
+        let names: std::collections::BTreeSet<&str> =
+            found.changes.iter().filter(|change| change.kind == "group").map(|change| change.name.as_str()).collect();
+        for name in names {
+            disagree.extend(disagreements(&store, name).await?.into_iter().map(|one| (name, one)));
+        }
         let (run, finished) = (&found.run, found.run.finished.map(EventTime::to_iso8601));
         if console.json() {
             let changes: Vec<Value> = changes
@@ -82,7 +88,8 @@ impl Show {
                 .map(|(row, fields)| json!({"op": row.operation, "source": row.source, "id": row.name, "fields": fields}))
                 .collect();
             console.document(&json!({"run_id": run.id.to_string(), "status": run.state.as_str(), "started": run.started.to_iso8601(),
-                "finished": finished, "sources": found.sources, "changes": changes}))?;
+                "finished": finished, "sources": found.sources, "changes": changes,
+                "disagreements": disagree.iter().map(|(name, one)| json!({"id": name, "path": one.path, "said": one.said})).collect::<Vec<_>>()}))?;
             return Ok(Exit::Done);
         }
         console.line(format!(
@@ -106,13 +113,19 @@ impl Show {
                 count("faulty")
             )))?;
             for error in source["errors"].as_array().into_iter().flatten() {
-                let object = error["object"].as_str().map(|object| format!("{object}: ")).unwrap_or_default();
-                console.line(visible(&format!("    ? {object}{}", plain(&error["message"]))))?;
+                let message = plain(&error["message"]);
+                // A message that names the place itself need not be told it twice.
+                let object = error["object"].as_str().filter(|object| !message.starts_with(object));
+                let object = object.map(|object| format!("{object}: ")).unwrap_or_default();
+                console.line(visible(&format!("    ? {object}{message}")))?;
             }
         }
         for (change, fields) in &changes {
             console.line(format!("{} {} ({})", sign(&change.operation), named(&change.kind, &change.name), visible(&change.source)))?;
             write_fields(console, fields)?;
+        }
+        for (name, one) in &disagree {
+            console.line(visible(&format!("≠ {name}  {}", one.to_line())))?;
         }
         Ok(Exit::Done)
     }

@@ -1,5 +1,7 @@
 //! `larder tag`: labels of a group.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 
 use super::console::Console;
@@ -7,7 +9,9 @@ use super::exit::{Exit, Verdict};
 use super::pairs::parse_pair;
 use super::place::Place;
 use super::table::{Side, Table};
+use crate::model::ErrorKind;
 use crate::store::GroupUpdate;
+use crate::sync::{Subject, annotate, synced_groups};
 
 /// Set, remove or show the tags of a group
 #[derive(Args, Debug)]
@@ -31,8 +35,23 @@ impl Tag {
     pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
         let store = place.open().await?;
         let only_shows = self.tags.is_empty() && self.remove.is_empty();
+        let found = store.group(&self.group).await;
+        if let Err(error) = &found
+            && error.kind() == ErrorKind::NotFound
+            && let Some(synced) = synced_groups(&store, Some(&self.group)).await?.into_iter().next()
+        {
+            let noted = if only_shows {
+                synced
+            } else {
+                // Over what sources say; a tag that is removed shows again as they say it.
+                let set = self.tags.iter().map(|(key, value)| (Subject::Tag(key), Some(value.clone())));
+                let notes: Vec<_> = self.remove.iter().map(|key| (Subject::Tag(key), None)).chain(set).collect();
+                annotate(&store, &self.group, &notes).await?
+            };
+            return show(console, &noted.group.name, &noted.group.tags.unwrap_or_default(), only_shows);
+        }
         let group = if only_shows {
-            store.group(&self.group).await?
+            found?
         } else {
             let change = GroupUpdate {
                 add_tags: self.tags.into_iter().collect(),
@@ -41,17 +60,21 @@ impl Tag {
             };
             store.update_group(&self.group, &change).await?
         };
-        if console.json() {
-            console.document(&group.tags)?;
-        } else if group.tags.is_empty() {
-            console.hint(format!("{} has no tags", group.name));
-        } else if only_shows || !console.quiet() {
-            let mut table = Table::new(&[("TAG", Side::Left), ("VALUE", Side::Left)]);
-            for (key, value) in &group.tags {
-                table.row([key, value]);
-            }
-            console.table(&table)?;
-        }
-        Ok(Exit::Done)
+        show(console, group.name.as_str(), &group.tags, only_shows)
     }
+}
+
+fn show(console: &mut Console, name: &str, tags: &BTreeMap<String, String>, only_shows: bool) -> Verdict {
+    if console.json() {
+        console.document(tags)?;
+    } else if tags.is_empty() {
+        console.hint(format!("{name} has no tags"));
+    } else if only_shows || !console.quiet() {
+        let mut table = Table::new(&[("TAG", Side::Left), ("VALUE", Side::Left)]);
+        for (key, value) in tags {
+            table.row([key, value]);
+        }
+        console.table(&table)?;
+    }
+    Ok(Exit::Done)
 }

@@ -9,20 +9,25 @@ use super::pairs::parse_pair;
 use super::place::Place;
 use crate::model::expectation::Finite;
 use crate::model::{
-    Collection, Error, Expectation, FeatureDefinition, FeatureName, FeatureType, GroupExpectations, OnViolation, Result, Rule, Ttl,
+    Collection, Error, ErrorKind, Expectation, FeatureDefinition, FeatureName, FeatureType, GroupExpectations, OnViolation, Result, Rule,
+    Ttl,
 };
-use crate::store::{FeatureUpdate, GroupUpdate};
+use crate::store::{FeatureStore, FeatureUpdate, GroupUpdate};
+use crate::sync::{Subject, annotate, synced_groups};
 
-/// Change what is written about a group, its ttl, or add features
+/// Change what is written about a group, its ttl, or its features
 #[derive(Args, Debug)]
 #[command(group = clap::ArgGroup::new("changes").multiple(true).required(true))]
 #[command(after_help = "\
-Features can be added, never removed or retyped. A new ttl applies to records written from now on.
+A feature can't be retyped. One that is renamed keeps its history, and the column it always had in the files; one that is removed
+is gone from look-ups, SQL and lists, its history stays in the files, and adding it again brings it back. A new ttl applies to
+records written from now on. Of a group that sources tell of, descriptions, owner and parameters are noted here, over what they say.
 
 Examples:
   larder update trips --description 'Green taxi trips' --owner mobility
   larder update trips --ttl 30d
   larder update trips --add-feature rating:Fractional --add-feature 'labels:List<String>'
+  larder update trips --rename-feature fare=fare_amount --remove-feature tip
   larder update trips --feature fare_amount --feature-description 'Meter fare in dollars' --parameter unit=usd
   larder update trips --feature fare_amount --expect 'at_least 0' --on-violation quarantine
   larder update trips --expect-unique yes --expect-max-age 2d")]
@@ -41,6 +46,12 @@ pub(crate) struct Update {
     /// Add a feature of type Integral, Fractional, String, List<TYPE>, Set<TYPE> or Vector<N>, repeatable
     #[arg(long = "add-feature", value_name = "NAME:TYPE", group = "changes", value_parser = parse_feature)]
     added: Vec<FeatureDefinition>,
+    /// Rename a feature, repeatable; its history stays readable under the new name
+    #[arg(long = "rename-feature", value_name = "OLD=NEW", group = "changes", value_parser = parse_renaming)]
+    renamed: Vec<(String, FeatureName)>,
+    /// Remove a feature, repeatable; its history stays in the files
+    #[arg(long = "remove-feature", value_name = "NAME", group = "changes")]
+    removed: Vec<String>,
     /// Name the feature that the following flags describe
     #[arg(long, value_name = "FEATURE")]
     feature: Option<String>,
@@ -90,9 +101,14 @@ enum Violated {
 impl Update {
     pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
         let store = place.open().await?;
-        let mut group = store.group(&self.group).await?;
-        let changes_group =
-            self.description.is_some() || self.owner.is_some() || self.ttl.is_some() || !self.added.is_empty() || self.expects_of_group();
+        let mut group = match store.group(&self.group).await {
+            Err(error) if error.kind() == ErrorKind::NotFound && !synced_groups(&store, Some(&self.group)).await?.is_empty() => {
+                return self.note(&store, console).await;
+            }
+            found => found?,
+        };
+        let reshapes = !(self.added.is_empty() && self.renamed.is_empty() && self.removed.is_empty());
+        let changes_group = self.description.is_some() || self.owner.is_some() || self.ttl.is_some() || reshapes || self.expects_of_group();
         let expectations = self.expects_of_group().then(|| self.group_expectations(&group.expectations));
         let change = GroupUpdate {
             description: self.description.map(cleared_if_empty),
@@ -102,6 +118,8 @@ impl Update {
                 NewTtl::After(ttl) => Some(ttl),
             }),
             expectations,
+            rename_features: self.renamed,
+            remove_features: self.removed,
             add_features: self.added,
             ..GroupUpdate::default()
         };
@@ -124,7 +142,35 @@ impl Update {
             group = store.update_group(&self.group, &change).await?;
         }
         let summary = store.group_summary(&group).await?;
-        console.confirm(format!("changed {}", group.name), &group_view::page(&group, &summary, group_view::location(&store, &group)?))?;
+        let page = group_view::page(&group, &summary, group_view::location(&store, &group)?, &[]);
+        console.confirm(format!("changed {}", group.name), &page)?;
+        Ok(Exit::Done)
+    }
+
+    /// Of a group that sources tell of: what can be said here is noted over what they say.
+    async fn note(self, store: &FeatureStore, console: &mut Console) -> Verdict {
+        let says_more = self.ttl.is_some()
+            || !(self.added.is_empty() && self.renamed.is_empty() && self.removed.is_empty())
+            || !self.expected.is_empty()
+            || self.no_expectations
+            || !self.drift_limits.is_empty()
+            || self.expects_of_group();
+        if says_more {
+            return Err(Error::invalid(format!("'{}' can't be changed here", self.group.escape_debug()))
+                .why("a source tells of it, and it is kept there")
+                .remedy("change it there; a description, an owner, tags and parameters of features can be noted here")
+                .into());
+        }
+        let mut notes: Vec<(Subject<'_>, Option<String>)> = Vec::new();
+        notes.extend(self.description.clone().map(|text| (Subject::Description, Some(text))));
+        notes.extend(self.owner.clone().map(|text| (Subject::Owner, Some(text))));
+        if let Some(feature) = &self.feature {
+            notes.extend(self.feature_description.clone().map(|text| (Subject::FeatureDescription(feature), Some(text))));
+            notes.extend(self.parameters.iter().map(|(key, value)| (Subject::Parameter(feature, key), Some(value.clone()))));
+            notes.extend(self.removed_parameters.iter().map(|key| (Subject::Parameter(feature, key), None)));
+        }
+        let noted = annotate(store, &self.group, &notes).await?;
+        console.confirm(format!("noted of {} (source {})", noted.group.name, noted.source), &group_view::synced(&noted, true))?;
         Ok(Exit::Done)
     }
 }
@@ -189,6 +235,12 @@ fn parse_ttl(text: &str) -> Result<NewTtl> {
         return Ok(NewTtl::Never);
     }
     text.parse().map(NewTtl::After)
+}
+
+/// Reads `old=new`.
+fn parse_renaming(text: &str) -> Result<(String, FeatureName)> {
+    let (old, new) = parse_pair(text).map_err(Error::usage)?;
+    Ok((old, FeatureName::parse(&new)?))
 }
 
 /// Reads `name:type`, with the types as `describe` shows them.

@@ -41,7 +41,7 @@ impl ProfiledColumns {
         let mut wanted: Vec<FieldRef> = Vec::new();
         let mut kinds = Vec::new();
         for feature in scan.group.schema.features() {
-            let name = feature.name.as_str();
+            let name = feature.column().as_str();
             let position = position_of(&scan.schema, name)
                 .ok_or_else(|| Error::invalid(format!("the files of '{}' have no column '{name}'", scan.group.name)))?;
             let field = scan.schema.fields()[position].clone();
@@ -57,7 +57,7 @@ impl ProfiledColumns {
             }
             // Files read in place have the event time as they have it.
             None => {
-                let name = scan.group.schema.event_time().name.as_str();
+                let name = scan.group.schema.event_time().column().as_str();
                 wanted.iter().position(|field| field.name().eq_ignore_ascii_case(name)).filter(|at| holds_instants(wanted[*at].data_type()))
             }
         };

@@ -159,8 +159,8 @@ impl SharedScan {
             })
         };
         let definition = &snapshot.group.schema;
-        let identifier = position(definition.identifier().name.as_str())?;
-        let event_time = position(definition.event_time().name.as_str())?;
+        let identifier = position(definition.identifier().column().as_str())?;
+        let event_time = position(definition.event_time().column().as_str())?;
         let instant = schema.index_of(EVENT_TIME).ok();
         let visible: Fields = schema.fields().iter().filter(|field| field.name() != EVENT_TIME).cloned().collect();
         let url = ObjectStoreUrl::parse(format!("larder://{}", snapshot.group.id.0.simple())).map_err(from_engine)?;
@@ -203,9 +203,17 @@ impl Scan {
         &self.visible
     }
 
-    /// Names of the visible columns.
+    /// Names of the visible columns, of features the ones they have now.
     pub(super) fn column_names(&self) -> impl Iterator<Item = String> {
-        self.visible.fields().iter().map(|field| field.name().clone())
+        self.visible.fields().iter().map(|field| self.group().schema.name_of_column(field.name()).to_owned())
+    }
+
+    /// Position of a visible column by that name.
+    pub(super) fn position(&self, name: &str) -> Option<usize> {
+        match self.group().schema.position(name) {
+            Some(position) => position_of(&self.visible, self.group().schema.features()[position].column().as_str()),
+            None => position_of(&self.visible, name),
+        }
     }
 
     /// The group.

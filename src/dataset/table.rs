@@ -94,7 +94,7 @@ pub(super) struct GroupTable {
 impl GroupTable {
     /// A table over a snapshot.
     pub(super) fn new(scan: SharedScan, spell: impl Fn(&str) -> String) -> Self {
-        let columns = SpelledColumns::new(scan.visible().clone(), spell);
+        let columns = SpelledColumns::new(scan.visible().clone(), |column| spell(scan.group().schema.name_of_column(column)));
         Self { scan, columns }
     }
 
@@ -105,7 +105,7 @@ impl GroupTable {
 
     /// The real names of its columns, in order.
     pub(super) fn column_names(&self) -> impl Iterator<Item = &str> {
-        self.columns.real_names()
+        self.columns.real_names().map(|column| self.scan.group().schema.name_of_column(column))
     }
 
     fn planning(&self, asked: Asked<'_>) -> EngineResult<Planning<'static>> {

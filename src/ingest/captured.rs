@@ -56,7 +56,7 @@ pub fn profile_of(schema: &Schema, batch: &RecordBatch) -> Result<RowsProfile> {
 /// Takes in rows with the columns of the group's files; a feature they lack is null in them.
 pub fn add_rows(profile: &mut RowsProfile, schema: &Schema, batch: &RecordBatch) -> Result<()> {
     let columns: Vec<Option<ArrayRef>> =
-        schema.features().iter().map(|feature| batch.column_by_name(feature.name.as_str()).cloned()).collect();
+        schema.features().iter().map(|feature| batch.column_by_name(feature.column().as_str()).cloned()).collect();
     let times = batch.column_by_name(EVENT_TIME).map(|times| cast(times, &DataType::Int64)).transpose();
     let times = times.map_err(|error| Error::internal("event times of a batch are no instants").source(error))?;
     profile.update(&Rows {

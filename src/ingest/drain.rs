@@ -61,9 +61,11 @@ pub async fn drain(
         }
         let (reader, definition) = (online.clone(), group.clone());
         let batch = tokio::task::spawn_blocking(move || {
-            let rows = read_outbox(reader.as_ref(), &definition, from)?;
+            // Values of a feature that was removed since are history, too.
+            let schema = definition.schema.of_rows();
+            let rows = read_outbox(reader.as_ref(), definition.id, &schema, from)?;
             let Some(last) = rows.last().map(|row| row.arrival) else { return Result::Ok(None) };
-            let batch = rows_to_batch(&definition.schema, &rows)?;
+            let batch = rows_to_batch(&schema, &rows)?;
             let profile = profile_or_none(&definition.schema, &batch);
             Ok(Some((batch, profile, last)))
         });
@@ -105,11 +107,11 @@ async fn trim(online: &Arc<dyn OnlineStore>, group: GroupId, up_to: Arrival) -> 
     trimmed.await.map_err(|error| Error::internal("the drain stopped").source(error))?
 }
 
-fn read_outbox(online: &dyn OnlineStore, group: &FeatureGroup, after: Arrival) -> Result<Vec<OfflineRow>> {
+fn read_outbox(online: &dyn OnlineStore, group: GroupId, schema: &Schema, after: Arrival) -> Result<Vec<OfflineRow>> {
     let mut rows = Vec::new();
     let mut bytes = 0;
-    online.outbox_to_drain(group.id, after, &mut |row| {
-        let row = offline_row(&group.schema, row)?;
+    online.outbox_to_drain(group, after, &mut |row| {
+        let row = offline_row(schema, row)?;
         bytes += row.values.iter().flatten().map(size).sum::<usize>();
         rows.push(row);
         Ok(if rows.len() < MAX_ROWS && bytes < MAX_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
@@ -129,7 +131,7 @@ fn size(value: &FeatureValue) -> usize {
 /// # Errors
 /// `Conflict` if it knows more features than the schema: the group was changed meanwhile.
 pub fn offline_row(schema: &Schema, row: RowView<'_>) -> Result<OfflineRow> {
-    if row.width() > schema.len() {
+    if row.width() > schema.width() {
         return Err(Error::new(
             ErrorKind::Conflict,
             format!("record '{}' has more features than its group", row.identifier().escape_debug()),
@@ -139,7 +141,7 @@ pub fn offline_row(schema: &Schema, row: RowView<'_>) -> Result<OfflineRow> {
     }
     let mut values = Vec::with_capacity(schema.len());
     for (position, definition) in schema.features().iter().enumerate() {
-        let value: Option<RawValue> = row.value(position);
+        let value: Option<RawValue> = row.value(schema.slot(position));
         values.push(value.map(|raw| FeatureValue::parse(definition, raw)).transpose()?);
     }
     Ok(OfflineRow {

@@ -103,6 +103,9 @@ pub struct FeatureDefinition {
     /// From where on its drift matters, where that differs from the usual.
     #[serde(default, skip_serializing_if = "DriftLimits::is_empty")]
     pub drift: DriftLimits,
+    /// Names it had before, the first one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_names: Vec<FeatureName>,
 }
 
 impl FeatureDefinition {
@@ -116,7 +119,13 @@ impl FeatureDefinition {
             parameters: BTreeMap::new(),
             expectations: Vec::new(),
             drift: DriftLimits::new(),
+            former_names: Vec::new(),
         }
+    }
+
+    /// Name of its column in the files of the offline store: the first it ever had, so that a new name leaves every file as it is.
+    pub fn column(&self) -> &FeatureName {
+        self.former_names.first().unwrap_or(&self.name)
     }
 
     /// The type as people read it: `Fractional`, `List<String>`, `Vector<384>`.

@@ -5,6 +5,7 @@
 //! not check again. The rule that decides which of two records is newer lives in [`record`] and nowhere else.
 
 pub mod error;
+pub mod evolution;
 pub mod expectation;
 pub mod feature;
 pub mod group;
@@ -18,6 +19,7 @@ pub mod ttl;
 pub mod value;
 
 pub use error::{Error, ErrorKind, Result};
+pub use evolution::RemovedFeature;
 pub use expectation::{DriftLimits, Expectation, GroupExpectations, OnViolation, Rule};
 pub use feature::{Collection, FeatureDefinition, FeatureType};
 pub use group::{Declared, FeatureGroup, GlueTable, GroupId, GroupStatus, OfflineSettings, OnlineSettings, Throughput};

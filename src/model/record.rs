@@ -65,6 +65,12 @@ impl Record {
         Ok(Self { identifier, event_time, values })
     }
 
+    /// The record with its values by slot of a stored row.
+    #[must_use]
+    pub fn in_slots(self, schema: &Schema) -> Self {
+        Self { values: schema.in_slots(self.values), ..self }
+    }
+
     /// Builds the values of a delete marker: identifier and event time, everything else null.
     pub fn tombstone(schema: &Schema, identifier: &str, event_time_text: &str, mode: TimeMode) -> Result<Self> {
         let mut values: Vec<Option<FeatureValue>> = vec![None; schema.len()];

@@ -1,13 +1,15 @@
 //! The schema of a feature group: its features in definition order, and the two that every record must have.
 //!
-//! A feature's position never changes and is never reused, since stored rows refer to features by position;
-//! features are only ever appended. Names are unique ignoring case.
+//! Stored rows refer to features by **slot**, files by the name of their **column**. Both are given once and never to another feature:
+//! features are appended, one that is removed keeps its slot and its column, and one that is renamed keeps the column it always had
+//! ([`super::evolution`]). So nothing that was written has to be written again. Names are unique ignoring case.
 
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Result};
+use super::evolution::RemovedFeature;
 use super::expectation::{DriftLimits, Expectation};
 use super::feature::{Collection, FeatureDefinition, FeatureType};
 use super::limits;
@@ -19,6 +21,10 @@ use super::suggest::suggest;
 #[serde(try_from = "Written", into = "Written")]
 pub struct Schema {
     features: Vec<FeatureDefinition>,
+    /// Where each feature stands in stored rows, in ascending order.
+    slots: Vec<usize>,
+    /// By slot.
+    removed: Vec<RemovedFeature>,
     identifier: usize,
     event_time: usize,
     by_name: HashMap<String, usize>,
@@ -30,19 +36,26 @@ struct Written {
     record_identifier: String,
     event_time: String,
     features: Vec<FeatureDefinition>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    removed: Vec<RemovedFeature>,
 }
 
 impl TryFrom<Written> for Schema {
     type Error = Error;
     fn try_from(written: Written) -> Result<Self> {
-        Self::new(written.features, &written.record_identifier, &written.event_time)
+        Self::with_history(written.features, written.removed, &written.record_identifier, &written.event_time)
     }
 }
 
 impl From<Schema> for Written {
     fn from(schema: Schema) -> Self {
         let name = |position: usize| schema.features[position].name.to_string();
-        Self { record_identifier: name(schema.identifier), event_time: name(schema.event_time), features: schema.features }
+        Self {
+            record_identifier: name(schema.identifier),
+            event_time: name(schema.event_time),
+            features: schema.features,
+            removed: schema.removed,
+        }
     }
 }
 
@@ -68,10 +81,31 @@ impl Schema {
     /// No features or too many, names that repeat ignoring case or are reserved, an identifier or event time
     /// that is not among them or of a type it cannot have, more than one Vector.
     pub fn new(features: Vec<FeatureDefinition>, identifier: &str, event_time: &str) -> Result<Self> {
-        if features.is_empty() || features.len() > limits::MAX_FEATURES {
-            return Err(
-                Error::invalid(format!("a group of {} features", features.len())).remedy(format!("define 1 to {}", limits::MAX_FEATURES))
-            );
+        Self::with_history(features, Vec::new(), identifier, event_time)
+    }
+
+    /// Builds the schema of a group that has had other features, too.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; also a name that was another feature's, and slots that don't fit together.
+    pub fn with_history(
+        features: Vec<FeatureDefinition>,
+        mut removed: Vec<RemovedFeature>,
+        identifier: &str,
+        event_time: &str,
+    ) -> Result<Self> {
+        let width = features.len() + removed.len();
+        if features.is_empty() || width > limits::MAX_FEATURES {
+            let counted = if removed.is_empty() { String::new() } else { format!(" and {} that were removed", removed.len()) };
+            return Err(Error::invalid(format!("a group of {} features{counted}", features.len()))
+                .remedy(format!("define 1 to {}", limits::MAX_FEATURES)));
+        }
+        removed.sort_by_key(|removed| removed.slot);
+        let is_taken = |slot: &usize| removed.binary_search_by_key(slot, |removed| removed.slot).is_ok();
+        let slots: Vec<usize> = (0..width).filter(|slot| !is_taken(slot)).collect();
+        if slots.len() != features.len() {
+            return Err(Error::corrupt("two features that were removed have one slot, or one beyond all")
+                .remedy("restore the group's definition from a backup"));
         }
         let mut by_name = HashMap::with_capacity(features.len());
         for (position, feature) in features.iter().enumerate() {
@@ -86,7 +120,8 @@ impl Schema {
         if features.iter().filter(|feature| matches!(feature.collection, Some(Collection::Vector { .. }))).count() > 1 {
             return Err(Error::invalid("more than one Vector in a group").remedy("keep one Vector, make the others Lists"));
         }
-        let mut schema = Self { features, identifier: 0, event_time: 0, by_name };
+        let mut schema = Self { features, slots, removed, identifier: 0, event_time: 0, by_name };
+        schema.check_former_names()?;
         schema.identifier = schema.key_position("record identifier", identifier, &FeatureType::ALL)?;
         schema.event_time = schema.key_position("event time", event_time, &[FeatureType::String, FeatureType::Fractional])?;
         if schema.identifier == schema.event_time {
@@ -95,6 +130,13 @@ impl Schema {
             );
         }
         Ok(schema)
+    }
+
+    /// A schema of features that were checked before, each at its own slot.
+    pub(super) fn unchecked(features: Vec<FeatureDefinition>, identifier: usize, event_time: usize) -> Self {
+        let slots = (0..features.len()).collect();
+        let by_name = features.iter().enumerate().map(|(position, feature)| (feature.name.folded(), position)).collect();
+        Self { features, slots, removed: Vec::new(), identifier, event_time, by_name }
     }
 
     fn key_position(&self, role: &str, name: &str, types: &[FeatureType]) -> Result<usize> {
@@ -106,12 +148,6 @@ impl Schema {
                 .remedy(format!("use a feature of type {}", names.join(" or "))));
         }
         Ok(position)
-    }
-
-    /// The same schema with features appended.
-    pub fn with_added(&self, added: Vec<FeatureDefinition>) -> Result<Self> {
-        let features = self.features.iter().cloned().chain(added).collect();
-        Self::new(features, self.identifier().name.as_str(), self.event_time().name.as_str())
     }
 
     /// All features in definition order.
@@ -138,6 +174,38 @@ impl Schema {
     /// Never true: a schema has at least its identifier and event time.
     pub fn is_empty(&self) -> bool {
         self.features.is_empty()
+    }
+
+    /// Where a feature stands in stored rows.
+    pub fn slot(&self, position: usize) -> usize {
+        self.slots.get(position).copied().unwrap_or(position)
+    }
+
+    /// The feature that stands at a slot of stored rows; none if it was removed.
+    pub fn at_slot(&self, slot: usize) -> Option<usize> {
+        self.slots.binary_search(&slot).ok()
+    }
+
+    /// Slots of a row: one for each feature that ever was.
+    pub fn width(&self) -> usize {
+        self.features.len() + self.removed.len()
+    }
+
+    /// Values of the features, as a stored row has them: a feature that was removed has none.
+    pub fn in_slots<T>(&self, values: Vec<Option<T>>) -> Vec<Option<T>> {
+        if self.removed.is_empty() {
+            return values;
+        }
+        let mut row: Vec<Option<T>> = std::iter::repeat_with(|| None).take(self.width()).collect();
+        for (slot, value) in self.slots.iter().zip(values) {
+            row[*slot] = value;
+        }
+        row
+    }
+
+    /// The features that were removed, by slot.
+    pub fn removed(&self) -> &[RemovedFeature] {
+        &self.removed
     }
 
     /// Position of the record identifier.
@@ -172,6 +240,14 @@ impl Schema {
             Some(position) => Ok((position, &self.features[position])),
             None => {
                 let error = Error::not_found(format!("there is no feature '{}'", name.escape_debug()));
+                if let Some(renamed) = self.renamed(name) {
+                    return Err(error.why(format!("it was renamed to '{}'", renamed.name)).remedy("use that name"));
+                }
+                if let Some(gone) = self.removed_as(name) {
+                    return Err(error
+                        .why(format!("it was removed on {}", &gone.removed.to_iso8601()[..10]))
+                        .remedy(format!("its history stays in the column '{}' of the files", gone.feature.column())));
+                }
                 Err(match suggest(name, self.features.iter().map(|feature| feature.name.as_str())) {
                     Some(near) => error.remedy(format!("did you mean '{near}'?")),
                     None => error.remedy("`larder describe GROUP` lists them"),

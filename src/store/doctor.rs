@@ -221,7 +221,7 @@ impl FeatureStore {
         let mut problems = Vec::new();
         let scanned = online.scan(group.id, None, &mut |row| {
             tombstones += u64::from(row.is_tombstone());
-            if row.width() > group.schema.len() {
+            if row.width() > group.schema.width() {
                 problems.push(format!("'{}' has more features than the group", row.identifier().escape_debug()));
             }
             standing.insert(row.identifier().to_owned(), (row.event_time(), row.arrival(), row.is_tombstone()));
@@ -401,8 +401,8 @@ impl FeatureStore {
             Ok(snapshot) => {
                 mark = Arrival(snapshot.mark(&drain_mark_name(online)).unwrap_or(0));
                 let names = [
-                    group.schema.identifier().name.to_string(),
-                    group.schema.event_time().name.to_string(),
+                    group.schema.identifier().column().to_string(),
+                    group.schema.event_time().column().to_string(),
                     columns::WRITE_TIME.to_owned(),
                     columns::API_INVOCATION_TIME.to_owned(),
                     columns::IS_DELETED.to_owned(),

@@ -67,14 +67,15 @@ struct Portion<'a> {
 }
 
 impl Portion<'_> {
-    fn add(&mut self, record: &Record, expires_at: Option<EventTime>, is_deleted: bool, arrival: Arrival) -> Result<()> {
+    fn add(&mut self, record: Record, expires_at: Option<EventTime>, is_deleted: bool, arrival: Arrival) -> Result<()> {
         self.report.rows += 1;
         let version = (record.event_time, arrival);
         if self.newest.get(&record.identifier).is_some_and(|(standing, _)| !is_newer(version, *standing)) {
             return Ok(());
         }
-        let row = RowWriter::of_record(record, expires_at, is_deleted).stamp(arrival);
-        self.newest.insert(record.identifier.clone(), (version, row));
+        let record = record.in_slots(&self.group.schema);
+        let row = RowWriter::of_record(&record, expires_at, is_deleted).stamp(arrival);
+        self.newest.insert(record.identifier, (version, row));
         if self.newest.len() >= PORTION { self.load() } else { Ok(()) }
     }
 
@@ -154,7 +155,8 @@ impl FeatureStore {
                         let values: Vec<Option<FeatureValue>> = reader.values(row)?;
                         let record = Record { identifier: reader.identifier(row)?, event_time: reader.event_time(row)?, values };
                         let is_deleted = reader.is_deleted(row);
-                        portion.add(&record, expiry(record.event_time, is_deleted), is_deleted, reader.write_time(row))?;
+                        let expires_at = expiry(record.event_time, is_deleted);
+                        portion.add(record, expires_at, is_deleted, reader.write_time(row))?;
                     }
                 }
             }
@@ -163,7 +165,7 @@ impl FeatureStore {
         }
         for (row, expires_at) in waiting.into_iter().filter(|(row, _)| row.arrival > mark) {
             let record = Record { identifier: row.identifier, event_time: row.event_time, values: row.values };
-            portion.add(&record, expires_at, row.is_deleted, row.arrival)?;
+            portion.add(record, expires_at, row.is_deleted, row.arrival)?;
         }
         portion.load()?;
         Ok(portion.report)

@@ -121,11 +121,11 @@ impl FeatureStore {
     }
 
     fn standing_record(&self, group: &FeatureGroup, key: &str) -> Result<Option<Standing>> {
-        let (now, width) = (self.now(), group.schema.len());
+        let now = self.now();
         let mut found = None;
         self.inner.online.read(group.id, key, &mut |row| {
             if row.is_live(now) {
-                let values = (0..width).map(|position| row.value(position)).collect();
+                let values = (0..group.schema.len()).map(|position| row.value(group.schema.slot(position))).collect();
                 found = Some(Standing { version: row.version(), expires_at: row.expires_at(), values });
             }
             Ok(())
@@ -167,7 +167,7 @@ impl FeatureStore {
         }
         self.check_expected(group, &Expected::of(&group.schema)?, &record)?;
         let expires_at = change.ttl.map_or(standing.expires_at, |ttl| Some(ttl.expiry(record.event_time)));
-        Ok(RowWriter::of_record(&record, expires_at, false))
+        Ok(RowWriter::of_record(&record.in_slots(&group.schema), expires_at, false))
     }
 
     /// A page of a group's identifiers in key order, starting after one; soft-deleted ones only if asked, expired ones never.

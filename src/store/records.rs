@@ -166,7 +166,7 @@ impl FeatureStore {
         let record = Record::from_pairs(&group.schema, pairs, self.inner.settings.time_mode)?;
         self.check_expected(group, expected, &record)?;
         let expires_at = options.ttl.or(group.ttl()).map(|ttl| ttl.expiry(record.event_time));
-        let row = RowWriter::of_record(&record, expires_at, false);
+        let row = RowWriter::of_record(&record.in_slots(&group.schema), expires_at, false);
         Ok(RowWrite { group: group.id, row, targets, hard_delete: false, replaces: None })
     }
 
@@ -179,13 +179,14 @@ impl FeatureStore {
         let group = self.group(group).await?;
         let targets = check_targets(&group, options.targets)?;
         let record = Record::tombstone(&group.schema, identifier, event_time, self.inner.settings.time_mode)?;
-        let row = RowWriter::of_record(&record, None, true);
+        let event_time = record.event_time;
+        let row = RowWriter::of_record(&record.in_slots(&group.schema), None, true);
         let hard_delete = options.hard && targets.online;
         let outcomes = self.inner.writer.write(vec![RowWrite { group: group.id, row, targets, hard_delete, replaces: None }]).await?;
         let outcome = outcomes.into_iter().next().ok_or_else(|| Error::internal("a delete had no outcome"))?;
         if let OnlineEffect::Refused { standing } = outcome.online {
             return Err(Error::invalid(format!("'{}' was not deleted", identifier.escape_debug()))
-                .why(format!("the record's event time is {standing}, later than the delete's {}", record.event_time))
+                .why(format!("the record's event time is {standing}, later than the delete's {event_time}"))
                 .remedy("give an event time that is not earlier"));
         }
         self.after_writes(&group, 1);
@@ -208,7 +209,8 @@ impl FeatureStore {
         check_has_online(&group, first)?;
         let keys = keys_of(&group, identifiers.iter().map(String::as_str));
         let known: Vec<&str> = keys.iter().flatten().map(String::as_str).collect();
-        let rows = online::get_many(self.inner.online.as_ref(), group.id, &known, positions.as_deref(), group.schema.len(), self.now())?;
+        let slots = slots_of(&group, positions.as_deref());
+        let rows = online::get_many(self.inner.online.as_ref(), group.id, &known, slots.as_deref(), group.schema.width(), self.now())?;
         let mut rows = rows.into_iter();
         let mut found = Vec::with_capacity(identifiers.len());
         for key in &keys {
@@ -229,12 +231,13 @@ impl FeatureStore {
         check_has_online(group, identifier)?;
         // An identifier that no record can have has none.
         let Ok(key) = identifier_key(&group.schema, identifier) else { return Ok(None) };
-        let row = online::get(self.inner.online.as_ref(), group.id, &key, positions, group.schema.len(), self.now())?;
+        let slots = slots_of(group, positions);
+        let row = online::get(self.inner.online.as_ref(), group.id, &key, slots.as_deref(), group.schema.width(), self.now())?;
         row.map(|row| online_record(group, row)).transpose()
     }
 
     /// Shows the latest record of an identifier as it lies in the store, without a copy; none if there is none, or it is
-    /// deleted or expired. Positions of the row are those of the group's schema.
+    /// deleted or expired. What stands where in the row, [`crate::model::Schema::slot`] says.
     /// Counts as one read of the features asked for, which `show` picks, or of all.
     pub fn view<T>(
         &self,
@@ -398,9 +401,15 @@ fn feature_positions(group: &FeatureGroup, features: Option<&[String]>) -> Resul
     features.iter().map(|name| group.schema.feature(name).map(|(position, _)| position)).collect::<Result<_>>().map(Some)
 }
 
+/// Where these features stand in rows; none for all that ever were.
+fn slots_of(group: &FeatureGroup, positions: Option<&[usize]>) -> Option<Vec<usize>> {
+    positions.map(|positions| positions.iter().map(|position| group.schema.slot(*position)).collect())
+}
+
 fn online_record(group: &FeatureGroup, row: OnlineRow) -> Result<OnlineRecord> {
     let mut values = Vec::with_capacity(row.values.len());
-    for (position, raw) in row.values {
+    for (slot, raw) in row.values {
+        let Some(position) = group.schema.at_slot(slot) else { continue };
         let definition = &group.schema.features()[position];
         let value = raw.map(|raw| FeatureValue::parse(definition, raw)).transpose()?;
         values.push((definition.name.clone(), definition.feature_type, value));

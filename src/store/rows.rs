@@ -13,7 +13,7 @@ use arrow::datatypes::{Fields, Schema, SchemaRef};
 
 use super::FeatureStore;
 use super::queries::quoted;
-use crate::backend::offline::columns::EVENT_TIME;
+use crate::backend::offline::columns::{EVENT_TIME, shown_schema};
 use crate::backend::offline::{RowWindow, TableSnapshot};
 use crate::dataset::QueryStream;
 use crate::model::{Error, FeatureGroup, Result};
@@ -63,7 +63,13 @@ impl FeatureStore {
             None => RowWindow { total: 0, batches: Vec::new() },
         };
         add_waiting(&mut window, &scan.unflushed, &schema, from, limit)?;
-        Ok(RowStretch { schema, batches: window.batches, total: window.total, edition })
+        let schema = shown_schema(&group.schema, &schema);
+        let named = |batch: RecordBatch| {
+            RecordBatch::try_new(schema.clone(), batch.columns().to_vec())
+                .map_err(|error| Error::internal("rows can't bear the names of their features").source(error))
+        };
+        let batches = window.batches.into_iter().map(named).collect::<Result<_>>()?;
+        Ok(RowStretch { schema, batches, total: window.total, edition })
     }
 
     async fn window_of(&self, snapshot: TableSnapshot, schema: SchemaRef, from: u64, limit: usize) -> Result<RowWindow> {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::merged::Disagreement;
 use super::observed::{ObservedFeature, ObservedGroup};
 use super::sources::{SyncedGroup, synced_groups};
 use crate::catalog::listing::{Asked, Finder, Listing, Order, Standing};
@@ -29,6 +30,10 @@ pub struct ListedGroup {
     pub seen: Option<EventTime>,
     /// Why it could not be read lately; what is told is older then.
     pub fault: Option<String>,
+    /// Where sources say different things.
+    pub disagreements: Vec<Disagreement>,
+    /// What is noted here, over what was told.
+    pub local: Vec<String>,
 }
 
 /// The groups that sources told of and that this store has not itself, as far as they can take the form of our own.
@@ -53,7 +58,7 @@ pub fn found(groups: &[ListedGroup], text: &str, limit: usize, now: i64) -> Resu
 }
 
 fn listed(synced: SyncedGroup) -> Option<ListedGroup> {
-    let SyncedGroup { source, seen, fault, group } = synced;
+    let SyncedGroup { source, seen, fault, group, disagreements, local } = synced;
     let time = |text: &Option<String>| text.as_deref().and_then(|text| EventTime::parse_text(text, TimeMode::Lenient).ok());
     let features: Option<Vec<FeatureDefinition>> = group.features.iter().map(feature).collect();
     let schema = Schema::new(features?, group.record_identifier.as_deref()?, group.event_time.as_deref()?).ok()?;
@@ -73,7 +78,7 @@ fn listed(synced: SyncedGroup) -> Option<ListedGroup> {
         created,
         modified: time(&group.modified).unwrap_or(created),
     };
-    Some(ListedGroup { group: Arc::new(definition), source, seen, fault })
+    Some(ListedGroup { group: Arc::new(definition), source, seen, fault, disagreements, local })
 }
 
 fn tags(group: &ObservedGroup) -> BTreeMap<String, String> {
@@ -113,7 +118,7 @@ mod tests {
             owner: Some("shop".into()),
             ..Default::default()
         };
-        SyncedGroup { source: "lake".into(), seen: None, fault: None, group }
+        SyncedGroup { source: "lake".into(), group, ..SyncedGroup::default() }
     }
 
     #[test]

@@ -16,6 +16,8 @@ mod larder;
 mod listed;
 mod lock;
 mod look_up;
+mod merged;
+mod notes;
 mod observed;
 mod parquet;
 mod published;
@@ -23,15 +25,21 @@ mod reports;
 mod run;
 mod source;
 mod sources;
+mod watch;
 
 pub use difference::FieldChange;
 pub use guard::{MaxDelete, Prune, Withheld};
 pub use kinds::{KINDS, Kind};
 pub use listed::{ListedGroup, found, listed_groups};
 pub use look_up::{FoundRecord, look_up};
+pub use merged::{Disagreement, Saying};
+pub use notes::{Subject, annotate};
 pub use observed::{ObservedFeature, ObservedFlow, ObservedGroup, ObservedHistory, ObservedKind, ObservedNode};
 pub use published::{Published, publish};
 pub use reports::{SourceState, SyncRun, sync_run, sync_status};
 pub use run::{Change, GroupFault, SourceReport, SourceStatus, SyncOptions, SyncReport, sync};
 pub use source::{Besides, Fetched, Listed, Listing, LookUp, Source, SourceError, Trouble};
-pub use sources::{NewSource, SourceView, SyncedGroup, add_source, changes_since, remove_source, sources, synced_groups, told_by};
+pub use sources::{
+    NewSource, SourceView, SyncedGroup, add_source, changes_since, disagreements, remove_source, sources, synced_groups, told_by,
+};
+pub use watch::SyncWatch;

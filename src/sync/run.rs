@@ -17,6 +17,7 @@ use super::guard::{self, MaxDelete, Prune, Situation, Withheld};
 use super::observed::ObservedGroup;
 use super::source::{Besides, Listed, Listing, Source, SourceError, Trouble};
 use super::sources::{no_source, sources as all_sources};
+use super::watch::SyncWatch;
 use super::{kinds, lock};
 use crate::catalog::{LineageNote, NewRun, RunCounts, RunKind, RunState, SyncChangeRow, SyncGroupRow, SyncOutcome, SyncSourceRow};
 use crate::model::{Error, Result};
@@ -46,6 +47,8 @@ pub struct SyncOptions {
     pub max_delete: MaxDelete,
     /// How long to wait for another sync.
     pub lock_timeout: Duration,
+    /// Is told how far the run is.
+    pub watch: SyncWatch,
 }
 
 /// How a source fared.
@@ -139,6 +142,7 @@ struct Plan {
 /// Trouble of a source is no error: the report tells of it.
 pub async fn sync(store: &FeatureStore, options: &SyncOptions, stop: &AtomicBool) -> Result<SyncReport> {
     let rows = wanted(store, &options.sources).await?;
+    options.watch.begins(rows.len());
     if options.dry_run {
         let plans: Vec<Plan> = stream::iter(&rows).map(|row| plan(store, row, options)).buffered(AT_ONCE).collect().await;
         let mut report = SyncReport::default();
@@ -203,6 +207,7 @@ async fn wanted(store: &FeatureStore, names: &[String]) -> Result<Vec<SyncSource
 async fn plan(store: &FeatureStore, row: &SyncSourceRow, options: &SyncOptions) -> Plan {
     let begun = Instant::now();
     let mut retries = 0;
+    options.watch.reads(&row.name, "listing");
     let made = match kinds::source((&row.kind, Some(&row.name)), &row.location, &row.options, store) {
         Ok(source) => {
             let made = plan_from(store, row, source.as_ref(), options).await;
@@ -216,6 +221,7 @@ async fn plan(store: &FeatureStore, row: &SyncSourceRow, options: &SyncOptions) 
         report.errors.push(fault(None, &error));
         Plan { report, outcome: SyncOutcome::default(), changes: Vec::new() }
     });
+    options.watch.has_read(&row.name);
     plan.report.retries = retries;
     plan.report.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     plan.outcome.report = serde_json::to_string(&plan.report).unwrap_or_default();
@@ -256,6 +262,7 @@ async fn plan_from(
         may_be && known.is_some_and(|known| listed.token.is_some() && known.token == listed.token)
     };
     let changed: Vec<Listed> = listing.groups.iter().filter(|listed| !is_current(listed)).cloned().collect();
+    options.watch.reads(&row.name, &format!("{} of {} groups to read", changed.len(), listing.groups.len()));
     let fetched = if changed.is_empty() { Vec::new() } else { source.fetch(&changed).await? };
     let Besides { faults, files } = source.besides().await;
 

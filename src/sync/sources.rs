@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::definitions_folder;
 use super::kinds;
+use super::merged::{Disagreement, disagreements_with, merged};
 use super::observed::{ObservedGroup, ObservedKind};
 use crate::catalog::{SyncChangeRow, SyncGroupRow, SyncSourceRow};
 use crate::model::{Error, EventTime, Result};
@@ -29,8 +31,8 @@ pub struct NewSource {
 /// A source and when it was last read.
 pub type SourceView = SyncSourceRow;
 
-/// A group that a source told of.
-#[derive(Debug, Clone)]
+/// A group that sources told of.
+#[derive(Debug, Clone, Default)]
 pub struct SyncedGroup {
     /// The source.
     pub source: String,
@@ -38,8 +40,12 @@ pub struct SyncedGroup {
     pub seen: Option<EventTime>,
     /// Why it could not be read lately; what is told is older then.
     pub fault: Option<String>,
-    /// What it told.
+    /// What it told, with what other sources and notes say where they are believed.
     pub group: ObservedGroup,
+    /// Where they say different things.
+    pub disagreements: Vec<Disagreement>,
+    /// What is noted here, over what was told: `description`, `tags.team`, `features.fare.description`.
+    pub local: Vec<String>,
 }
 
 /// Adds a source; it is read by the next sync.
@@ -86,8 +92,8 @@ pub async fn sources(store: &FeatureStore) -> Result<Vec<SourceView>> {
     store.catalog().sync_sources().await
 }
 
-/// The groups that sources told of and that this store has not itself, one of each name: that of the source with the highest priority.
-/// Of one name if asked.
+/// The groups that sources told of and that this store has not itself, one of each name, with what all of them say of it. Of one name if
+/// asked.
 pub async fn synced_groups(store: &FeatureStore, name: Option<&str>) -> Result<Vec<SyncedGroup>> {
     let mut rows = store.catalog().sync_groups(name).await?;
     if rows.is_empty() {
@@ -95,10 +101,45 @@ pub async fn synced_groups(store: &FeatureStore, name: Option<&str>) -> Result<V
     }
     let own: HashSet<String> = store.list_groups().await?.iter().map(|group| group.name.folded()).collect();
     rows.retain(|row| !own.contains(&row.name.to_lowercase()));
-    let mut groups: Vec<SyncedGroup> = rows.into_iter().map(synced).collect::<Result<_>>()?;
-    groups.retain(|synced| synced.group.kind == ObservedKind::Group);
-    groups.dedup_by(|later, first| later.group.name.to_lowercase() == first.group.name.to_lowercase());
+    let noted = store.catalog().sync_notes(name).await?;
+    let intent: HashSet<String> =
+        sources(store).await?.into_iter().filter(|row| row.kind == definitions_folder::KIND.name).map(|row| row.name).collect();
+    let mut groups = Vec::new();
+    let mut told: Vec<SyncedGroup> = Vec::new();
+    let folded = |synced: &SyncedGroup| synced.group.name.to_lowercase();
+    let merge = |told: &[SyncedGroup]| {
+        let name = told.first().map(folded)?;
+        let first = noted.partition_point(|note| note.folded_name < name);
+        let last = noted.partition_point(|note| note.folded_name <= name);
+        merged(told, |source| intent.contains(source), &noted[first..last])
+    };
+    for row in rows {
+        let synced = synced(row)?;
+        if synced.group.kind != ObservedKind::Group {
+            continue;
+        }
+        // Rows come by name; an earlier incarnation of a source is not what it says now.
+        match told.last() {
+            Some(last) if folded(last) != folded(&synced) => {
+                groups.extend(merge(&told));
+                told = vec![synced];
+            }
+            Some(_) if told.iter().any(|known| known.source == synced.source) => {}
+            _ => told.push(synced),
+        }
+    }
+    groups.extend(merge(&told));
     Ok(groups)
+}
+
+/// Where sources say other things of a group than the group of this store, or than each other if the store has none.
+pub async fn disagreements(store: &FeatureStore, group: &str) -> Result<Vec<Disagreement>> {
+    let Some(own) = store.catalog().group(group).await? else {
+        return Ok(synced_groups(store, Some(group)).await?.into_iter().next().map(|synced| synced.disagreements).unwrap_or_default());
+    };
+    let told: Vec<SyncedGroup> = store.catalog().sync_groups(Some(group)).await?.into_iter().map(synced).collect::<Result<_>>()?;
+    let told: Vec<SyncedGroup> = told.into_iter().filter(|synced| synced.group.kind == ObservedKind::Group).collect();
+    if told.is_empty() { Ok(Vec::new()) } else { Ok(disagreements_with(&ObservedGroup::from(&own), &told)) }
 }
 
 /// Everything that a source tells of, groups first, each kind by name.
@@ -117,7 +158,7 @@ pub async fn told_by(store: &FeatureStore, source: &str) -> Result<Vec<SyncedGro
 
 fn synced(row: SyncGroupRow) -> Result<SyncedGroup> {
     let group = ObservedGroup::from_stored(&row.content).map_err(|error| error.within(&row.name))?;
-    Ok(SyncedGroup { source: row.source, seen: row.seen, fault: row.fault, group })
+    Ok(SyncedGroup { source: row.source, seen: row.seen, fault: row.fault, group, ..SyncedGroup::default() })
 }
 
 /// What runs changed since an instant, oldest first.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crossterm::event::{Event, EventStream};
 use futures::{Stream, StreamExt};
-use rustix::process::{Signal, kill_current_process_group};
+use rustix::process::{Signal, getpgrp, getsid, kill_current_process_group};
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -195,6 +195,9 @@ impl Browser {
     /// Stops the process group, as Ctrl-Z does, and takes the terminal back when it goes on.
     async fn suspend(&mut self, signals: &mut Signals) -> Result<()> {
         self.suspended = false;
+        if self.model.read_only && !is_a_job_of_a_shell() {
+            return Ok(());
+        }
         term::give_back();
         let stopped = kill_current_process_group(Signal::STOP);
         if stopped.is_ok() {
@@ -205,6 +208,12 @@ impl Browser {
         self.model.size = self.screen.size();
         Ok(())
     }
+}
+
+/// True if a shell waits for this program and could wake it again. As the forced command of an ssh account it is none's job: who stops it
+/// there would look at a dead screen.
+fn is_a_job_of_a_shell() -> bool {
+    getsid(None).is_ok_and(|leader| leader != getpgrp())
 }
 
 /// The next event, if one is ready now. Polled with the task's own waker: the stream keeps the first waker it is given.

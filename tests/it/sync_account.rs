@@ -1,5 +1,6 @@
 //! Sync from a SageMaker account that does what accounts do: throttle, break off, answer half, deny, run out of keys.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -425,4 +426,75 @@ fn what_makes_no_sense_is_refused_when_the_source_is_added() {
     reader.run("source add x aws eu-west-1 --option profil=x").ended(2).says(&["did you mean 'profile'?"]);
     reader.run("source add x aws default").ok();
     run(&reader, "sync").ended(1).says(&["region"]);
+}
+
+/// Starts a sync whose keys are in the environment, and waits until the server holds a request of it back.
+fn start_and_wait(reader: &Larder, words: &[&str], held: &AtomicBool) -> std::process::Child {
+    let mut command = reader.command(words);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
+        command.env_remove(name);
+    }
+    let keys = [("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", SECRET), ("AWS_EC2_METADATA_DISABLED", "true")];
+    let child = command.envs(keys).spawn().unwrap();
+    while !held.load(Ordering::SeqCst) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child
+}
+
+#[test]
+fn killed_amid_any_request_the_next_run_brings_all_once() {
+    // Requests of a whole first run, then one that is killed while it waits for each of them.
+    let account = Account::with(&["a", "b", "c", "d", "e"]);
+    let whole = account.serve();
+    run(&reader(&whole, &[]), "sync").ok();
+    let requests = whole.asked().len();
+    assert!(requests >= 3);
+    for number in 0..requests {
+        let (held, over) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let server = account.serve_with({
+            let (held, over) = (held.clone(), over.clone());
+            move |asked, _| {
+                let stops = asked >= number && !over.load(Ordering::SeqCst);
+                stops.then(|| {
+                    held.store(true, Ordering::SeqCst);
+                    Answer::Silence(Duration::from_secs(5))
+                })
+            }
+        });
+        let reader = reader(&server, &[]);
+        let mut child = start_and_wait(&reader, &["sync", "-q"], &held);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        over.store(true, Ordering::SeqCst);
+        assert_eq!(names(&reader), Vec::<String>::new(), "killed at request {number}: half of a source is there");
+        let report = run(&reader, "sync --json").ok().json();
+        assert_eq!(report["sources"][0]["created"], 5, "killed at request {number}");
+        assert_eq!(run(&reader, "sync --json").ok().json()["changes"], json!([]), "killed at request {number}");
+        assert_eq!(run(&reader, "sync history --since 1h --json").ok().json().as_array().unwrap().len(), 5, "each is told once");
+    }
+}
+
+#[test]
+fn a_signal_ends_a_run_after_the_source_it_is_at() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let (held, account) = (Arc::new(AtomicBool::new(false)), Account::with(&["a"]));
+        let server = account.serve_with({
+            let held = held.clone();
+            move |_, _| {
+                let first = !held.swap(true, Ordering::SeqCst);
+                first.then_some(Answer::Silence(Duration::from_secs(2)))
+            }
+        });
+        let reader = reader(&server, &["timeout=1s", "attempts=2"]);
+        let other = account.serve();
+        reader.run_words(&["source", "add", "second", "aws", "eu-west-1", "--endpoint-url", &other.url, "--option", "rate=1000"]).ok();
+        let mut child = start_and_wait(&reader, &["sync", "-q"], &held);
+        assert!(std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        assert_eq!(names(&reader), ["a"], "what was begun is finished");
+        let status = run(&reader, "sync status --json").ok().json();
+        assert_eq!((&status[0]["report"]["status"], &status[1]["report"]), (&json!("complete"), &json!(null)), "{status}");
+        run(&reader, "sync").ok();
+    }
 }

@@ -335,3 +335,64 @@ async fn a_sql_registry_is_read_row_by_row_and_a_cut_message_is_a_fault_of_its_o
     larder.run("sync").ended(1).says(&["sql.db"]);
     assert_eq!(told(&larder), all());
 }
+
+/// What Feast itself lists.
+const LIST: &str = r#"
+import json, sys
+from feast import FeatureStore
+store = FeatureStore(sys.argv[1])
+registry, project = store.registry, store.project
+print(json.dumps({
+    "group": {view.name: [field.name for field in view.features] for view in registry.list_all_feature_views(project)},
+    "entity": [entity.name for entity in registry.list_entities(project) if entity.name != "__dummy"],
+    "service": [service.name for service in registry.list_feature_services(project)],
+    "source": [source.name for source in registry.list_data_sources(project)],
+}))
+"#;
+
+#[test]
+fn the_quick_start_of_feast_is_told_as_feast_lists_it() {
+    if ["LARDER_SKIP_PYTHON", "LARDER_SKIP_FEAST"].iter().any(|name| std::env::var(name).is_ok_and(|value| value == "1")) {
+        eprintln!("LEFT OUT: LARDER_SKIP_FEAST=1, so nobody has synced what Feast itself writes");
+        return;
+    }
+    let python = crate::formats::environment("python-feast", &["feast==0.67.0"], "import feast");
+    let larder = Larder::new();
+    let feast = |words: &[&str], folder: &Path| {
+        let mut command = std::process::Command::new(python.with_file_name("feast"));
+        let output = command.args(words).current_dir(folder).env("HOME", larder.path("")).env("FEAST_USAGE", "False").output().unwrap();
+        assert!(output.status.success(), "feast {words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    feast(&["init", "quick"], &larder.path(""));
+    let repository = larder.path("quick/feature_repo");
+    feast(&["apply"], &repository);
+    let output = std::process::Command::new(&python).args(["-W", "ignore", "-c", LIST, "."]).current_dir(&repository).output().unwrap();
+    let listed = String::from_utf8(output.stdout).unwrap();
+    let listed: Value = serde_json::from_str(listed.lines().last().unwrap_or_default()).unwrap();
+    let views = listed["group"].as_object().unwrap();
+    assert!(views.len() >= 5 && listed["service"].as_array().unwrap().len() >= 3, "{listed}");
+
+    std::fs::write(larder.path("dump.json"), feast(&["registry-dump"], &repository)).unwrap();
+    for (source, place) in [("repository", larder.path("quick")), ("dump", larder.path("dump.json"))] {
+        larder.run_words(&["source", "add", source, "feast", place.to_str().unwrap()]).ok();
+        larder.run(&format!("sync {source}")).ok();
+        let told = larder.run(&format!("source show {source} --json")).ok().json();
+        let names = |kind: &str| -> std::collections::BTreeSet<String> {
+            let of_kind = told.as_array().unwrap().iter().filter(|one| one["kind"] == kind);
+            of_kind.map(|one| one["name"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(names("group"), views.keys().cloned().collect(), "{source}");
+        for kind in ["entity", "service", "source"] {
+            let expected = listed[kind].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect();
+            assert_eq!(names(kind), expected, "{kind} of {source}");
+        }
+        assert_eq!(larder.run(&format!("sync {source} --json")).ok().json()["changes"], json!([]), "twice is once");
+    }
+    for (view, features) in views {
+        let page = larder.run(&format!("describe {view} --json")).ok().json();
+        let known: Vec<&Value> = page["features"].as_array().unwrap().iter().map(|feature| &feature["name"]).collect();
+        assert!(features.as_array().unwrap().iter().all(|feature| known.contains(&feature)), "{view}: {features} in {known:?}");
+    }
+    larder.run("lineage view:quick/driver_activity_v1 --up").ok().shows(&["driver_stats.parquet"]);
+}

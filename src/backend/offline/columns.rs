@@ -1,6 +1,6 @@
 //! Columns of the offline store, and the way of records into them and back.
 //!
-//! Features in definition order (String is `Utf8`, Integral `Int64`, Fractional `Float64`, a collection a list of
+//! Features in definition order, each under the name of its column, which is the first it ever had (String is `Utf8`, Integral `Int64`, Fractional `Float64`, a collection a list of
 //! these), then `write_time`, `api_invocation_time` (timestamps in microseconds, UTC), `is_deleted`, and
 //! `__event_time`: the event time as a timestamp, whatever type the feature has, for pruning and ordering.
 //! Every column may be null, because a feature added later is null in older files and a tombstone has no features.
@@ -74,7 +74,7 @@ pub fn feature_field(feature: &FeatureDefinition) -> Field {
         None => scalar_type(feature.feature_type),
         Some(_) => DataType::List(element(feature.feature_type)),
     };
-    Field::new(feature.name.as_str(), data_type, true)
+    Field::new(feature.column().as_str(), data_type, true)
 }
 
 /// Our own columns.
@@ -95,6 +95,15 @@ pub fn feature_schema(schema: &Schema) -> SchemaRef {
 /// All columns of a group's files.
 pub fn file_schema(schema: &Schema) -> SchemaRef {
     Arc::new(ArrowSchema::new(schema.features().iter().map(feature_field).chain(plumbing_fields()).collect::<Vec<_>>()))
+}
+
+/// The same columns under the names that their features have now.
+pub fn shown_schema(schema: &Schema, columns: &SchemaRef) -> SchemaRef {
+    if schema.features().iter().all(|feature| feature.former_names.is_empty()) {
+        return columns.clone();
+    }
+    let renamed = columns.fields().iter().map(|field| field.as_ref().clone().with_name(schema.name_of_column(field.name())));
+    Arc::new(ArrowSchema::new_with_metadata(renamed.collect::<Vec<_>>(), columns.metadata().clone()))
 }
 
 /// Builds the batch of a file from records in order of arrival; the batch is sorted.
@@ -376,7 +385,7 @@ pub struct RowReader<'a> {
 impl<'a> RowReader<'a> {
     /// Looks up the columns once for all rows.
     pub fn new(schema: &'a Schema, batch: &'a RecordBatch) -> Self {
-        let columns = schema.features().iter().map(|feature| batch.schema_ref().index_of(feature.name.as_str()).ok()).collect();
+        let columns = schema.features().iter().map(|feature| batch.schema_ref().index_of(feature.column().as_str()).ok()).collect();
         Self { schema, batch, columns }
     }
 

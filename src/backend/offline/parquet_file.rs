@@ -207,10 +207,10 @@ impl Staging {
         let path = layout::data_file_name(latest, &layout::new_token());
         let location = store.folder(group)?.data_file(&path);
         let objects: Arc<dyn ObjectStore> = store.disk()?.store();
-        let identifier = group.schema.identifier().name.to_string();
+        let identifier = group.schema.identifier().column().to_string();
         let (sender, receiver) = mpsc::channel(CHUNKS_WAITING);
         let sink = Chunks { sender, buffer: BytesMut::with_capacity(CHUNK.min(1 << 20)), written: 0 };
-        let encoder = Encoder::new(schema, &identifier, group.schema.event_time().name.as_str(), sink)?;
+        let encoder = Encoder::new(schema, &identifier, group.schema.event_time().column().as_str(), sink)?;
         let upload = runtime.spawn(upload(objects, location, receiver));
         Ok(Self { path, group: format!("group '{}'", group.name), identifier, encoder: Some(encoder), upload, runtime: runtime.clone() })
     }

@@ -154,7 +154,7 @@ impl OfflineStore {
     }
 
     pub(super) fn snapshot_of(&self, group: &FeatureGroup, folder: GroupFolder, state: Arc<TableState>) -> TableSnapshot {
-        TableSnapshot { state, folder, identifier: group.schema.identifier().name.to_string() }
+        TableSnapshot { state, folder, identifier: group.schema.identifier().column().to_string() }
     }
 
     /// The newest state, from the cached one if there is one.

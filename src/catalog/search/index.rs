@@ -84,7 +84,12 @@ async fn group_documents(connection: &mut SqliteConnection, key: &[u8]) -> SqlRe
         // What is said of the feature itself stands before what is said of its group.
         let of_group = group.tags.iter().filter(|(key, _)| !feature.parameters.contains_key(*key));
         let labels = feature.parameters.iter().chain(of_group).collect();
-        documents.push(document("feature", position as i64, feature.name.as_str(), &feature.description, labels, feature.type_text()));
+        let mut document = document("feature", position as i64, feature.name.as_str(), &feature.description, labels, feature.type_text());
+        // Who knows it by a former name finds it, too.
+        for former in &feature.former_names {
+            document.tags.push_str(&format!(" formerly {former} {}", parts(former.as_str())));
+        }
+        documents.push(document);
     }
     Ok(documents)
 }

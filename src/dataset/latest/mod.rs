@@ -55,7 +55,7 @@ impl LatestTable {
         };
         debug_assert!(scan.instant.is_none() || scan.visible().index_of(WRITE_TIME).is_ok());
         let fields: Fields = positions.iter().map(|at| scan.visible().fields()[*at].clone()).collect();
-        let columns = SpelledColumns::new(Arc::new(Schema::new(fields)), spell);
+        let columns = SpelledColumns::new(Arc::new(Schema::new(fields)), |column| spell(scan.group().schema.name_of_column(column)));
         let oldest = scan.group().ttl().map(|ttl| {
             let length = i64::try_from(ttl.seconds()).unwrap_or(i64::MAX).saturating_mul(1_000_000);
             now.unix_micros().saturating_sub(length)
@@ -70,7 +70,7 @@ impl LatestTable {
 
     /// The real names of its columns, in order.
     pub(super) fn column_names(&self) -> impl Iterator<Item = &str> {
-        self.columns.real_names()
+        self.columns.real_names().map(|column| self.scan.group().schema.name_of_column(column))
     }
 
     /// The plan that chooses, and over it what reads the chosen rows.

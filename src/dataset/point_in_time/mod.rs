@@ -42,7 +42,7 @@ use self::records::KeyColumns;
 use self::resolve::{GroupPlan, Works};
 use self::slots::Admission;
 use super::instants::{holds_instants, instants};
-use super::scan::{GroupScan, SharedScan, position_of};
+use super::scan::{GroupScan, SharedScan};
 use crate::model::suggest::suggest;
 use crate::model::{Error, EventTime, Result, Ttl};
 
@@ -201,7 +201,7 @@ fn plan_group(spine: &SchemaRef, group: JoinGroup, known_then: bool) -> Result<(
     let mut features = Vec::with_capacity(group.features.len());
     let mut columns = Vec::with_capacity(group.features.len());
     for JoinFeature { feature, column } in group.features {
-        let Some(position) = position_of(scan.visible(), &feature) else {
+        let Some(position) = scan.position(&feature) else {
             let error = Error::not_found(format!("'{}' has no feature '{}'", scan.group().name, feature.escape_debug()));
             let names: Vec<String> = scan.column_names().collect();
             return Err(match suggest(&feature, names.iter().map(String::as_str)) {

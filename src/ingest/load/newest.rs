@@ -204,7 +204,7 @@ impl Cursor {
                 continue;
             }
             let column = |name: &str| batch.column_by_name(name).map_or(Ok(Values::Absent), Values::of);
-            self.columns = group.schema.features().iter().map(|feature| column(feature.name.as_str())).collect::<Result<_>>()?;
+            self.columns = group.schema.features().iter().map(|feature| column(feature.column().as_str())).collect::<Result<_>>()?;
             (self.rows, self.row) = (batch.num_rows(), 0);
             return Ok(true);
         }
@@ -241,9 +241,13 @@ impl Cursor {
 
     fn encode(&self, group: &FeatureGroup, row: usize, event_time: EventTime, ttl: Option<Ttl>) -> Result<LoadedRow> {
         let identifier = self.columns[group.schema.identifier_position()].text(row).unwrap_or_default();
-        let mut writer = RowWriter::new(&identifier, event_time, self.columns.len(), 16 * self.columns.len());
-        for (position, values) in self.columns.iter().enumerate() {
-            values.push(row, position, &mut writer)?;
+        let width = group.schema.width();
+        let mut writer = RowWriter::new(&identifier, event_time, width, 16 * width);
+        for slot in 0..width {
+            match group.schema.at_slot(slot) {
+                Some(position) => self.columns[position].push(row, slot, &mut writer)?,
+                None => writer.push_null(slot),
+            }
         }
         if let Some(ttl) = ttl {
             writer.set_expiry(ttl.expiry(event_time));

@@ -121,8 +121,12 @@ impl Shelf {
                 let unwritable = |error| Error::io(format!("can't write '{}'", location.display()), error);
                 let mut file = File::create(&location).map_err(unwritable)?;
                 let schema = &group.schema;
-                let statistics =
-                    encode(std::slice::from_ref(batch), schema.identifier().name.as_str(), schema.event_time().name.as_str(), &mut file)?;
+                let statistics = encode(
+                    std::slice::from_ref(batch),
+                    schema.identifier().column().as_str(),
+                    schema.event_time().column().as_str(),
+                    &mut file,
+                )?;
                 file.sync_all().map_err(unwritable)?;
                 sync_folders(folder).map_err(unwritable)?;
                 let size = file.metadata().map_err(unwritable)?.len();
@@ -172,7 +176,7 @@ impl Shelf {
 }
 
 fn staged_file(group: &FeatureGroup, path: String, size: u64, statistics: FileStatistics) -> StagedFile {
-    let identifier = range_of(&statistics, group.schema.identifier().name.as_str());
+    let identifier = range_of(&statistics, group.schema.identifier().column().as_str());
     StagedFile { path, size, rows: statistics.rows, event_time: micros_range(&statistics), identifier, statistics }
 }
 

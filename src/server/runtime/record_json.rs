@@ -148,12 +148,13 @@ fn write_feature(out: &mut Vec<u8>, begin: usize, group: &FeatureGroup, row: Row
         // Names are letters, digits, '-' and '_'.
         out.extend_from_slice(group.schema.features()[position].name.as_str().as_bytes());
     };
-    if let Some(text) = row.text(position) {
+    let slot = group.schema.slot(position);
+    if let Some(text) = row.text(slot) {
         head(out);
         out.extend_from_slice(b"\",\"ValueAsString\":");
         write_text(out, text);
         out.push(b'}');
-    } else if let Some(texts) = row.list(position) {
+    } else if let Some(texts) = row.list(slot) {
         head(out);
         out.extend_from_slice(b"\",\"ValueAsStringList\":[");
         for (place, text) in texts.iter().enumerate() {

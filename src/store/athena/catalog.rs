@@ -3,7 +3,7 @@
 use arrow::datatypes::DataType;
 
 use super::tables::{Format, HiveTable};
-use crate::backend::offline::columns::{EVENT_TIME, file_schema};
+use crate::backend::offline::columns::{EVENT_TIME, file_schema, shown_schema};
 use crate::model::group::GLUE_DATABASE;
 use crate::model::{Error, EventTime, FeatureGroup, Result};
 use crate::store::FeatureStore;
@@ -113,7 +113,7 @@ impl FeatureStore {
             Some(place) => place,
             None => self.inner.offline.folder(group)?.resolved_uri(),
         };
-        let schema = file_schema(&group.schema);
+        let schema = shown_schema(&group.schema, &file_schema(&group.schema));
         let columns = schema.fields().iter().filter(|field| field.name() != EVENT_TIME);
         let columns = columns.map(|field| ColumnDescription { name: field.name().to_lowercase(), data_type: hive_type(field.data_type()) });
         Ok(TableDescription {

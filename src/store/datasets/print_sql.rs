@@ -65,17 +65,19 @@ impl FeatureStore {
         // A table of the catalog has no column but those of SageMaker; files of ours have the event time as an instant.
         let event_time = match (is_external, dialect) {
             (false, SqlDialect::DuckDb | SqlDialect::Spark) => EVENT_TIME.to_owned(),
-            _ => definition.event_time().name.to_string(),
+            _ => definition.event_time().column().to_string(),
         };
         let feature = |feature: &super::InputFeature| {
-            let field = type_of(&feature.name).ok_or_else(|| Error::internal(format!("the feature '{}' has no type", feature.name)))?;
-            Ok((feature.name.clone(), field.data_type().clone(), feature.column.clone()))
+            let found = definition.position(&feature.name).map(|position| definition.features()[position].column().as_str());
+            let name = found.unwrap_or(&feature.name);
+            let field = type_of(name).ok_or_else(|| Error::internal(format!("the feature '{}' has no type", feature.name)))?;
+            Ok((name.to_owned(), field.data_type().clone(), feature.column.clone()))
         };
         Ok(GroupUse {
             alias: input.alias.escape_debug().to_string(),
             source: self.group_source_of(scan, dialect, runtime)?,
             kind: definition.identifier().feature_type,
-            identifier: definition.identifier().name.to_string(),
+            identifier: definition.identifier().column().to_string(),
             event_time,
             knows_arrivals: !is_external,
             spine_id: input.spine_id.clone(),

@@ -12,8 +12,8 @@ use super::manifest::{Manifest, ManifestInput};
 use super::plan::{DatasetPlan, PlanOptions};
 use crate::backend::offline::TableSnapshot;
 use crate::dataset::GroupScan;
-use crate::dataset::request::SpineSource;
-use crate::model::{Error, ErrorKind, EventTime, FeatureGroup, Result};
+use crate::dataset::request::{SelectedFeature, SpineSource};
+use crate::model::{Error, ErrorKind, EventTime, FeatureGroup, Result, Schema};
 use crate::store::FeatureStore;
 
 /// Which records a dataset was built from again.
@@ -51,14 +51,27 @@ impl ManifestInput {
     }
 }
 
+/// Asks for a feature under the name it has now; the column keeps the one it had.
+fn follow_renaming(selected: &mut SelectedFeature, schema: &Schema) {
+    if schema.position(&selected.name).is_none()
+        && let Some(renamed) = schema.renamed(&selected.name)
+    {
+        let old = std::mem::replace(&mut selected.name, renamed.name.to_string());
+        selected.column.get_or_insert(old);
+    }
+}
+
 impl FeatureStore {
     /// Plans a dataset again.
     ///
     /// # Errors
     /// `Conflict` if one of its groups was made anew since, what planning refuses.
     pub(super) async fn plan_rebuild(&self, manifest: &Manifest, options: &PlanOptions) -> Result<(DatasetPlan, Basis)> {
-        self.check_groups(manifest).await?;
-        let request = manifest.pinned_request();
+        let groups = self.groups_of_inputs(manifest).await?;
+        let mut request = manifest.pinned_request();
+        for (selection, group) in request.features.iter_mut().zip(&groups) {
+            selection.features.iter_mut().flatten().for_each(|selected| follow_renaming(selected, &group.schema));
+        }
         let own = || manifest.inputs.iter().filter(|input| !input.is_external());
         let pinned = PlanOptions {
             versions: own().filter(|input| input.is_whole_version()).filter_map(|input| Some((input.id, input.delta_version?))).collect(),
@@ -78,12 +91,13 @@ impl FeatureStore {
         }
     }
 
-    /// Fails if a group of the manifest is another one now.
-    async fn check_groups(&self, manifest: &Manifest) -> Result<()> {
+    /// The groups that the inputs of a manifest were read from, in their order.
+    async fn groups_of_inputs(&self, manifest: &Manifest) -> Result<Vec<FeatureGroup>> {
+        let mut groups = Vec::with_capacity(manifest.inputs.len());
         for input in &manifest.inputs {
-            self.group_of_input(input).await?;
+            groups.push(self.group_of_input(input).await?);
         }
-        Ok(())
+        Ok(groups)
     }
 
     /// The group that an input was read from.

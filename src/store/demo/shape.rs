@@ -164,13 +164,10 @@ impl GroupShape {
         let mut features = Vec::with_capacity(self.features.len());
         for shape in self.features {
             features.push(FeatureDefinition {
-                name: FeatureName::parse(shape.name)?,
-                feature_type: shape.feature_type,
                 collection: shape.collection,
                 description: Some(shape.description.to_owned()),
                 parameters: owned(shape.parameters),
-                expectations: Vec::new(),
-                drift: crate::model::DriftLimits::new(),
+                ..FeatureDefinition::new(FeatureName::parse(shape.name)?, shape.feature_type)
             });
         }
         Schema::new(features, self.features[0].name, self.features[1].name)

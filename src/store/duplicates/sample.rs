@@ -80,13 +80,13 @@ impl FeatureStore {
     async fn online_sample(&self, group: &FeatureGroup, positions: &[usize]) -> Result<Sample> {
         let (online, now, id) = (self.inner.online.clone(), self.now(), group.id);
         let wanted: Vec<(usize, FeatureType)> =
-            positions.iter().map(|position| (*position, group.schema.features()[*position].feature_type)).collect();
+            positions.iter().map(|position| (group.schema.slot(*position), group.schema.features()[*position].feature_type)).collect();
         let reading = tokio::task::spawn_blocking(move || {
             let mut sample = Sample::default();
             online.scan(id, None, &mut |row| {
                 if row.is_live(now) {
-                    let value = |(position, kind): &(usize, FeatureType)| {
-                        let text = row.text(*position)?;
+                    let value = |(slot, kind): &(usize, FeatureType)| {
+                        let text = row.text(*slot)?;
                         match kind {
                             FeatureType::String => Some(SampledValue::Text(text.into())),
                             _ => text.parse().ok().map(SampledValue::Number),

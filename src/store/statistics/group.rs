@@ -199,12 +199,12 @@ impl FeatureStore {
             .features()
             .iter()
             .map(|feature| {
-                let field = scan.schema.fields().iter().find(|field| field.name().eq_ignore_ascii_case(feature.name.as_str()));
+                let field = scan.schema.fields().iter().find(|field| field.name().eq_ignore_ascii_case(feature.column().as_str()));
                 let kind = field.and_then(|field| ColumnKind::of(field.data_type()).ok()).unwrap_or(ColumnKind::Text);
                 FeatureStatistics {
                     name: feature.name.to_string(),
                     type_text: feature.type_text(),
-                    figures: footer_figures(scan, feature.name.as_str(), kind, rows),
+                    figures: footer_figures(scan, feature.column().as_str(), kind, rows),
                     profile: None,
                 }
             })

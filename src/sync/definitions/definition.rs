@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::fault::Place;
-use crate::model::{GlueTable, GroupExpectations, GroupName, Schema, Throughput, Ttl};
+use crate::model::{FeatureName, GlueTable, GroupExpectations, GroupName, Schema, Throughput, Ttl};
 
 /// Tag that says what records are about; search filters by it.
 pub(super) const ENTITY: &str = "entity";
@@ -37,6 +37,10 @@ pub struct Definition {
     pub tags: BTreeMap<String, String>,
     /// Features, record identifier, event time.
     pub schema: Schema,
+    /// Features by the name they have now and the one they had before.
+    pub renamed: Vec<(FeatureName, String)>,
+    /// Features that the group no longer has.
+    pub removed: Vec<String>,
     /// How long after its event time a record exists.
     pub ttl: Option<Ttl>,
     /// What is expected of it as a whole.

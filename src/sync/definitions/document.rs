@@ -93,6 +93,10 @@ pub(super) struct GroupDocument {
     /// The features; new ones are added at the end, whatever their place here
     #[schemars(length(min = 1, max = 2500))]
     pub(super) features: Vec<FeatureDocument>,
+    /// Features that the group had: one that it still has is removed, its history stays in the files
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 2500))]
+    pub(super) removed: Vec<String>,
     /// The store of the newest record of each identifier
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) online: Option<OnlineDocument>,
@@ -162,6 +166,10 @@ pub(super) struct FeatureDocument {
     /// Name of the feature, unique in the group ignoring case
     #[schemars(length(min = 1, max = 64), regex(pattern = "^[a-zA-Z0-9]([_-]*[a-zA-Z0-9])*$"))]
     pub(super) name: String,
+    /// The name it had before: a feature of that name is renamed, its history stays
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub(super) renamed_from: Option<String>,
     /// Type of its value or elements: Integral (int, integer, bigint, bool, boolean), Fractional (float, double), String (text, timestamp)
     #[serde(rename = "type")]
     #[schemars(extend("enum" = ["Integral", "Fractional", "String", "int", "integer", "bigint", "bool", "boolean", "float", "double", "string", "text", "timestamp"]))]

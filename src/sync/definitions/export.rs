@@ -82,6 +82,7 @@ fn document(group: &FeatureGroup, flows: &[(String, String)]) -> GroupDocument {
         record_identifier: group.schema.identifier().name.to_string(),
         event_time: group.schema.event_time().name.to_string(),
         features: group.schema.features().iter().map(feature).collect(),
+        removed: group.schema.removed().iter().map(|gone| gone.feature.name.to_string()).collect(),
         online: Some(online(group)),
         offline: Some(offline(group)),
         throughput: declared.and_then(|declared| declared.throughput.as_ref()).and_then(|throughput| {
@@ -151,6 +152,7 @@ fn feature(feature: &FeatureDefinition) -> FeatureDocument {
     };
     FeatureDocument {
         name: feature.name.to_string(),
+        renamed_from: feature.former_names.last().map(ToString::to_string),
         feature_type: feature.feature_type.to_string(),
         collection,
         dimension,

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::definition::{Definition, Flow};
-use crate::model::{FeatureGroup, Result};
+use crate::model::{FeatureGroup, FeatureName, Result};
 use crate::store::FeatureStore;
 use crate::store::lineage::Declaration;
 
@@ -15,7 +15,15 @@ pub(super) async fn missing(store: &FeatureStore, group: Option<&FeatureGroup>, 
         return Ok(Vec::new());
     }
     let known: BTreeSet<(String, String)> = match group {
-        Some(group) => store.declared_of_group(group).await?.into_iter().collect(),
+        Some(group) => {
+            // What was declared of a feature goes with it when it is renamed.
+            let renamed = |reference: String| {
+                let is_it = |(_, old): &&(FeatureName, String)| reference.eq_ignore_ascii_case(&format!("{}.{old}", group.name));
+                let found = definition.renamed.iter().find(is_it).map(|(new, _)| format!("{}.{new}", group.name));
+                found.unwrap_or(reference)
+            };
+            store.declared_of_group(group).await?.into_iter().map(|(from, to)| (renamed(from), renamed(to))).collect()
+        }
         None => BTreeSet::new(),
     };
     Ok(definition.flows.iter().filter(|flow| !known.contains(&(flow.from.clone(), flow.to.clone()))).cloned().collect())

@@ -10,7 +10,8 @@ use super::definition::{Definition, Flow};
 use super::fault::Place;
 use super::flows::missing;
 use crate::model::{
-    Error, FeatureDefinition, FeatureGroup, GroupExpectations, GroupName, GroupStatus, OnlineSettings, Result, Schema, Throughput, Ttl,
+    Error, EventTime, FeatureDefinition, FeatureGroup, GroupExpectations, GroupName, GroupStatus, OnlineSettings, Result, Schema,
+    Throughput, Ttl,
 };
 use crate::store::lineage::{Affected, Change as LineageChange, Impact};
 use crate::store::{FeatureStore, GroupChange, NewGroup};
@@ -122,9 +123,9 @@ pub async fn plan(store: &FeatureStore, definitions: &[Definition]) -> Result<Pl
             None => creation(definition),
             // A crash came between: whoever meets it finishes it.
             Some(group) if group.status == GroupStatus::Creating && !store.is_read_only() => {
-                change(definition, &*store.group(group.name.as_str()).await?)
+                change(definition, &*store.group(group.name.as_str()).await?, store.now())
             }
-            Some(group) => change(definition, group),
+            Some(group) => change(definition, group, store.now()),
         };
         group.flows = missing(store, known.get(&definition.name.folded()), definition).await?;
         group.changes.extend(group.flows.iter().map(|flow| Change {
@@ -192,13 +193,13 @@ fn nothing(definition: &Definition, features: usize) -> GroupPlan {
     }
 }
 
-fn change(definition: &Definition, before: &FeatureGroup) -> GroupPlan {
-    let mut difference = Difference { changes: Vec::new(), after: before.clone() };
+fn change(definition: &Definition, before: &FeatureGroup, now: EventTime) -> GroupPlan {
+    let mut difference = Difference { changes: Vec::new(), after: before.clone(), now };
     difference.of(definition, before);
     if !difference.changes.is_empty() && before.status != GroupStatus::Created {
         difference.note(ChangeKind::Impossible, "status", Some(before.status.to_string()), Some(GroupStatus::Created.to_string()));
     }
-    let Difference { changes, after } = difference;
+    let Difference { changes, after, .. } = difference;
     let action = if changes.is_empty() { Action::Nothing } else { Action::Change };
     let changed = (action == Action::Change).then(|| GroupChange { before: before.clone(), after: after.clone() });
     GroupPlan { action, changes, changed, ..nothing(definition, after.schema.len()) }
@@ -207,6 +208,8 @@ fn change(definition: &Definition, before: &FeatureGroup) -> GroupPlan {
 struct Difference {
     changes: Vec<Change>,
     after: FeatureGroup,
+    /// When features are removed.
+    now: EventTime,
 }
 
 impl Difference {
@@ -231,7 +234,47 @@ impl Difference {
         self.group_expectations(&before.expectations, &definition.expectations);
         self.after.expectations.clone_from(&definition.expectations);
         self.stores(definition, before);
+        self.renamings(definition, before);
+        self.removals(definition, before);
         self.features(&definition.schema, before);
+    }
+
+    /// Features that have another name now: rows and files stay as they are.
+    fn renamings(&mut self, definition: &Definition, before: &FeatureGroup) {
+        for (new, old) in &definition.renamed {
+            let schema = &self.after.schema;
+            // Once it is done there is nothing to do; nor is there for a group that never had the name.
+            let Some(position) = schema.position(old) else { continue };
+            let known = schema.features()[position].name.clone();
+            if known == *new || schema.position(new.as_str()).is_some_and(|holder| holder != position) {
+                continue;
+            }
+            let renamed = schema.with_renamed(old, new);
+            self.reshape(format!("features.{known}.name"), Some(known.to_string()), Some(new.to_string()), renamed, before);
+        }
+    }
+
+    /// Features that are no more; their history stays in the files.
+    fn removals(&mut self, definition: &Definition, before: &FeatureGroup) {
+        for name in &definition.removed {
+            let Some(position) = self.after.schema.position(name) else { continue };
+            let known = &self.after.schema.features()[position];
+            let (path, old) = (format!("features.{}", known.name), Some(known.type_text()));
+            let removed = self.after.schema.with_removed(name, self.now);
+            self.reshape(path, old, None, removed, before);
+        }
+    }
+
+    fn reshape(&mut self, path: String, old: Option<String>, new: Option<String>, schema: Result<Schema>, before: &FeatureGroup) {
+        match schema {
+            // Files of others are read as they are.
+            Ok(_) if before.is_external() => drop(self.note(ChangeKind::Impossible, path, old, new)),
+            Ok(schema) => {
+                self.note(ChangeKind::InPlace, path, old, new);
+                self.after.schema = schema;
+            }
+            Err(error) => drop(self.note(ChangeKind::Impossible, path, old, Some(error.to_string()))),
+        }
     }
 
     fn labels(&mut self, path: &str, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) {
@@ -319,7 +362,8 @@ impl Difference {
     fn features(&mut self, wanted: &Schema, before: &FeatureGroup) {
         use ChangeKind::{Impossible, InPlace, Replacement};
         let role = |position: &FeatureDefinition| Some(position.name.to_string());
-        let known = &before.schema;
+        let schema = self.after.schema.clone();
+        let known = &schema;
         for (path, old, new) in
             [("record_identifier", known.identifier(), wanted.identifier()), ("event_time", known.event_time(), wanted.event_time())]
         {
@@ -337,14 +381,15 @@ impl Difference {
                 }
             }
         }
+        let mut new = Vec::new();
         for added in wanted.features().iter().filter(|feature| known.position(feature.name.as_str()).is_none()) {
             // Files of others are read as they are.
             let kind = if before.is_external() { Impossible } else { InPlace };
             self.note(kind, format!("features.{}", added.name), None, Some(added.type_text()));
-            features.push(added.clone());
+            new.push(added.clone());
         }
         let keys = (known.identifier().name.as_str(), known.event_time().name.as_str());
-        match Schema::new(features, keys.0, keys.1) {
+        match Schema::with_history(features, known.removed().to_vec(), keys.0, keys.1).and_then(|schema| schema.with_added(new)) {
             Ok(schema) => self.after.schema = schema,
             // The store keeps more than the file has, and together it is too much: that is no schema.
             Err(error) => {
@@ -437,9 +482,12 @@ fn is_shorter(changed: &GroupChange) -> bool {
 pub(super) fn refusal(plan: &Plan) -> Option<Error> {
     let refused: Vec<String> = plan.refused().map(|(group, change)| format!("{} {}", group.name, change.path)).collect();
     let first = refused.first()?;
+    let is_left_out =
+        |change: &Change| change.new.is_none() && change.path.strip_prefix("features.").is_some_and(|name| !name.contains('.'));
+    let remedy = match plan.refused().all(|(_, change)| is_left_out(change)) {
+        true => "a feature that is to go is named under `removed`, one that has another name says `renamed_from`",
+        false => "make another group, or take these changes out of the files; `larder plan` shows all of them",
+    };
     let others = if refused.len() > 1 { format!(" and {} more", refused.len() - 1) } else { String::new() };
-    Some(
-        Error::invalid(format!("nothing was changed: {first}{others} can't be"))
-            .remedy("make another group, or take these changes out of the files; `larder plan` shows all of them"),
-    )
+    Some(Error::invalid(format!("nothing was changed: {first}{others} can't be")).remedy(remedy))
 }

@@ -28,6 +28,7 @@ pub(super) fn define(file: &str, node: &Node, document: &GroupDocument, defaults
     let name = rules.take(&["name"], GroupName::parse(&document.name));
     let features = rules.features(document);
     let schema = rules.schema(document, features);
+    let (renamed, removed) = (rules.renamed(document), rules.removed(document));
     let ttl = document.online.as_ref().and_then(|online| online.ttl.as_deref());
     let ttl = ttl.and_then(|ttl| rules.take(&["online", "ttl"], ttl.parse::<Ttl>()));
     let tags = rules.tags(document, defaults);
@@ -42,6 +43,8 @@ pub(super) fn define(file: &str, node: &Node, document: &GroupDocument, defaults
             owner: document.owner.clone().or_else(|| defaults.owner.clone()),
             tags,
             schema,
+            renamed,
+            removed,
             ttl,
             expectations,
             storage,
@@ -97,6 +100,32 @@ impl Rules<'_> {
             features.extend(self.feature(&at, written));
         }
         features
+    }
+
+    /// Features with the names they had before.
+    fn renamed(&mut self, document: &GroupDocument) -> Vec<(FeatureName, String)> {
+        let mut renamed: Vec<(FeatureName, String)> = Vec::new();
+        for (position, feature) in document.features.iter().enumerate() {
+            let Some(old) = &feature.renamed_from else { continue };
+            let at = position.to_string();
+            let is_known = document.features.iter().any(|known| known.name == *old);
+            if is_known || renamed.iter().any(|(_, known)| known.eq_ignore_ascii_case(old)) {
+                let what = if is_known { "is among the features" } else { "became another feature already" };
+                self.flaw(&["features", &at, "renamed_from"], format!("'{}' {what}; one name can't be two features", shown(old)));
+            }
+            // A name that is none is told where it stands.
+            renamed.extend(FeatureName::parse(&feature.name).ok().map(|name| (name, old.clone())));
+        }
+        renamed
+    }
+
+    fn removed(&mut self, document: &GroupDocument) -> Vec<String> {
+        for (position, name) in document.removed.iter().enumerate() {
+            if document.features.iter().any(|feature| feature.name.eq_ignore_ascii_case(name)) {
+                self.flaw(&["removed", &position.to_string()], format!("'{}' is among the features; keep it in one of both", shown(name)));
+            }
+        }
+        document.removed.clone()
     }
 
     fn feature(&mut self, at: &str, written: &FeatureDocument) -> Option<FeatureDefinition> {

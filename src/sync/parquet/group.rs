@@ -11,7 +11,7 @@ use super::folders::Folder;
 use super::footer::{Column, Footer};
 use crate::backend::offline::Bound;
 use crate::model::name::RESERVED_FEATURES;
-use crate::model::{Error, EventTime, TimeMode};
+use crate::model::{Error, EventTime, FeatureGroup, TimeMode};
 
 /// The column of event times that larder keeps for pruning.
 const EVENT_TIMES: &str = "__event_time";
@@ -67,9 +67,17 @@ impl Sum {
     }
 
     /// The group of these files; `defined` is what a definition beside them says.
-    pub(super) fn group(mut self, folder: &Folder, defined: Option<ObservedGroup>, keys: &Keys) -> ObservedGroup {
+    pub(super) fn group(mut self, folder: &Folder, defined: Option<&FeatureGroup>, keys: &Keys) -> ObservedGroup {
         let is_sagemaker = !folder.incarnation.is_empty();
-        let mut group = defined.unwrap_or_else(|| self.inferred(folder, is_sagemaker, keys));
+        if let Some(defined) = defined {
+            // A feature that was renamed has the column it always had.
+            let names = &defined.schema;
+            self.columns.iter_mut().for_each(|(column, _)| column.name = names.name_of_column(&column.name).to_owned());
+        }
+        let mut group = match defined {
+            Some(defined) => ObservedGroup { name: folder.name.clone(), status: None, ..ObservedGroup::from(defined) },
+            None => self.inferred(folder, is_sagemaker, keys),
+        };
         for feature in &mut group.features {
             if let Some((column, _)) = self.columns.iter().find(|(column, _)| column.name.eq_ignore_ascii_case(&feature.name)) {
                 feature.nulls = column.nulls;

@@ -26,7 +26,7 @@ use super::source::{Besides, Fetched, Listed, Listing, Source, SourceError, Trou
 use crate::backend::offline::{RemoteSettings, from_object_store, live_files, parse_definition};
 use crate::catalog::{EdgeKind, NodeKind, SyncFileChanges, SyncFileRow};
 use crate::lineage::names::FILE;
-use crate::model::{Error, Result};
+use crate::model::{Error, FeatureGroup, Result};
 use crate::store::FeatureStore;
 use folders::{File, Folder};
 use footer::Footer;
@@ -206,20 +206,19 @@ impl ParquetFolder {
         }
         told.files.gone.extend(known.into_keys());
         let defined = self.defined(objects.as_ref(), folder).await?;
-        let mut group = sum.group(folder, defined, &self.keys);
+        let mut group = sum.group(folder, defined.as_ref(), &self.keys);
         self.place(folder, &mut group);
         told.group = group;
         Ok(told)
     }
 
     /// What larder wrote beside the data.
-    async fn defined(&self, objects: &dyn ObjectStore, folder: &Folder) -> std::result::Result<Option<ObservedGroup>, SourceError> {
+    async fn defined(&self, objects: &dyn ObjectStore, folder: &Folder) -> std::result::Result<Option<FeatureGroup>, SourceError> {
         let Some((definition, _)) = &folder.definition else { return Ok(None) };
         let location = Path::from(definition.as_str());
         let fault = |error| trouble(format!("can't read {}", self.shown(definition)), error);
         let bytes = objects.get(&location).await.map_err(fault)?.bytes().await.map_err(fault)?;
-        let group = parse_definition(&location, &bytes)?;
-        Ok(Some(ObservedGroup { name: folder.name.clone(), status: None, ..ObservedGroup::from(&group) }))
+        Ok(Some(parse_definition(&location, &bytes)?))
     }
 
     /// Says where the files lie, also to lineage: whoever writes there fills the group.

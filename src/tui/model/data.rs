@@ -111,4 +111,19 @@ pub(crate) struct Origin {
     pub(crate) seen: Option<Micros>,
     /// Why it could not be read lately.
     pub(crate) fault: Option<String>,
+    /// What is noted here, over what the source tells.
+    pub(crate) local: Vec<String>,
+    /// Where sources say different things: the field, and who says what.
+    pub(crate) disagreements: Vec<(String, Vec<Saying>)>,
+}
+
+/// What a source says of a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Saying {
+    /// The source, or `here`.
+    pub(crate) source: String,
+    /// What it says.
+    pub(crate) says: String,
+    /// True for what is shown.
+    pub(crate) is_shown: bool,
 }

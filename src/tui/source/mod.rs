@@ -25,11 +25,11 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 
-use super::model::data::{DemoProgress, Found, Origin, Origins, Summary, Value, Version};
+use super::model::data::{DemoProgress, Found, Origin, Origins, Saying, Summary, Value, Version};
 use crate::model::{Error, FeatureGroup, FeatureValue, Result};
 use crate::store::demo::{self, DemoOptions};
 use crate::store::{FeatureStore, GroupSummary, HistoryRow, HistorySource, OnlineRecord};
-use crate::sync::{ListedGroup, listed_groups};
+use crate::sync::{Disagreement, ListedGroup, listed_groups};
 
 /// Identifiers offered at once.
 const OFFERED: usize = 64;
@@ -103,6 +103,8 @@ impl Source for FeatureStore {
             source: listed.source.clone(),
             seen: listed.seen.map(|seen| seen.unix_micros()),
             fault: listed.fault.clone(),
+            local: listed.local.clone(),
+            disagreements: listed.disagreements.iter().map(told).collect(),
         };
         let origins = synced.iter().map(|listed| (listed.group.name.to_string(), origin(listed))).collect();
         groups.extend(synced.into_iter().map(|listed| listed.group));
@@ -233,6 +235,20 @@ fn shortened(path: &str, home: Option<&str>) -> String {
         Some(rest) if rest.starts_with('/') => format!("~{rest}"),
         _ => path.to_owned(),
     }
+}
+
+/// The field, and who says what.
+fn told(disagreement: &Disagreement) -> (String, Vec<Saying>) {
+    let said = disagreement.said.iter().map(|saying| Saying {
+        source: saying.source.clone().unwrap_or_else(|| "here".to_owned()),
+        says: match &saying.says {
+            serde_json::Value::Null => crate::tui::units::UNKNOWN.to_owned(),
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        },
+        is_shown: saying.shown,
+    });
+    (disagreement.path.clone(), said.collect())
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ fn the_cursor_of_the_catalog_stays_on_its_feature() {
 #[test]
 fn a_group_from_elsewhere_says_where_it_comes_from() {
     let mut elsewhere = Shop::stocked();
-    let origin = crate::tui::model::data::Origin { source: "lake".to_owned(), seen: Some(NOW - 7_200_000_000), fault: None };
+    let origin = crate::tui::model::data::Origin { source: "lake".to_owned(), seen: Some(NOW - 7_200_000_000), ..Default::default() };
     elsewhere.origins.insert("customer-features".to_owned(), origin);
     let mut stage = Stage::open(elsewhere, (200, 60));
     stage.keys("j");
@@ -136,6 +136,27 @@ fn a_group_from_elsewhere_says_where_it_comes_from() {
     assert!(stage.text().contains("Nothing of it lies in this store"), "{}", stage.text());
     stage.keys("1/source:lake");
     assert!(listed(&stage).iter().all(|name| name.starts_with("customer-features.")));
+}
+
+#[test]
+fn who_says_what_stands_beside_the_group_where_sources_disagree() {
+    let mut elsewhere = Shop::stocked();
+    let said =
+        |source: &str, says: &str, is_shown| crate::tui::model::data::Saying { source: source.to_owned(), says: says.to_owned(), is_shown };
+    let origin = crate::tui::model::data::Origin {
+        source: "lake".to_owned(),
+        local: vec!["owner".to_owned()],
+        disagreements: vec![("owner".to_owned(), vec![said("here", "team:us", true), said("lake", "ops\u{1b}[31m", false)])],
+        ..Default::default()
+    };
+    elsewhere.origins.insert("customer-features".to_owned(), origin);
+    let mut stage = Stage::open(elsewhere, (200, 60));
+    stage.keys("j<enter>");
+    let text = stage.text();
+    for told in ["noted here", "sources disagree", "✓ team:us", "ops"] {
+        assert!(text.contains(told), "{told} is missing in {text}");
+    }
+    assert!(!text.contains('\u{1b}'));
 }
 
 #[test]
@@ -475,6 +496,16 @@ fn a_read_only_store_offers_no_edits() {
     stage.keys("<esc><esc>E");
     assert!(stage.model.layer.is_none());
     assert!(stage.model.toasts[0].text.contains("read-only"));
+}
+
+#[test]
+fn a_read_only_browser_writes_no_files() {
+    let mut stage = shop();
+    stage.model.read_only = true;
+    stage.keys("e");
+    assert!(stage.model.layer.is_none() && stage.text().contains("writes no files"), "{}", stage.text());
+    stage.keys(":export");
+    assert!(!stage.text().contains("into a file"), "{}", stage.text());
 }
 
 #[test]

@@ -69,6 +69,11 @@ fn rows(model: &Model) -> Option<Exported> {
 }
 
 fn open(model: &mut Model, title: &str, note: &'static str, name: &str, what: Exported) -> Vec<Effect> {
+    // A browser that is somebody else's window into this machine writes no file on it.
+    if model.read_only {
+        super::complain(model, "the browser is read-only and writes no files; `larder query … -o FILE` does".to_owned());
+        return Vec::new();
+    }
     let form =
         Form { title: title.to_owned(), label: "FILE", note, line: Line::new(name), purpose: Purpose::Export(what), complaint: None };
     model.layer = Some(Layer::Form(form));

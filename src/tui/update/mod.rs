@@ -140,10 +140,11 @@ pub(crate) fn ways_on(model: &Model) -> Vec<(String, Action)> {
     model.keymap.ways_on(model.focus(), &model.pressed)
 }
 
-/// True for what a store that is open read-only refuses.
+/// True for what a browser that is read-only refuses: what changes the store, or writes a file beside it.
 pub(crate) fn changes_the_store(action: Action) -> bool {
     matches!(action, Action::FillDemo | Action::Flush | Action::EditDescription | Action::EditTags | Action::EditOwner | Action::UndoEdit)
         || matches!(action, Action::PutRecord | Action::DeleteRecord | Action::PinBaseline | Action::UnpinBaseline)
+        || matches!(action, Action::Export | Action::ExportList)
 }
 
 fn act(model: &mut Model, focus: Focus, action: Action) -> Vec<Effect> {

@@ -299,6 +299,9 @@ fn beside(
     if let Some(role) = role(group, feature) {
         facts.fact("role", role);
     }
+    if let Some(former) = feature.former_names.last() {
+        facts.fact("formerly", former.as_str());
+    }
     if let Some(model) = model {
         facts.lines.push(Line::default());
         standing(model, group, feature, &mut facts);

@@ -6,7 +6,7 @@ use crate::model::FeatureGroup;
 use crate::tui::fit;
 use crate::tui::matching::Query;
 use crate::tui::model::Model;
-use crate::tui::model::data::Origin;
+use crate::tui::model::data::{Origin, Saying};
 use crate::tui::theme::{Theme, sign};
 use crate::tui::units::{UNKNOWN, age, ago, bytes, counted, exact, moment, thin, whole_span};
 use crate::tui::widgets::text::{prose, span};
@@ -100,6 +100,21 @@ fn elsewhere(facts: &mut Facts<'_>, model: &Model, origin: &Origin) {
     facts.fact("read", &origin.seen.map_or_else(|| UNKNOWN.to_owned(), |seen| ago(seen, model.now)));
     if let Some(fault) = &origin.fault {
         facts.fact("not since", fault);
+    }
+    if !origin.local.is_empty() {
+        facts.fact("noted here", &origin.local.join("  "));
+    }
+    if !origin.disagreements.is_empty() {
+        facts.heading("sources disagree");
+    }
+    let theme = facts.theme;
+    for (path, said) in &origin.disagreements {
+        facts.lines.push(Line::from(span(&fit::cut_middle(&crate::tui::clean::clean(path), facts.columns), theme.text)));
+        for Saying { source, says, is_shown } in said {
+            let style = if *is_shown { theme.text } else { theme.muted };
+            let mark = if *is_shown { sign::GOOD } else { " " };
+            facts.spans(&fit::cut(&crate::tui::clean::clean(source), 11), vec![span(&format!("{mark} "), theme.good), span(says, style)]);
+        }
     }
 }
 

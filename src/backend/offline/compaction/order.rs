@@ -38,8 +38,8 @@ impl OrderColumns {
             })
         };
         Ok(Self {
-            identifier: position(group.schema.identifier().name.as_str())?,
-            event_time: position(group.schema.event_time().name.as_str())?,
+            identifier: position(group.schema.identifier().column().as_str())?,
+            event_time: position(group.schema.event_time().column().as_str())?,
             instant: position(EVENT_TIME)?,
             invoked: position(API_INVOCATION_TIME)?,
             written: position(WRITE_TIME)?,

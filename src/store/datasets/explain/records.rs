@@ -129,6 +129,8 @@ impl FeatureStore {
         basis: &Basis,
     ) -> Result<Vec<FoundRecord>> {
         let stopped = |error| Error::internal("reading records stopped").source(error);
+        // What a dataset knows by a name from before a change of it is the column's own name.
+        let feature = group.schema.position(feature).map_or(feature, |position| group.schema.features()[position].column().as_str());
         let (definition, feature, wanted) = (group.clone(), feature.to_owned(), identifier.clone());
         if group.is_external() {
             let table = self.inner.offline.external(group).await?;
@@ -176,7 +178,7 @@ fn in_table(
     wanted: &Identifier,
     found: &mut Vec<FoundRecord>,
 ) -> Result<()> {
-    let keys = [group.schema.identifier().name.as_str(), WRITE_TIME, API_INVOCATION_TIME, IS_DELETED, EVENT_TIME];
+    let keys = [group.schema.identifier().column().as_str(), WRITE_TIME, API_INVOCATION_TIME, IS_DELETED, EVENT_TIME];
     let has = |name: &str| snapshot.schema().fields().iter().any(|field| field.name().eq_ignore_ascii_case(name));
     // A version from before the feature was added has no column of it.
     let names: Vec<String> = keys.into_iter().chain([feature]).filter(|name| has(name)).map(str::to_owned).collect();
@@ -207,7 +209,7 @@ fn own_records(
     place: impl Fn(usize) -> ((usize, u64), RecordSource),
 ) -> Result<Vec<FoundRecord>> {
     let column = |name: &str| batch.column_by_name(name);
-    let name = group.schema.identifier().name.as_str();
+    let name = group.schema.identifier().column().as_str();
     let identifiers = column(name).ok_or_else(|| Error::corrupt(format!("the table of '{}' has no column '{name}'", group.name)))?;
     let micros = |name: &str, row: usize| {
         let times = column(name)?.as_primitive_opt::<TimestampMicrosecondType>()?;
