@@ -202,7 +202,7 @@ fn group_document(report: &DriftReport) -> GroupDocument<'_> {
         features: report
             .features
             .iter()
-            .map(|FeatureDrift { name, type_text, drift }| FeatureDocument {
+            .map(|FeatureDrift { name, type_text, drift, .. }| FeatureDocument {
                 name,
                 type_text,
                 level: drift.level,

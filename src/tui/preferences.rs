@@ -16,6 +16,7 @@ use termprofile::{DetectorSettings, TermProfile};
 use super::keymap::file::{self as keymap_file, Fault};
 use super::keymap::{CATALOGUE, Context, Keymap};
 use super::model::Model;
+use super::model::columns::HiddenColumns;
 use super::model::screens::{Screen, SortBy, Toast};
 use super::theme::file as theme_file;
 use super::theme::{NamedTheme, TERMINAL, built_in};
@@ -46,6 +47,8 @@ pub(super) struct Preferences {
 struct State {
     theme: Option<String>,
     no_mouse: bool,
+    /// Columns that are not wanted, by list.
+    hidden_columns: BTreeMap<String, Vec<String>>,
     stores: BTreeMap<String, StoreState>,
 }
 
@@ -56,6 +59,8 @@ struct StoreState {
     groups_sort: Option<String>,
     groups_reversed: bool,
     recent: BTreeMap<String, Vec<String>>,
+    /// Statements that were run, latest last.
+    statements: Vec<String>,
 }
 
 impl State {
@@ -147,6 +152,7 @@ impl Preferences {
         model.theme = self.state.theme.as_ref().filter(known).or(model.themes.first()).cloned().unwrap_or_default();
         model.mouse = !self.state.no_mouse;
         model.still = self.still;
+        model.hidden_columns = HiddenColumns::read(&self.state.hidden_columns);
         for fault in &self.faults {
             model.toasts.push(Toast { text: fault.clone(), is_error: true, until: None });
             model.said.push((model.now, true, fault.clone()));
@@ -158,6 +164,7 @@ impl Preferences {
             let sort = SORTS.iter().find(|(name, _)| Some(*name) == state.groups_sort.as_deref());
             model.groups_screen.sort = sort.map(|(_, sort)| *sort).unwrap_or_default();
             model.recent = state.recent.clone();
+            model.sql.asked = state.statements.clone();
         }
     }
 
@@ -168,6 +175,7 @@ impl Preferences {
         let mut state = State::read(file);
         state.theme = Some(model.theme.clone()).filter(|name| !name.is_empty());
         state.no_mouse = !model.mouse;
+        state.hidden_columns = model.hidden_columns.kept();
         let sort = SORTS.iter().find(|(_, sort)| *sort == model.groups_screen.sort).map(|(name, _)| (*name).to_owned());
         let recent = model.recent.iter().map(|(group, ids)| (group.clone(), ids.iter().take(MOST_RECENT).cloned().collect())).collect();
         let of_store = StoreState {
@@ -175,6 +183,7 @@ impl Preferences {
             groups_sort: sort,
             groups_reversed: model.groups_screen.reversed,
             recent,
+            statements: model.sql.asked.clone(),
         };
         state.stores.insert(store.to_owned(), of_store);
         // Nobody is left to tell.
@@ -237,6 +246,7 @@ fn write(file: &Path, state: &State) -> std::io::Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::tui::model::columns::Listed;
 
     #[test]
     fn what_is_kept_is_found_the_next_time_by_the_store_it_is_of() {
@@ -254,12 +264,16 @@ mod tests {
         model.theme = "paper".to_owned();
         model.groups_screen.sort = SortBy::Owner;
         model.recent.insert("trips".to_owned(), vec!["C1".to_owned()]);
+        model.sql.remember("select 1");
+        model.hidden_columns.toggle(Listed::Groups, "TAGS");
         let meanwhile = read();
         read().keep(&model, "/srv/a/demo");
 
         let again = opened("/srv/a/demo");
         assert_eq!((again.screen, again.theme.as_str(), again.groups_screen.sort), (Screen::Sql, "paper", SortBy::Owner));
         assert_eq!(again.recent["trips"], ["C1"]);
+        assert_eq!(again.sql.asked, ["select 1"]);
+        assert!(again.hidden_columns.holds(Listed::Groups, "TAGS"));
         let other = opened("/srv/b/demo");
         assert_eq!((other.screen, other.theme.as_str()), (Screen::Catalog, "paper"), "colours are everywhere the same");
         assert!(other.recent.is_empty(), "a folder of the same name is another store");

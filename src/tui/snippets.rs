@@ -3,6 +3,8 @@
 //! Names are safe to paste as they are (the model allows only letters, digits, `-` and `_`); an identifier can be any text and is
 //! quoted for each language.
 
+use std::sync::Arc;
+
 use crate::model::FeatureGroup;
 
 /// A piece of code to copy.
@@ -103,13 +105,31 @@ fn many_records(group: &FeatureGroup, feature: Option<&str>, identifier: &str) -
     )
 }
 
-/// A statement that reads the newest values of a group, or of one of its features.
-pub(crate) fn statement(group: &FeatureGroup, feature: Option<&str>) -> String {
-    let latest = sql_name(&format!("{}$latest", group.name));
-    match feature {
-        Some(feature) => format!("select {}, {}\nfrom {latest}", sql_name(group.schema.identifier().name.as_str()), sql_name(feature)),
-        None => format!("select *\nfrom {latest}"),
+/// The command that makes a training dataset of several features; none if no group of them keeps a history.
+pub(crate) fn training_dataset_of(wanted: &[(Arc<FeatureGroup>, Vec<String>)]) -> Option<String> {
+    let kept: Vec<_> = wanted.iter().filter(|(group, _)| group.offline.is_some()).collect();
+    let (first, _) = kept.first()?;
+    let identifier = first.schema.identifier().name.as_str();
+    let mut command = format!("larder dataset build --spine labels.parquet \\\n    --spine-id {identifier} --spine-time at");
+    for (group, features) in &kept {
+        let keys = [group.schema.identifier().name.as_str(), group.schema.event_time().name.as_str()];
+        let features: Vec<&str> = features.iter().map(String::as_str).filter(|feature| !keys.contains(feature)).collect();
+        let of = if features.is_empty() { group.name.to_string() } else { format!("{}:{}", group.name, features.join(",")) };
+        command.push_str(&format!(" \\\n    --features {of}"));
     }
+    Some(format!("{command} \\\n    -o train.parquet"))
+}
+
+/// A statement that reads the newest values of a group, or of some of its features.
+pub(crate) fn statement(group: &FeatureGroup, features: &[String]) -> String {
+    let latest = sql_name(&format!("{}$latest", group.name));
+    if features.is_empty() {
+        return format!("select *\nfrom {latest}");
+    }
+    let identifier = group.schema.identifier().name.as_str();
+    let others = features.iter().map(String::as_str).filter(|feature| *feature != identifier);
+    let columns: Vec<String> = std::iter::once(identifier).chain(others).map(sql_name).collect();
+    format!("select {}\nfrom {latest}", columns.join(", "))
 }
 
 /// A name as SQL takes it: quoted where it isn't a plain lower-case word.

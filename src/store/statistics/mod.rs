@@ -17,7 +17,7 @@ mod stored;
 
 pub use check::{CheckReport, CheckedRule};
 pub use drift::check_drift_limits;
-pub use drift::{BaselineChoice, DriftOptions, DriftReport, FeatureDrift, Freshness, Window as DriftWindow};
+pub use drift::{BaselineChoice, DriftOptions, DriftReport, FeatureDrift, Freshness, Shapes as DriftShapes, Window as DriftWindow};
 pub use group::{FeatureStatistics, GroupStatistics, Standing, StatisticsOptions};
 
 pub use crate::catalog::{DayLine, Population};

@@ -40,7 +40,11 @@ catalogue! {
     Filter, "filter", "filter", "Filter: words, tag:pii, owner:growth, type:frac, !without", [Filter: ["/"]];
     Sort, "sort", "sort", "Sort by the next column", [Sort: ["s"]];
     SortReverse, "sort-reverse", "reverse", "Turn the order around", [Sort: ["S"]];
-    ExportList, "export-list", "export", "Write the list as it is shown into a file: names, types, descriptions, figures", [Sort: ["e"]];
+    ExportList, "export-list", "export", "Write what is listed into a file, or only the marked rows: .csv, .json or .parquet", [Export: ["e"], Stats: ["E"]];
+    Mark, "mark", "mark", "Mark the row under the cursor, or take its mark away: copy and export then take the marked ones", [Marks: ["space"]];
+    MarkRange, "mark-range", "mark range", "Mark all rows from the one marked last to the cursor", [Marks: ["v"]];
+    MarkAll, "mark-all", "mark all", "Mark all rows that are listed, or take all marks away", [Marks: ["C-a"]];
+    ChooseColumns, "choose-columns", "columns", "Choose the columns that are shown", [Sort: ["a"], Files: ["a"], Datasets: ["a"], Jobs: ["a"], Columns: ["a"]];
     Facets, "facets", "facets", "To the counts by type, owner, tag … and back", [Catalog: ["f", "tab"]];
     ToggleFacet, "toggle-facet", "only these", "List only what has this, or no longer", [Facets: ["space", "enter", "x"]];
     ClearFilters, "clear-filters", "clear", "Take every filter out and keep the words", [Catalog: ["F"]];
@@ -70,6 +74,7 @@ catalogue! {
     ApplyCondition, "apply-condition", "ask", "Ask for the rows of which this is true", [ConditionInput: ["enter"]];
     FirstColumn, "first-column", "first column", "To the first column", [Columns: ["0"]];
     LastColumn, "last-column", "last column", "To the last column", [Columns: ["$"]];
+    FreezeColumns, "freeze-columns", "freeze", "Keep all columns up to the cursor in sight, or only the keys again", [Columns: ["|"]];
     CopyCell, "copy-cell", "copy cell", "Copy the cell under the cursor", [Columns: ["y c"]];
     SortFiles, "sort-files", "sort", "Sort the files by the next column", [Files: ["s"]];
     ReverseFiles, "reverse-files", "reverse", "Turn the order of the files around", [Files: ["S"]];
@@ -100,8 +105,8 @@ catalogue! {
     EarlierStatement, "earlier-statement", "earlier", "The statement that was run before", [SqlInput: ["A-up", "C-r"]];
     LaterStatement, "later-statement", "later", "The statement that was run after", [SqlInput: ["A-down"]];
     EditStatement, "edit-statement", "edit", "Edit the statement", [Sql: ["i", "/", "enter"]];
-    ColumnsLeft, "columns-left", "columns", "One column to the left", [Sql: ["left", "h"], Columns: ["left", "h"]];
-    ColumnsRight, "columns-right", "columns", "One column to the right", [Sql: ["right", "l"], Columns: ["right", "l"]];
+    ColumnsLeft, "columns-left", "columns", "One column to the left", [Columns: ["left", "h"]];
+    ColumnsRight, "columns-right", "columns", "One column to the right", [Columns: ["right", "l"]];
     Export, "export", "export", "Write all rows of the result into a file", [Sql: ["e"]];
     Flush, "flush", "flush", "Move what waits in the outboxes into files", [Jobs: ["f"]];
 

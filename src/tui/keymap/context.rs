@@ -22,6 +22,10 @@ pub(crate) enum Context {
     Filter,
     /// Lists that can be sorted.
     Sort,
+    /// What can be written into a file.
+    Export,
+    /// Lists whose rows can be marked.
+    Marks,
     /// The tabs of a group.
     Tabs,
     /// The tabs of a group, where left and right aren't a time line.
@@ -76,7 +80,7 @@ pub(crate) enum Context {
 
 impl Context {
     /// Every context.
-    pub(crate) const ALL: [Self; 33] = [
+    pub(crate) const ALL: [Self; 35] = [
         Self::Always,
         Self::Global,
         Self::Move,
@@ -85,6 +89,8 @@ impl Context {
         Self::OpenRow,
         Self::Filter,
         Self::Sort,
+        Self::Export,
+        Self::Marks,
         Self::Tabs,
         Self::TabArrows,
         Self::Record,
@@ -123,6 +129,8 @@ impl Context {
             Self::OpenRow => "open-row",
             Self::Filter => "filter",
             Self::Sort => "sort",
+            Self::Export => "export",
+            Self::Marks => "marks",
             Self::Tabs => "tabs",
             Self::TabArrows => "tab-arrows",
             Self::Record => "record",
@@ -172,7 +180,7 @@ impl Context {
             Self::Always => "Everywhere, also while typing",
             Self::Global => "Everywhere",
             Self::Move | Self::Ends => "Move",
-            Self::Open | Self::OpenRow | Self::Filter | Self::Sort => "List",
+            Self::Open | Self::OpenRow | Self::Filter | Self::Sort | Self::Export | Self::Marks => "List",
             Self::Tabs | Self::TabArrows => "Tabs",
             Self::Record => "Record",
             Self::Catalog | Self::Facets => "Facets",
@@ -269,25 +277,29 @@ impl Focus {
         match self {
             Self::Waiting => &[C::Global, C::Always],
             Self::FirstRun => &[C::FirstRun, C::Global, C::Always],
-            Self::Groups => &[C::Open, C::Filter, C::Sort, C::Edits, C::Move, C::Ends, C::Global, C::Always],
-            Self::Catalog => &[C::Open, C::Filter, C::Sort, C::Catalog, C::Edits, C::Move, C::Ends, C::Global, C::Always],
+            Self::Groups => &[C::Open, C::Filter, C::Sort, C::Marks, C::Export, C::Edits, C::Move, C::Ends, C::Global, C::Always],
+            Self::Catalog => {
+                &[C::Open, C::Filter, C::Sort, C::Marks, C::Export, C::Catalog, C::Edits, C::Move, C::Ends, C::Global, C::Always]
+            }
             Self::Facets => &[C::Facets, C::Catalog, C::Filter, C::Move, C::Ends, C::Global, C::Always],
             Self::Overview => &[C::Overview, C::Edits, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
             Self::Use => &[C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
-            Self::Schema => &[C::OpenRow, C::Filter, C::Edits, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
-            Self::Record => &[C::Record, C::Tabs, C::Move, C::Global, C::Always],
+            Self::Schema => {
+                &[C::OpenRow, C::Filter, C::Marks, C::Export, C::Edits, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always]
+            }
+            Self::Record => &[C::Record, C::Export, C::Tabs, C::Move, C::Global, C::Always],
             Self::Stats => &[C::Stats, C::OpenRow, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
-            Self::Drift => &[C::Drift, C::OpenRow, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
+            Self::Drift => &[C::Drift, C::OpenRow, C::Export, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
             Self::LineageTab => &[C::Lineage, C::Tabs, C::Move, C::Ends, C::Global, C::Always],
             Self::Lineage => &[C::Lineage, C::Move, C::Ends, C::Global, C::Always],
-            Self::Sql => &[C::Sql, C::Move, C::Ends, C::Global, C::Always],
+            Self::Sql => &[C::Sql, C::Columns, C::Move, C::Ends, C::Global, C::Always],
             Self::SqlInput => &[C::SqlInput, C::Edit, C::Always],
-            Self::Datasets => &[C::Datasets, C::OpenRow, C::Move, C::Ends, C::Global, C::Always],
-            Self::DatasetsTab => &[C::Datasets, C::OpenRow, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
+            Self::Datasets => &[C::Datasets, C::OpenRow, C::Export, C::Move, C::Ends, C::Global, C::Always],
+            Self::DatasetsTab => &[C::Datasets, C::OpenRow, C::Export, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
             Self::Cells => &[C::Cells, C::Columns, C::Move, C::Ends, C::Global, C::Always],
-            Self::Rows => &[C::Rows, C::OpenRow, C::Columns, C::Tabs, C::Move, C::Ends, C::Global, C::Always],
-            Self::Files => &[C::Files, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
-            Self::Jobs => &[C::Jobs, C::Move, C::Ends, C::Global, C::Always],
+            Self::Rows => &[C::Rows, C::OpenRow, C::Columns, C::Export, C::Tabs, C::Move, C::Ends, C::Global, C::Always],
+            Self::Files => &[C::Files, C::Export, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
+            Self::Jobs => &[C::Jobs, C::Export, C::Move, C::Ends, C::Global, C::Always],
             Self::FilterInput => &[C::FilterInput, C::Edit, C::Always],
             Self::IdentifierInput => &[C::IdentifierInput, C::Edit, C::Always],
             Self::ConditionInput => &[C::ConditionInput, C::Edit, C::Always],

@@ -34,11 +34,30 @@ pub(crate) struct Known {
 /// Lines of evidence, by group and name of the feature in lower case.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Evidence {
-    /// The lines.
+    /// The lines, by what they are of.
     pub(crate) lines: HashMap<GroupId, HashMap<String, Line>>,
+    /// Whether any line has figures, and any has readers.
+    has: (bool, bool),
 }
 
 impl Evidence {
+    /// Evidence of these lines.
+    pub(crate) fn new(lines: HashMap<GroupId, HashMap<String, Line>>) -> Self {
+        let all = || lines.values().flat_map(HashMap::values);
+        let has = (all().any(|line| line.nulls.is_some()), all().any(|line| line.readers.is_some()));
+        Self { lines, has }
+    }
+
+    /// True if figures of any feature are known.
+    pub(crate) fn has_figures(&self) -> bool {
+        self.has.0
+    }
+
+    /// True if readers of any feature are known.
+    pub(crate) fn has_readers(&self) -> bool {
+        self.has.1
+    }
+
     /// What is known of a feature.
     pub(crate) fn of(&self, group: &FeatureGroup, feature: &str) -> Option<&Line> {
         self.lines.get(&group.id)?.get(&feature.to_lowercase())

@@ -3,6 +3,8 @@
 //! The cursor belongs to a row, not to a place on the screen: when rows are filtered, sorted or read again it stays on the row it was on,
 //! as long as that row is there. Only typing moves it to the best match, because that is what one types for.
 
+use std::collections::BTreeSet;
+
 use super::line::{Edit, Line};
 use super::list::{List, Move};
 use crate::tui::matching::Query;
@@ -18,6 +20,10 @@ pub(crate) struct Filtered {
     pub(crate) rows: Vec<usize>,
     /// Cursor and window.
     pub(crate) list: List,
+    /// Identities of the rows that are marked; a filter that hides them takes no mark away.
+    pub(crate) marks: BTreeSet<String>,
+    /// The row that was marked last: a range begins there.
+    pub(crate) marked_last: Option<String>,
     /// Identity of the row under the cursor.
     key: Option<String>,
 }

@@ -5,7 +5,7 @@
 //! one is, not for where one was. The first columns are frozen: they are seen wherever one is.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::list::{List, Move};
 use super::remote::Remote;
@@ -32,6 +32,12 @@ pub(crate) struct Grid {
     pub(crate) column: usize,
     /// First column shown beside the frozen ones: what the last frame needed to show the one under the cursor.
     pub(crate) first: Cell<usize>,
+    /// Columns that are kept in sight, where a person says so.
+    pub(crate) frozen: Option<usize>,
+    /// No column is a key: none is frozen unless a person says so.
+    pub(crate) keyless: bool,
+    /// Names of the columns that are not shown.
+    pub(crate) hidden: BTreeSet<String>,
     /// Columns of the screen that each column has needed so far: they only grow, so that scrolling doesn't shake them.
     pub(crate) widths: RefCell<Vec<usize>>,
 }
@@ -55,15 +61,36 @@ impl Grid {
 
     /// Moves the cursor over the columns; false for an action that doesn't.
     pub(crate) fn turn(&mut self, action: Action) -> bool {
-        let last = self.rows.value().map_or(0, |pages| pages.columns.len().saturating_sub(1));
-        match action {
-            Action::ColumnsRight => self.column = (self.column + 1).min(last),
-            Action::ColumnsLeft => self.column = self.column.saturating_sub(1),
-            Action::FirstColumn => self.column = 0,
-            Action::LastColumn => self.column = last,
+        let shown = self.shown();
+        let last = shown.len().saturating_sub(1);
+        let at = shown.iter().position(|column| *column >= self.column).unwrap_or(last);
+        let to = match action {
+            Action::ColumnsRight => (at + 1).min(last),
+            Action::ColumnsLeft => at.saturating_sub(1),
+            Action::FirstColumn => 0,
+            Action::LastColumn => last,
+            Action::FreezeColumns => {
+                self.frozen = Some(at + 1).filter(|frozen| self.frozen != Some(*frozen));
+                at
+            }
             _ => return false,
-        }
+        };
+        self.column = shown.get(to).copied().unwrap_or(0);
         true
+    }
+
+    /// The columns that are shown, by their places among all.
+    pub(crate) fn shown(&self) -> Vec<usize> {
+        let columns = self.rows.value().map(|pages| pages.columns.as_slice()).unwrap_or_default();
+        (0..columns.len()).filter(|column| !self.hidden.contains(&columns[*column].name)).collect()
+    }
+
+    /// Shows a column, or no longer; the last one that is shown stays.
+    pub(crate) fn toggle(&mut self, name: &str) {
+        if !self.hidden.remove(name) && self.shown().len() > 1 {
+            self.hidden.insert(name.to_owned());
+        }
+        self.stay_inside();
     }
 
     /// The first row of the next page to ask for: one that is missing around what is seen, unless an answer is on its way.
@@ -91,6 +118,11 @@ impl Grid {
         let columns = pages.map_or(0, |pages| pages.columns.len());
         self.list.at = self.list.at.min(total.saturating_sub(1));
         self.column = self.column.min(columns.saturating_sub(1));
+        let shown = self.shown();
+        if !shown.contains(&self.column) {
+            let next = shown.iter().find(|column| **column > self.column).or(shown.last());
+            self.column = next.copied().unwrap_or(0);
+        }
     }
 
     /// The row under the cursor with tabs between its cells.
@@ -239,6 +271,26 @@ mod tests {
         pages.put(stretch(10, 1));
         assert_eq!(pages.missing(22..39), None);
         assert_eq!(Pages::sized(10).missing(0..30), None, "nothing is missing of no rows");
+    }
+
+    #[test]
+    fn the_cursor_passes_over_hidden_columns_and_the_last_one_stays() {
+        let head = |name: &str| Head { name: name.to_owned(), right: false, added: false };
+        let columns = vec![head("id"), head("at"), head("score"), head("note")];
+        let mut grid = Grid { rows: Remote::Ready(Pages::whole(Stretch { columns, ..Stretch::default() })), ..Grid::default() };
+        grid.turn(Action::ColumnsRight);
+        grid.toggle("at");
+        assert_eq!(grid.column, 2, "the cursor leaves a column that is hidden");
+        grid.turn(Action::FreezeColumns);
+        assert_eq!(grid.frozen, Some(2), "what is hidden is not counted");
+        grid.turn(Action::ColumnsLeft);
+        assert_eq!(grid.column, 0);
+        for name in ["id", "score", "note"] {
+            grid.toggle(name);
+        }
+        assert_eq!(grid.shown(), [3]);
+        grid.toggle("at");
+        assert_eq!(grid.shown(), [1, 3]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! What lies over a screen and has the keys while it does: the palette, the choice of colours, a form, what was said lately.
+//! What lies over a screen and has the keys while it does: the palette, the choices of colours and columns, a form, what was said lately.
 //!
 //! One layer at a time. Esc closes it and leaves everything below as it was.
 
+use super::columns::ColumnChoice;
 use super::edits::Edit;
 use super::export::Exported;
 use super::line::Line;
@@ -20,6 +21,8 @@ pub(crate) enum Layer {
     Form(Form),
     /// A record to put or to delete.
     Record(Box<RecordForm>),
+    /// The choice of columns.
+    Columns(ColumnChoice),
     /// What was said lately.
     Messages(List),
 }

@@ -4,6 +4,7 @@
 //! here or in `update` (a test reads the imports), so every behaviour can be tested with plain values.
 
 pub(crate) mod catalog;
+pub(crate) mod columns;
 pub(crate) mod data;
 pub(crate) mod datasets;
 pub(crate) mod drawing;
@@ -94,6 +95,8 @@ pub(crate) struct Model {
     pub(crate) files: files::FilesPage,
     /// Identifiers looked up in each group, latest first.
     pub(crate) recent: BTreeMap<String, Vec<String>>,
+    /// Columns that are not wanted.
+    pub(crate) hidden_columns: columns::HiddenColumns,
     /// The help, while it is open.
     pub(crate) help: Option<HelpScreen>,
     /// Messages at the bottom, latest last.

@@ -1,8 +1,8 @@
 //! State of the SQL screen: the statement as text of several lines, its result, what was asked before; and what is asked of the store.
 
 use super::export::Exported;
+use super::grid::{Grid, Head, Pages, Stretch};
 use super::line::{Edit, Line};
-use super::list::List;
 use super::remote::{ErrorText, Remote};
 use crate::tui::units::Micros;
 
@@ -18,16 +18,14 @@ pub(crate) struct SqlScreen {
     pub(crate) editor: Editor,
     /// True while it is being typed.
     pub(crate) typing: bool,
-    /// The result.
-    pub(crate) result: Remote<Table>,
+    /// The rows of the result.
+    pub(crate) grid: Grid,
+    /// How long it took.
+    pub(crate) took: Micros,
     /// Rows that have arrived of one under way.
     pub(crate) arrived: u64,
     /// Since when an export is under way.
     pub(crate) exporting: Option<Micros>,
-    /// The row of the result under the cursor.
-    pub(crate) list: List,
-    /// The first column that is shown.
-    pub(crate) column: usize,
     /// Statements that were run, latest last.
     pub(crate) asked: Vec<String>,
     /// The one of them that is shown, from the end; none is a new one.
@@ -39,11 +37,10 @@ impl Default for SqlScreen {
         Self {
             editor: Editor::default(),
             typing: true,
-            result: Remote::Idle,
+            grid: Grid::default(),
+            took: 0,
             arrived: 0,
             exporting: None,
-            list: List::default(),
-            column: 0,
             asked: Vec::new(),
             recalled: None,
         }
@@ -51,6 +48,21 @@ impl Default for SqlScreen {
 }
 
 impl SqlScreen {
+    /// Waits for the rows of a statement; nothing of the one before stays.
+    pub(crate) fn wait(&mut self, now: Micros) {
+        self.arrived = 0;
+        self.grid = Grid { rows: Remote::Loading(now), keyless: true, ..Grid::default() };
+    }
+
+    /// Shows the rows of a statement.
+    pub(crate) fn show(&mut self, table: Table) {
+        let head = |(name, right): (String, bool)| Head { name, right, added: false };
+        let columns = table.columns.into_iter().map(head).collect();
+        let total = table.rows.len() as u64;
+        self.took = table.took;
+        self.grid.rows = Remote::Ready(Pages::whole(Stretch { columns, from: 0, rows: table.rows, total, cut: table.cut, edition: 0 }));
+    }
+
     /// Remembers a statement, once.
     pub(crate) fn remember(&mut self, sql: &str) {
         self.asked.retain(|earlier| earlier != sql);

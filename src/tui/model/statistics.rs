@@ -157,6 +157,21 @@ pub(crate) struct FeatureDrift {
     pub(crate) level: Level,
     /// Measure, value, level, and what it means in words.
     pub(crate) measures: Vec<(&'static str, f64, Level, Option<String>)>,
+    /// What the values look like now and in the baseline.
+    pub(crate) shapes: Option<Shapes>,
+}
+
+/// The values of a feature now and in a baseline, in the same bars.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Shapes {
+    /// What stands at the ends of the axis.
+    pub(crate) axis: Option<(String, String)>,
+    /// The value of each bar; empty where bars are bins of an axis.
+    pub(crate) values: Vec<String>,
+    /// Share of the baseline in each bar.
+    pub(crate) before: Vec<f64>,
+    /// Share of the values of now.
+    pub(crate) now: Vec<f64>,
 }
 
 /// What is asked.

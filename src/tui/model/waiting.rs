@@ -11,7 +11,7 @@ impl Model {
             Screen::Catalog | Screen::Groups => None,
             Screen::Group => self.tab_waiting_since(),
             Screen::Lineage => self.lineage_waiting_since(),
-            Screen::Sql => earliest([self.sql.result.waiting_since(), self.sql.exporting]),
+            Screen::Sql => earliest([self.sql.grid.rows.waiting_since(), self.sql.exporting]),
             Screen::Datasets => self.datasets_waiting_since(),
             Screen::Jobs => self.jobs.runs.waiting_since(),
         };

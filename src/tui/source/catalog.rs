@@ -41,7 +41,7 @@ impl CatalogSource for FeatureStore {
                 let lines = |found: crate::store::EvidenceByGroup| {
                     found.into_iter().map(|(group, of)| (group, of.into_iter().map(|(name, of)| (name, line(of))).collect())).collect()
                 };
-                Answer::Evidence(found.map(|found| Arc::new(Evidence { lines: lines(found) })))
+                Answer::Evidence(found.map(|found| Arc::new(Evidence::new(lines(found)))))
             }
             Question::Figures((group, feature)) => {
                 let found = self.kept_statistics(&group, &feature).await.map_err(text);

@@ -1,4 +1,4 @@
-//! Writes rows of a statement, or a list of the screen, into a file; its name says in which form.
+//! Writes rows of a statement or a history, or a list of the screen, into a file; its name says in which form.
 //!
 //! The file is there whole or not at all: a job that is dropped leaves nothing.
 
@@ -10,11 +10,14 @@ use futures::StreamExt;
 
 use crate::model::{Error, EventTime, FeatureGroup, Result};
 use crate::store::output_file::OutputFile;
-use crate::store::{FeatureStore, OutputFormat, result_writer};
+use crate::store::{FeatureStore, OutputFormat, QueryStream, RowQuery, result_writer};
 use crate::tui::model::catalog::Line;
 use crate::tui::model::data::Summary;
-use crate::tui::model::export::{Exported, FeatureList};
+use crate::tui::model::export::{Cells, Exported, FeatureList, Sheet};
 use crate::tui::model::statistics::Level;
+
+/// More rows than any history has, and a limit that every dialect takes.
+const ALL_ROWS: u64 = i64::MAX as u64;
 
 /// Writes it; returns the number of rows, and the path.
 pub(super) async fn export(store: &FeatureStore, what: Exported, path: String) -> Result<(u64, String)> {
@@ -22,21 +25,11 @@ pub(super) async fn export(store: &FeatureStore, what: Exported, path: String) -
         Error::usage(format!("the name '{path}' does not say in which form to write")).remedy("end it in .csv, .json or .parquet")
     })?;
     match what {
-        Exported::Statement(sql) => {
-            let mut stream = store.query(&sql, None).await?;
-            let mut file = OutputFile::create(Path::new(&path))?;
-            let mut rows = 0;
-            {
-                let mut writer = result_writer(format, &stream.schema(), None, file.writer())?;
-                while let Some(batch) = stream.next().await {
-                    let batch = batch?;
-                    rows += batch.num_rows() as u64;
-                    writer.write(&batch)?;
-                }
-                writer.finish()?;
-            }
-            file.finish()?;
-            Ok((rows, path))
+        Exported::Statement(sql) => write_rows(store.query(&sql, None).await?, format, path).await,
+        Exported::Rows { group, condition, order } => {
+            let condition = Some(condition).filter(|condition| !condition.trim().is_empty());
+            let rows = store.rows_where(&group, &RowQuery { condition, order }, ALL_ROWS).await?;
+            write_rows(rows, format, path).await
         }
         list => tokio::task::spawn_blocking(move || write_list(&list, format, path))
             .await
@@ -44,11 +37,28 @@ pub(super) async fn export(store: &FeatureStore, what: Exported, path: String) -
     }
 }
 
+async fn write_rows(mut stream: QueryStream, format: OutputFormat, path: String) -> Result<(u64, String)> {
+    let mut file = OutputFile::create(Path::new(&path))?;
+    let mut rows = 0;
+    {
+        let mut writer = result_writer(format, &stream.schema(), None, file.writer())?;
+        while let Some(batch) = stream.next().await {
+            let batch = batch?;
+            rows += batch.num_rows() as u64;
+            writer.write(&batch)?;
+        }
+        writer.finish()?;
+    }
+    file.finish()?;
+    Ok((rows, path))
+}
+
 fn write_list(list: &Exported, format: OutputFormat, path: String) -> Result<(u64, String)> {
     let batch = match list {
         Exported::Features(list) => features(list),
         Exported::Groups(groups) => group_rows(groups),
-        Exported::Statement(_) => return Err(Error::internal("a statement is no list")),
+        Exported::Sheet(sheet) => cells(sheet),
+        Exported::Statement(_) | Exported::Rows { .. } => return Err(Error::internal("a statement is no list")),
     }
     .map_err(|error| Error::internal("the list can't be put into columns").source(error))?;
     let mut file = OutputFile::create(Path::new(&path))?;
@@ -59,6 +69,18 @@ fn write_list(list: &Exported, format: OutputFormat, path: String) -> Result<(u6
     }
     file.finish()?;
     Ok((batch.num_rows() as u64, path))
+}
+
+fn cells(sheet: &Sheet) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
+    let column = |(name, cells): &(String, Cells)| {
+        let values: ArrayRef = match cells {
+            Cells::Texts(cells) => Arc::new(cells.iter().map(Option::as_deref).collect::<StringArray>()),
+            Cells::Counts(cells) => Arc::new(cells.iter().copied().collect::<UInt64Array>()),
+            Cells::Numbers(cells) => Arc::new(cells.iter().copied().collect::<Float64Array>()),
+        };
+        (name.clone(), values, true)
+    };
+    RecordBatch::try_from_iter_with_nullable(sheet.columns.iter().map(column))
 }
 
 fn features(list: &FeatureList) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {

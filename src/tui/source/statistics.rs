@@ -11,7 +11,9 @@ use crate::store::statistics::{
 };
 use crate::tui::jobs::Voice;
 use crate::tui::model::remote::ErrorText;
-use crate::tui::model::statistics::{Answer, Day, Drift, FeatureDrift, FeatureNumbers, Level, Numbers, OF_DATASET, Question, Standing};
+use crate::tui::model::statistics::{
+    Answer, Day, Drift, FeatureDrift, FeatureNumbers, Level, Numbers, OF_DATASET, Question, Shapes, Standing,
+};
 use crate::tui::msg::News;
 use crate::tui::numbers::number;
 
@@ -188,5 +190,11 @@ fn feature_drift(feature: &statistics::FeatureDrift) -> FeatureDrift {
             .iter()
             .map(|measure| (measure.metric.as_str(), measure.value, level(measure.level), measure.detail.clone()))
             .collect(),
+        shapes: feature.shapes.as_ref().map(|shapes| Shapes {
+            axis: shapes.axis.as_ref().map(|(least, greatest)| (text(least), text(greatest))),
+            values: shapes.values.clone(),
+            before: shapes.reference.clone(),
+            now: shapes.current.clone(),
+        }),
     }
 }

@@ -1,7 +1,7 @@
 //! What the shop answers about statistics, drift, lineage, statements, training datasets and jobs.
 
 use super::shop::NOW;
-use crate::tui::model::statistics::{Day, Drift, FeatureDrift, FeatureNumbers, Level, Numbers, Standing};
+use crate::tui::model::statistics::{Day, Drift, FeatureDrift, FeatureNumbers, Level, Numbers, Shapes, Standing};
 use crate::tui::model::{jobs, lineage, sql, statistics};
 use crate::tui::msg::{News, Request};
 use crate::tui::units::SECOND;
@@ -27,9 +27,24 @@ pub(super) fn answer(request: &Request) -> Vec<News> {
                 name: "loyalty_score".to_owned(),
                 level: Level::Alert,
                 measures: vec![measure("ks", 0.31, Level::Alert, ""), measure("mean_shift", 0.9, Level::Watch, "0.61 → 0.79")],
+                shapes: Some(Shapes {
+                    axis: Some(("0".to_owned(), "1".to_owned())),
+                    values: Vec::new(),
+                    before: (0..40).map(|bin: i32| f64::from(20 - (bin - 15).abs().min(20)) / 400.0).collect(),
+                    now: (0..40).map(|bin: i32| f64::from(20 - (bin - 28).abs().min(20)) / 400.0).collect(),
+                }),
             };
-            let calm =
-                FeatureDrift { name: "orders_30d".to_owned(), level: Level::Ok, measures: vec![measure("psi", 0.02, Level::Ok, "")] };
+            let calm = FeatureDrift {
+                name: "orders_30d".to_owned(),
+                level: Level::Ok,
+                measures: vec![measure("psi", 0.02, Level::Ok, "")],
+                shapes: Some(Shapes {
+                    axis: None,
+                    values: vec!["1".to_owned(), "2\u{1b}".to_owned()],
+                    before: vec![0.7, 0.3],
+                    now: vec![0.6, 0.4],
+                }),
+            };
             let windows = format!("16 Nov to 22 Nov against {baseline}");
             vec![News::Statistics(statistics::Answer::Drift(Ok(Drift { windows, features: vec![drifted, calm], notes: Vec::new() })))]
         }

@@ -680,9 +680,9 @@ fn a_statement_that_runs_is_stopped_for_real() {
     assert!(stage.model.toasts.last().unwrap().text.contains("an export is under way"), "one at a time");
     stage.keys("<C-c>");
     assert!(stage.done.contains(&Effect::Stop(Slot::Export)));
-    assert!(stage.model.sql.result.waiting_since().is_none());
+    assert!(stage.model.sql.grid.rows.waiting_since().is_none());
     stage.release();
-    assert!(stage.model.sql.result.value().is_none(), "an answer that comes late is not taken");
+    assert!(stage.model.sql.grid.rows.value().is_none(), "an answer that comes late is not taken");
 }
 
 #[test]
@@ -739,6 +739,6 @@ fn a_click_reaches_the_rows_of_every_screen() {
     clicked("j<enter>]]]", |model| &model.statistics.drift_list, 1);
     clicked("6", |model| &model.datasets.list, 1);
     clicked("7", |model| &model.jobs.list, 1);
-    let result = clicked("5<F5>i", |model| &model.sql.list, 1);
+    let result = clicked("5<F5>i", |model| &model.sql.grid.list, 1);
     assert!(!result.model.sql.typing, "a click on a row leaves the statement");
 }

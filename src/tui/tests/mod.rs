@@ -5,6 +5,7 @@ mod answers;
 mod keys;
 mod layers;
 mod live;
+mod marks;
 mod overview;
 mod rows;
 mod screens;

@@ -105,7 +105,7 @@ impl Shop {
                 let lines = self.groups.iter().filter(|group| group.name.as_str() == "customer-features").map(|group| {
                     (group.id, names.iter().enumerate().map(|(place, name)| ((*name).to_owned(), line(place as u64))).collect())
                 });
-                Answer::Evidence(Ok(Arc::new(Evidence { lines: lines.collect() })))
+                Answer::Evidence(Ok(Arc::new(Evidence::new(lines.collect()))))
             }
             Question::Figures((_, feature)) => Answer::Figures(Ok(Box::new((feature == "loyalty_score").then(|| FeatureNumbers {
                 name: feature.clone(),

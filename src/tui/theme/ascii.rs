@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn every_sign_has_a_plain_one_of_the_same_width() {
-        let signs = [sign::GOOD, sign::WATCH, sign::BAD, sign::NULL, sign::FOCUS, sign::STEP, sign::RULE, sign::THUMB];
+        let signs = [sign::GOOD, sign::WATCH, sign::BAD, sign::NULL, sign::FOCUS, sign::STEP, sign::RULE, sign::THUMB, sign::MARK];
         for sign in signs.into_iter().chain(sign::SPINNER).chain(["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]) {
             let plain = plain(sign);
             assert!(plain.is_some_and(|plain| plain.len() == 1 && plain.is_ascii()), "{sign}");

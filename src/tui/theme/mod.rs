@@ -99,6 +99,8 @@ pub(crate) mod sign {
     pub(crate) const STEP: &str = "›";
     /// Between two panes.
     pub(crate) const RULE: &str = "│";
+    /// A row that is marked.
+    pub(crate) const MARK: &str = "●";
     /// A thumb of a scrollbar.
     pub(crate) const THUMB: &str = "┃";
     /// Steps of a spinner.

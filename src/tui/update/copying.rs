@@ -1,19 +1,25 @@
 //! What is copied: a name, a full reference, JSON, a statement, code.
 
 use super::forms::subject;
-use super::{datasets, files, group, jobs, lineage, record, sql, statistics};
+use super::marks::Subject;
+use super::{datasets, files, group, jobs, lineage, marks, record, sql, statistics};
+use crate::model::FeatureGroup;
 use crate::tui::clean::clean_lines;
 use crate::tui::keymap::{Action, Focus};
 use crate::tui::model::Model;
 use crate::tui::model::grid::Grid;
 use crate::tui::msg::Effect;
 use crate::tui::snippets;
+use crate::tui::units::counted;
 
 /// Most text a terminal is asked to take into its clipboard; several refuse more.
 const MOST_COPIED: usize = 74_994;
 
 pub(super) fn copy(model: &mut Model, focus: Focus, action: Action) -> Vec<Effect> {
+    let marked = marks::subjects(model, focus);
     let copied = match action {
+        _ if marked.is_some() => marked.and_then(|marked| of_marked(&marked, action)),
+        Action::CopySql if focus == Focus::Sql => Some((model.sql.editor.text(), "the statement".to_owned())),
         Action::CopyReference => reference(model).map(|text| (text.clone(), text)),
         Action::CopyJson => json(model, focus),
         Action::CopyCell => grid(model, focus).and_then(Grid::copied_cell),
@@ -55,6 +61,7 @@ fn plain(model: &Model, focus: Focus) -> Option<(String, String)> {
 fn grid(model: &Model, focus: Focus) -> Option<&Grid> {
     match focus {
         Focus::Rows => Some(&model.rows.grid),
+        Focus::Sql => Some(&model.sql.grid),
         Focus::Cells => model.datasets.open.as_ref().map(|open| &open.grid),
         _ => None,
     }
@@ -77,6 +84,12 @@ fn json(model: &Model, focus: Focus) -> Option<(String, String)> {
         return grid.copied_json();
     }
     let (group, feature) = subject(model)?;
+    let definition = definition(&group, feature.as_deref())?;
+    Some((serde_json::to_string_pretty(&definition).ok()?, format!("{} as JSON", reference(model)?)))
+}
+
+/// What defines a group, or a feature of it.
+fn definition(group: &FeatureGroup, feature: Option<&str>) -> Option<serde_json::Value> {
     let of_feature = |feature: &crate::model::FeatureDefinition| {
         serde_json::json!({
             "name": feature.name.as_str(),
@@ -85,7 +98,7 @@ fn json(model: &Model, focus: Focus) -> Option<(String, String)> {
             "parameters": feature.parameters,
         })
     };
-    let definition = match &feature {
+    Some(match feature {
         Some(name) => {
             let feature = group.schema.features().iter().find(|known| known.name.as_str() == name)?;
             let mut definition = of_feature(feature);
@@ -101,13 +114,44 @@ fn json(model: &Model, focus: Focus) -> Option<(String, String)> {
             "event_time": group.schema.event_time().name.as_str(),
             "features": group.schema.features().iter().map(of_feature).collect::<Vec<_>>(),
         }),
+    })
+}
+
+/// What is marked, all of it in one text.
+fn of_marked(marked: &[Subject], action: Action) -> Option<(String, String)> {
+    let count = marked.iter().map(|(_, features)| features.len().max(1) as u64).sum();
+    let each = |subject: &Subject| {
+        let (group, features) = subject;
+        match features.is_empty() {
+            true => vec![(group.clone(), None)],
+            false => features.iter().map(|feature| (group.clone(), Some(feature.clone()))).collect(),
+        }
     };
-    Some((serde_json::to_string_pretty(&definition).ok()?, format!("{} as JSON", reference(model)?)))
+    let all = marked.iter().flat_map(each);
+    Some(match action {
+        Action::CopyJson => {
+            let definitions: Vec<_> = all.filter_map(|(group, feature)| definition(&group, feature.as_deref())).collect();
+            (serde_json::to_string_pretty(&definitions).ok()?, format!("{} as JSON", counted(count, "definition", "definitions")))
+        }
+        Action::CopySql => {
+            let statements: Vec<String> = marked.iter().map(|(group, features)| snippets::statement(group, features)).collect();
+            (statements.join(";\n\n"), counted(statements.len() as u64, "statement", "statements"))
+        }
+        Action::CopyCode => (snippets::training_dataset_of(marked)?, "a training dataset of what is marked".to_owned()),
+        _ => {
+            let name = |(group, feature): (std::sync::Arc<FeatureGroup>, Option<String>)| match feature {
+                Some(feature) => format!("{}.{feature}", group.name),
+                None => group.name.to_string(),
+            };
+            (all.map(name).collect::<Vec<_>>().join("\n"), counted(count, "name", "names"))
+        }
+    })
 }
 
 fn statement(model: &Model) -> Option<(String, String)> {
     let (group, feature) = subject(model)?;
-    Some((snippets::statement(&group, feature.as_deref()), "the statement".to_owned()))
+    let features: Vec<String> = feature.into_iter().collect();
+    Some((snippets::statement(&group, &features), "the statement".to_owned()))
 }
 
 fn code(model: &Model) -> Option<(String, String)> {

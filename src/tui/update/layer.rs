@@ -1,6 +1,6 @@
 //! What lies over a screen: opening it, its keys, closing it.
 
-use super::{forms, palette, writes};
+use super::{columns, forms, palette, writes};
 use crate::tui::model::Model;
 use crate::tui::model::layer::Layer;
 use crate::tui::model::line::{Edit, Line};
@@ -52,12 +52,14 @@ pub(super) fn go(model: &mut Model, to: Move) {
     let length = match &model.layer {
         Some(Layer::Palette(palette)) => palette.rows.len(),
         Some(Layer::Themes(..)) => model.themes.len(),
+        Some(Layer::Columns(choice)) => choice.columns.len(),
         Some(Layer::Messages(_)) => model.said.len(),
         Some(Layer::Form(_) | Layer::Record(_)) | None => 0,
     };
     match &mut model.layer {
         Some(Layer::Palette(palette)) => palette.list.go(to, length),
         Some(Layer::Messages(list)) => list.go(to, length),
+        Some(Layer::Columns(choice)) => choice.list.go(to, length),
         Some(Layer::Themes(list, _)) => {
             list.go(to, length);
             if let Some(name) = model.themes.get(list.at) {
@@ -70,6 +72,10 @@ pub(super) fn go(model: &mut Model, to: Move) {
 }
 
 pub(super) fn edit(model: &mut Model, edit: Edit) -> Vec<Effect> {
+    if matches!(model.layer, Some(Layer::Columns(_))) {
+        columns::edit(model, edit);
+        return Vec::new();
+    }
     with_line(model, |line| {
         line.edit(edit);
     });

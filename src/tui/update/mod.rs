@@ -1,6 +1,7 @@
 //! What each message does to the model. Pure: the same model and message always give the same model and effects.
 
 pub(crate) mod catalog;
+mod columns;
 mod copying;
 mod datasets;
 mod exports;
@@ -13,12 +14,14 @@ mod help;
 mod jobs;
 mod layer;
 mod lineage;
+pub(crate) mod marks;
 mod mouse;
 mod news;
 mod overview;
 mod palette;
 mod record;
 mod rows;
+mod sheets;
 mod sql;
 mod statistics;
 mod tabs;
@@ -185,7 +188,9 @@ fn act(model: &mut Model, focus: Focus, action: Action) -> Vec<Effect> {
         Action::ScreenSql => show_screen(model, Screen::Sql),
         Action::ScreenDatasets => show_screen(model, Screen::Datasets),
         Action::ScreenJobs => show_screen(model, Screen::Jobs),
-        Action::ExportList => exports::list(model),
+        Action::ExportList => exports::list(model, focus),
+        Action::Mark | Action::MarkRange | Action::MarkAll => marks::act(model, action),
+        Action::ChooseColumns => columns::open(model),
         Action::Facets => facets::focus(model),
         Action::ToggleFacet => facets::toggle(model),
         Action::ClearFilters => facets::clear(model),
@@ -294,9 +299,12 @@ fn sort(model: &mut Model, reverse: bool) -> Vec<Effect> {
     Vec::new()
 }
 
-/// One layer back: a filter that narrows the list, then the screen before.
+/// One layer back: marks, a filter that narrows the list, then the screen before.
 fn back(model: &mut Model) -> Vec<Effect> {
     if model.screen == Screen::Catalog && std::mem::take(&mut model.catalog_screen.facets.focused) {
+        return Vec::new();
+    }
+    if marks::clear_if_any(model) {
         return Vec::new();
     }
     if let Some(filtered) = filter_of(model)

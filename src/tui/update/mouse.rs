@@ -81,6 +81,7 @@ fn put_into(model: &mut Model, column: usize) {
     match (&mut model.datasets.open, model.screen, model.group_screen.tab) {
         (Some(open), Screen::Datasets, _) | (Some(open), Screen::Group, Tab::Datasets) => open.grid.column = column,
         (_, Screen::Group, Tab::Data) => model.rows.grid.column = column,
+        (_, Screen::Sql, _) => model.sql.grid.column = column,
         _ => {}
     }
 }
@@ -94,6 +95,7 @@ fn list_under_focus(model: &Model) -> Option<&List> {
     match &model.layer {
         Some(Layer::Palette(palette)) => return Some(&palette.list),
         Some(Layer::Themes(list, _) | Layer::Messages(list)) => return Some(list),
+        Some(Layer::Columns(choice)) => return Some(&choice.list),
         Some(Layer::Record(form)) if !form.confirming => return Some(&form.list),
         Some(Layer::Form(_) | Layer::Record(_)) => return None,
         None => {}
@@ -112,7 +114,7 @@ fn list_under_focus(model: &Model) -> Option<&List> {
             Some(model.datasets.open.as_ref().map_or(&model.datasets.list, |open| &open.grid.list))
         }
         (Screen::Lineage, _) | (Screen::Group, Tab::Lineage) => Some(&model.lineage.list),
-        (Screen::Sql, _) => Some(&model.sql.list),
+        (Screen::Sql, _) => Some(&model.sql.grid.list),
         (Screen::Jobs, _) => Some(&model.jobs.list),
         (Screen::Group, Tab::Overview) => None,
     }

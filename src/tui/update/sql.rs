@@ -3,7 +3,7 @@
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::model::line::Edit;
-use crate::tui::model::list::{List, Move};
+use crate::tui::model::list::Move;
 use crate::tui::model::remote::Remote;
 use crate::tui::model::sql::{Answer, Editor, Question};
 use crate::tui::msg::{Effect, Request, Slot};
@@ -45,17 +45,11 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Action::EarlierStatement => recall(model, 1),
         Action::LaterStatement => recall(model, -1),
-        Action::ColumnsRight => {
-            let last = model.sql.result.value().map_or(0, |table| table.columns.len().saturating_sub(1));
-            model.sql.column = (model.sql.column + 1).min(last);
-            Vec::new()
-        }
-        Action::ColumnsLeft => {
-            model.sql.column = model.sql.column.saturating_sub(1);
-            Vec::new()
-        }
         Action::Export => super::exports::statement(model),
-        _ => Vec::new(),
+        action => {
+            model.sql.grid.turn(action);
+            Vec::new()
+        }
     }
 }
 
@@ -71,17 +65,14 @@ fn run(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     }
     model.sql.remember(&sql);
-    model.sql.arrived = 0;
-    model.sql.list = List::default();
-    model.sql.column = 0;
-    model.sql.result = Remote::Loading(model.now);
+    model.sql.wait(model.now);
     vec![model.ask(Slot::Sql, Request::Sql(Question::Run(sql)))]
 }
 
 /// Stops what runs, a statement before an export; nothing if neither does. An export that is stopped leaves no file.
 pub(super) fn stop(model: &mut Model) -> Option<Slot> {
-    let slot = if model.sql.result.waiting_since().is_some() {
-        model.sql.result = Remote::Idle;
+    let slot = if model.sql.grid.rows.waiting_since().is_some() {
+        model.sql.grid.rows = Remote::Idle;
         Slot::Sql
     } else {
         model.sql.exporting.take()?;
@@ -152,21 +143,13 @@ pub(super) fn go(model: &mut Model, to: Move) -> Vec<Effect> {
         }
         return Vec::new();
     }
-    let length = model.sql.result.value().map_or(0, |table| table.rows.len());
-    model.sql.list.go(to, length);
+    model.sql.grid.go(to);
     Vec::new()
 }
 
 /// Text to copy and what to call it: the row under the cursor, or the statement.
 pub(super) fn copied(model: &Model) -> Option<(String, String)> {
-    let row = model.sql.result.value().and_then(|table| table.rows.get(model.sql.list.at));
-    match row {
-        Some(row) => {
-            let cells: Vec<&str> = row.iter().map(|cell| cell.as_deref().unwrap_or_default()).collect();
-            Some((cells.join("\t"), "the row".to_owned()))
-        }
-        None => Some((model.sql.editor.text(), "the statement".to_owned())),
-    }
+    model.sql.grid.copied().or_else(|| Some((model.sql.editor.text(), "the statement".to_owned())))
 }
 
 /// Takes an answer in.
@@ -176,7 +159,10 @@ pub(super) fn take(model: &mut Model, answer: Answer) -> Vec<Effect> {
         Answer::Rows(answer) => {
             // A result is there to be read; a fault is there to be mended.
             model.sql.typing = answer.is_err();
-            model.sql.result.answer(answer);
+            match answer {
+                Ok(table) => model.sql.show(table),
+                Err(error) => model.sql.grid.rows.answer(Err(error)),
+            }
         }
         Answer::Exported(answer) => {
             model.sql.exporting = None;
@@ -187,7 +173,7 @@ pub(super) fn take(model: &mut Model, answer: Answer) -> Vec<Effect> {
         }
         Answer::Failed(error) => {
             model.sql.exporting = None;
-            model.sql.result.answer(Err(error));
+            model.sql.grid.rows.answer(Err(error));
         }
     }
     Vec::new()
@@ -195,10 +181,10 @@ pub(super) fn take(model: &mut Model, answer: Answer) -> Vec<Effect> {
 
 /// What the first line says of the result.
 pub(crate) fn result_facts(model: &Model) -> Vec<String> {
-    let Some(table) = model.sql.result.value() else { return Vec::new() };
-    let rows = match table.cut {
-        true => format!("the first {} rows", thin(table.rows.len() as u64)),
-        false => counted(table.rows.len() as u64, "row", "rows"),
+    let Some(pages) = model.sql.grid.rows.value() else { return Vec::new() };
+    let rows = match pages.cut {
+        true => format!("the first {} rows", thin(pages.total)),
+        false => counted(pages.total, "row", "rows"),
     };
-    vec![rows, crate::tui::units::latency(table.took.unsigned_abs())]
+    vec![rows, crate::tui::units::latency(model.sql.took.unsigned_abs())]
 }

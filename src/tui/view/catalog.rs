@@ -11,12 +11,14 @@ use crate::tui::keymap::Focus;
 use crate::tui::listing::Order;
 use crate::tui::matching::Query;
 use crate::tui::model::Model;
+use crate::tui::model::columns::Listed;
 use crate::tui::model::remote::Remote;
 use crate::tui::model::statistics::Level;
 use crate::tui::numbers::{share, spark};
 use crate::tui::theme::{Theme, sign};
 use crate::tui::units::{UNKNOWN, age, ago, counted, exact, thin};
 use crate::tui::update::catalog::ORDERS;
+use crate::tui::update::marks::feature_name;
 use crate::tui::widgets::table::{Column, Table};
 use crate::tui::widgets::text::{name, prose, put, span};
 
@@ -32,7 +34,7 @@ const ALL: [Column; 9] = [
     Column::number("FRESH", 5, 3),
     Column::number("READERS", 7, 6),
     Column::text("OWNER", 8, 16, 7),
-    Column::text("DESCRIPTION", 18, 90, 8),
+    Column::text("DESCRIPTION", 22, 90, 5),
 ];
 
 const SCHEMA: [Column; 4] = [
@@ -79,6 +81,23 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
     columns[1] = columns[1].fitting(shown().map(|(group, _)| fit::width(group.name.as_str())).max().unwrap_or(0), table_area.width);
     let longest_owner = shown().filter_map(|(group, _)| group.owner.as_deref()).map(fit::width).max().unwrap_or(0);
     columns[7] = columns[7].fitting(longest_owner, table_area.width);
+    let evidence = model.known.evidence.value();
+    let columns = columns.map(|column| {
+        // A column without anything in it would only take the room of another.
+        let is_empty = match column.title {
+            "NULL" | "SHAPE" => evidence.is_some_and(|evidence| !evidence.has_figures()),
+            "READERS" => evidence.is_some_and(|evidence| !evidence.has_readers()),
+            "OWNER" => all_groups.iter().all(|group| group.owner.is_none()),
+            _ => false,
+        };
+        column.hidden_if(is_empty || model.hidden_columns.holds(Listed::Features, column.title))
+    });
+    let is_marked = |row: usize| {
+        let found = screen.filtered.rows.get(row).and_then(found);
+        found.is_some_and(|(group, feature)| {
+            !screen.filtered.marks.is_empty() && screen.filtered.marks.contains(&feature_name(group.name.as_str(), feature.name.as_str()))
+        })
+    };
     let ordered = ORDERS.iter().find(|(order, _)| *order == screen.order).map(|(order, title)| {
         // Numbers stand with the largest first.
         (*title, screen.reversed == matches!(order, Order::Group | Order::Name))
@@ -89,6 +108,7 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
         list: &screen.filtered.list,
         focused: matches!(model.focus(), Focus::Catalog | Focus::FilterInput),
         sorted: ordered.filter(|_| !query.has_words()),
+        marked: Some(&is_marked),
     };
     table.draw(frame.buffer_mut(), table_area, theme, |row, widths| {
         let Some((group, feature)) = screen.filtered.rows.get(row).and_then(found) else { return Vec::new() };
@@ -138,21 +158,24 @@ pub(super) fn schema(model: &Model, group: &FeatureGroup, theme: &Theme, frame: 
     let query = filtered.query();
     let footer_rows = if rest.height >= 14 && detail_area.is_none() { 5 } else { 0 };
     let (table_area, footer) = layout::below(rest, (rest.height - footer_rows).min(filtered.rows.len() as u16 + 1));
+    let is_marked = |row: usize| {
+        let feature = filtered.rows.get(row).and_then(|place| group.schema.features().get(*place));
+        feature.is_some_and(|feature| filtered.marks.contains(feature.name.as_str()))
+    };
     let mut columns = SCHEMA;
     let names = group.schema.features().iter().take(groups::MEASURED).map(|feature| fit::width(feature.name.as_str()));
     columns[0] = columns[0].fitting(names.max().unwrap_or(0), table_area.width);
     let kinds = group.schema.features().iter().take(groups::MEASURED).map(|feature| fit::width(&feature.type_text()));
     columns[1] = columns[1].fitting(kinds.max().unwrap_or(0), table_area.width);
-    if group.schema.features().iter().all(|feature| feature.parameters.is_empty()) {
-        // A column without anything in it would only take room.
-        columns[3].least = u16::MAX / 8;
-    }
+    // A column without anything in it would only take room.
+    columns[3] = columns[3].hidden_if(group.schema.features().iter().all(|feature| feature.parameters.is_empty()));
     let table = Table {
         columns: &columns,
         length: filtered.rows.len(),
         list: &filtered.list,
         focused: matches!(model.focus(), Focus::Schema | Focus::FilterInput),
         sorted: None,
+        marked: Some(&is_marked),
     };
     table.draw(frame.buffer_mut(), table_area, theme, |row, widths| {
         let Some(feature) = filtered.rows.get(row).and_then(|place| group.schema.features().get(*place)) else { return Vec::new() };
@@ -326,7 +349,7 @@ fn values(model: &Model, group: &FeatureGroup, feature: &FeatureDefinition, them
             put(frame.buffer_mut(), area, 0, &Line::from(Span::styled("not profiled yet; the tab Stats reads them", theme.muted)));
         }
         Remote::Ready(Some(numbers)) => {
-            let lines = super::statistics::figures(model, numbers, theme);
+            let lines = super::statistics::figures(model, numbers, usize::from(area.width), theme);
             let height = area.height.saturating_sub(lines.len() as u16 + 1).min(6);
             let chart = Rect { width: area.width.saturating_sub(1), ..area };
             let drawn = if height >= 2 { super::statistics::histogram(numbers, theme, frame, chart, height) } else { 0 };

@@ -10,6 +10,7 @@ use crate::tui::clean::clean;
 use crate::tui::fit;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
+use crate::tui::model::columns::Listed;
 use crate::tui::model::datasets::{Dataset, Manifest, OpenDataset, Report, Tone};
 use crate::tui::numbers::{number, share};
 use crate::tui::theme::{Theme, sign};
@@ -89,8 +90,9 @@ fn list(model: &Model, datasets: &[Dataset], theme: &Theme, frame: &mut Frame<'_
     let mut columns = COLUMNS;
     columns[1] = columns[1].fitting(longest(&|dataset| fit::width(&dataset.name)), area.width);
     let is_of_some = screen.of.is_some();
+    let columns = columns.map(|column| column.hidden_if(model.hidden_columns.holds(Listed::Datasets, column.title)));
     let kept: Vec<Column> = columns.into_iter().filter(|column| is_of_some || column.title != "COLUMNS").collect();
-    let table = Table { columns: &kept, length: datasets.len(), list: &screen.list, focused: true, sorted: None };
+    let table = Table { columns: &kept, length: datasets.len(), list: &screen.list, focused: true, sorted: None, marked: None };
     table.draw(frame.buffer_mut(), area, theme, |row, widths| {
         let Some(dataset) = datasets.get(row) else { return Vec::new() };
         let cell = |(at, width): &(usize, u16)| {

@@ -89,7 +89,7 @@ fn candidates(model: &Model, found: &Explained, theme: &Theme, frame: &mut Frame
     let mut columns = COLUMNS;
     let longest = found.candidates.iter().filter_map(|one| one.value.as_deref()).map(fit::width).max().unwrap_or(0);
     columns[2] = columns[2].fitting(longest, table_area.width);
-    let table = Table { columns: &columns, length: all, list: &list, focused: false, sorted: None };
+    let table = Table { columns: &columns, length: all, list: &list, focused: false, sorted: None, marked: None };
     table.draw(frame.buffer_mut(), table_area, theme, |row, widths| {
         let Some(one) = found.candidates.get(row) else { return Vec::new() };
         let style = if Some(row) == found.winner { theme.strong } else { theme.text };

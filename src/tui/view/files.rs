@@ -9,6 +9,7 @@ use crate::model::FeatureGroup;
 use crate::tui::clean::clean;
 use crate::tui::fit;
 use crate::tui::model::Model;
+use crate::tui::model::columns::Listed;
 use crate::tui::model::files::{By, File, Files};
 use crate::tui::theme::{Theme, sign};
 use crate::tui::units::{UNKNOWN, age, bytes, counted, exact, moment, thin_cell};
@@ -111,17 +112,15 @@ fn head(files: &Files, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
 fn table(model: &Model, files: &Files, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let page = &model.files;
     let mut columns = COLUMNS;
-    if files.version.is_none() {
-        // Nothing of this kind is known of files that are read in place.
-        columns[5].rank = 9;
-        columns[5].least = 200;
-    }
+    // Nothing of this kind is known of files that are read in place.
+    columns[5] = columns[5].hidden_if(files.version.is_none());
     columns[0] = columns[0].fitting(files.files.iter().take(200).map(|file| fit::width(short(&file.name))).max().unwrap_or(0), area.width);
     if area.width < FULL_NAMES {
         // What a file holds says more than the whole of its name.
         columns[0].most = columns[0].most.min(SHORT_NAME);
         columns[0].least = columns[0].least.min(SHORT_NAME);
     }
+    let columns = columns.map(|column| column.hidden_if(model.hidden_columns.holds(Listed::Files, column.title)));
     let title = match page.by {
         By::Commit => "WRITTEN",
         By::Rows => "ROWS",
@@ -131,7 +130,14 @@ fn table(model: &Model, files: &Files, theme: &Theme, frame: &mut Frame<'_>, are
     };
     let descending = (page.by != By::Identifier) != page.reversed;
     let all = files.files.iter().filter_map(|file| file.times).reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)));
-    let table = Table { columns: &columns, length: files.files.len(), list: &page.list, focused: true, sorted: Some((title, descending)) };
+    let table = Table {
+        columns: &columns,
+        length: files.files.len(),
+        list: &page.list,
+        focused: true,
+        sorted: Some((title, descending)),
+        marked: None,
+    };
     table.draw(frame.buffer_mut(), area, theme, |row, widths| {
         let Some(file) = files.files.get(row) else { return Vec::new() };
         let cell = |(at, width): &(usize, u16)| {

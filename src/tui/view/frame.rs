@@ -7,7 +7,7 @@ use ratatui::widgets::{Clear, Widget};
 
 use super::states::spinner;
 use crate::tui::fit;
-use crate::tui::keymap::{self, Action};
+use crate::tui::keymap::{self, Action, Focus};
 use crate::tui::model::Model;
 use crate::tui::model::mouse::{Place, Target};
 use crate::tui::model::screens::{Screen, Tab};
@@ -135,12 +135,14 @@ pub(super) fn hints(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: R
     let focus = model.focus();
     let mut pairs: Vec<(String, &str)> = Vec::new();
     let mut actions: Vec<Action> = Vec::new();
+    let no_datasets = model.datasets.datasets.value().is_some_and(Vec::is_empty);
     for action in keymap::hinted(focus) {
         let versions = model.group_screen.record.found.value().map_or(0, |found| found.versions.len());
         let pointless = match action {
-            Action::Open => model.screen == Screen::Group && model.group_screen.feature.is_some(),
+            Action::Open => is_at_a_feature(model) || (is_at_datasets(focus) && no_datasets),
+            Action::Verify | Action::MarkDataset | Action::Compare => no_datasets,
             Action::Cancel => {
-                let asked = model.screen == Screen::Sql && (model.sql.result.waiting_since().is_some() || model.sql.exporting.is_some());
+                let asked = model.screen == Screen::Sql && (model.sql.grid.rows.waiting_since().is_some() || model.sql.exporting.is_some());
                 model.demo.waiting_since().is_none() && !asked
             }
             Action::OtherList => model.screen == Screen::Group,
@@ -167,6 +169,15 @@ pub(super) fn hints(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: R
             model.targets.borrow_mut().push((Place { x, y: area.y, width, height: 1 }, Target::Act(*action)));
         }
     }
+}
+
+/// On the page of a feature there is none to open.
+fn is_at_a_feature(model: &Model) -> bool {
+    model.screen == Screen::Group && model.group_screen.feature.is_some() && matches!(model.group_screen.tab, Tab::Stats | Tab::Drift)
+}
+
+fn is_at_datasets(focus: Focus) -> bool {
+    matches!(focus, Focus::Datasets | Focus::DatasetsTab)
 }
 
 /// Messages at the lower right of the screen, latest lowest.

@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 use super::layout;
 use crate::tui::clean::clean;
 use crate::tui::fit;
+use crate::tui::keymap::Focus;
 use crate::tui::model::Model;
 use crate::tui::model::grid::{Grid, Pages, Row};
 use crate::tui::model::mouse::{Place, Target};
@@ -36,8 +37,9 @@ pub(super) fn draw(model: &Model, grid: &Grid, order: Option<&(String, bool)>, t
     let window = grid.list.window(total, usize::from(body.height));
     grid.list.drawn_at(placed(body, window.len()));
     let rows: Vec<Option<&Row>> = window.clone().map(|place| pages.row(place)).collect();
-    let (shown, rule) = columns(grid, pages, &rows, area.width);
-    headings(model, grid, order, &shown, theme, frame, heading);
+    let seen = columns(grid, pages, &rows, area.width);
+    headings(model, grid, order, &seen, theme, frame, heading);
+    let Seen { shown, rule, .. } = seen;
     let deleted = pages.columns.iter().position(|head| head.added && head.name == "is_deleted");
     for (line, (place, row)) in window.zip(&rows).enumerate() {
         let line_area = Rect { y: body.y + line as u16, height: 1, ..body };
@@ -58,7 +60,7 @@ pub(super) fn draw(model: &Model, grid: &Grid, order: Option<&(String, bool)>, t
         if let Some(x) = rule {
             put(frame.buffer_mut(), layout::indent(line_area, x), 0, &Line::from(Span::styled(sign::RULE, theme.muted)));
         }
-        if place == grid.list.at {
+        if place == grid.list.at && model.focus() != Focus::SqlInput {
             frame.buffer_mut().set_style(Rect { width: line_area.width.saturating_sub(1), ..line_area }, theme.selection);
             if let Some(one) = shown.iter().find(|one| one.column == grid.column) {
                 let cell = Rect { x: line_area.x + one.x, width: one.width as u16, ..line_area }.intersection(line_area);
@@ -83,11 +85,27 @@ fn thumb(at: usize, total: usize, theme: &Theme, frame: &mut Frame<'_>, body: Re
     frame.buffer_mut().set_string(body.right() - 1, body.y + row, sign::THUMB, theme.muted);
 }
 
-/// The columns that are seen: the frozen ones, then those around the cursor; and where the rule between them stands.
-fn columns(grid: &Grid, pages: &Pages, rows: &[Option<&Row>], room: u16) -> (Vec<Shown>, Option<u16>) {
+/// The columns that are seen.
+struct Seen {
+    /// The frozen ones, then those around the cursor.
+    shown: Vec<Shown>,
+    /// Where the rule between them stands.
+    rule: Option<u16>,
+    /// There are more at the left.
+    left: bool,
+    /// There are more at the right.
+    right: bool,
+}
+
+fn columns(grid: &Grid, pages: &Pages, rows: &[Option<&Row>], room: u16) -> Seen {
+    let order = grid.shown();
     let mut widths = grid.widths.borrow_mut();
     widths.resize(pages.columns.len(), NARROW);
-    let frozen = if room >= BOTH_KEYS { 2 } else { 1 }.min(pages.columns.len());
+    let keys = match room {
+        _ if grid.keyless => 0,
+        room if room >= BOTH_KEYS => 2,
+        _ => 1,
+    };
     let mut width_of = |column: usize| {
         let cell = |row: &&Row| row.get(column).and_then(Option::as_deref).map_or(1, |text| fit::width(&clean(text)));
         let seen = rows.iter().flatten().map(cell).chain([fit::width(&pages.columns[column].name) + 1]).max().unwrap_or(NARROW);
@@ -97,43 +115,51 @@ fn columns(grid: &Grid, pages: &Pages, rows: &[Option<&Row>], room: u16) -> (Vec
     let room = usize::from(room).saturating_sub(1);
     let mut shown = Vec::new();
     let mut x = 1;
-    for column in 0..frozen {
+    for column in order.iter().copied().take(grid.frozen.unwrap_or(keys)) {
         let width = width_of(column).min(room / 2);
-        shown.push(Shown { column, x: x as u16, width });
-        x += width + 2;
-    }
-    if frozen == pages.columns.len() {
-        return (shown, None);
-    }
-    let rule = x as u16 - 1;
-    x += 1;
-    let left = room.saturating_sub(x);
-    let mut first = grid.first.get().clamp(frozen, pages.columns.len() - 1);
-    if grid.column >= frozen {
-        first = first.min(grid.column);
-        // The last column that is wanted must be seen whole, if it fits at all.
-        while first < grid.column && (first..=grid.column).map(&mut width_of).map(|width| width + 2).sum::<usize>() > left + 2 {
-            first += 1;
-        }
-    }
-    grid.first.set(first);
-    for column in first..pages.columns.len() {
-        let width = width_of(column).min(room.saturating_sub(x));
-        // A number cut short reads as another number.
-        let is_cut = |row: &&Row| row.get(column).and_then(Option::as_deref).is_some_and(|text| fit::width(&clean(text)) > width);
-        let is_cut_number = column > first && pages.columns[column].right && rows.iter().flatten().any(is_cut);
-        if width < NARROW || is_cut_number {
+        // However many are frozen, one walks over the others beside them.
+        if !shown.is_empty() && x + width > room * 2 / 3 {
             break;
         }
         shown.push(Shown { column, x: x as u16, width });
         x += width + 2;
     }
-    (shown, Some(rule))
+    let frozen = shown.len();
+    if frozen == order.len() {
+        return Seen { shown, rule: None, left: false, right: false };
+    }
+    let rule = (frozen > 0).then_some(x as u16 - 1);
+    x += usize::from(frozen > 0);
+    let left = room.saturating_sub(x);
+    let cursor = order.iter().position(|column| *column == grid.column).unwrap_or(0);
+    let mut first = grid.first.get().clamp(frozen, order.len() - 1);
+    if cursor >= frozen {
+        first = first.min(cursor);
+        // The last column that is wanted must be seen whole, if it fits at all.
+        while first < cursor && order[first..=cursor].iter().map(|column| width_of(*column) + 2).sum::<usize>() > left + 2 {
+            first += 1;
+        }
+    }
+    grid.first.set(first);
+    let mut next = first;
+    for column in order[first..].iter().copied() {
+        let width = width_of(column).min(room.saturating_sub(x));
+        // A number cut short reads as another number.
+        let is_cut = |row: &&Row| row.get(column).and_then(Option::as_deref).is_some_and(|text| fit::width(&clean(text)) > width);
+        let is_cut_number = next > first && pages.columns[column].right && rows.iter().flatten().any(is_cut);
+        if width < NARROW || is_cut_number {
+            break;
+        }
+        shown.push(Shown { column, x: x as u16, width });
+        x += width + 2;
+        next += 1;
+    }
+    Seen { shown, rule, left: first > frozen, right: next < order.len() }
 }
 
-fn headings(model: &Model, grid: &Grid, order: Option<&(String, bool)>, shown: &[Shown], theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+fn headings(model: &Model, grid: &Grid, order: Option<&(String, bool)>, seen: &Seen, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let Some(pages) = grid.rows.value() else { return };
-    for one in shown {
+    for one in &seen.shown {
         let head = &pages.columns[one.column];
         let mark = match order {
             Some((column, true)) if *column == head.name => "↓",
@@ -147,14 +173,10 @@ fn headings(model: &Model, grid: &Grid, order: Option<&(String, bool)>, shown: &
         let place = Place { x: area.x + one.x, y: area.y, width: one.width as u16, height: 1 };
         model.targets.borrow_mut().push((place, Target::Head(one.column)));
     }
-    let hidden = shown.last().is_some_and(|last| last.column + 1 < pages.columns.len());
-    if hidden {
+    if seen.right {
         put(frame.buffer_mut(), layout::indent(area, area.width.saturating_sub(1)), 0, &Line::from(Span::styled("→", theme.muted)));
     }
-    let first = grid.first.get();
-    if let Some(rule) = shown.iter().find(|one| one.column == first).map(|one| one.x.saturating_sub(2))
-        && first > shown.iter().take_while(|one| one.column < first).count()
-    {
-        put(frame.buffer_mut(), layout::indent(area, rule), 0, &Line::from(Span::styled("←", theme.muted)));
+    if seen.left {
+        put(frame.buffer_mut(), layout::indent(area, seen.rule.unwrap_or(0)), 0, &Line::from(Span::styled("←", theme.muted)));
     }
 }

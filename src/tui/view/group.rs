@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{catalog, datasets, facts, files, layout, lineage, overview, record, rows, statistics};
+use super::{catalog, datasets, drift, facts, files, layout, lineage, overview, record, rows, statistics};
 use crate::model::FeatureGroup;
 use crate::tui::fit;
 use crate::tui::matching::Query;
@@ -34,7 +34,7 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
         Tab::Datasets => datasets::draw(model, theme, frame, rest),
         Tab::Use => code(model, group, theme, frame, rest),
         Tab::Stats => statistics::stats(model, theme, frame, rest),
-        Tab::Drift => statistics::drift(model, theme, frame, rest),
+        Tab::Drift => drift::draw(model, theme, frame, rest),
         Tab::Lineage => lineage::draw(model, theme, frame, rest),
     }
 }

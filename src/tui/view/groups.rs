@@ -10,6 +10,7 @@ use crate::tui::fit;
 use crate::tui::keymap::Focus;
 use crate::tui::matching::Query;
 use crate::tui::model::Model;
+use crate::tui::model::columns::Listed;
 use crate::tui::model::filtered::Filtered;
 use crate::tui::model::screens::SortBy;
 use crate::tui::theme::{Theme, sign};
@@ -59,12 +60,18 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
     );
     columns[5] =
         columns[5].fitting(shown().filter_map(|group| group.owner.as_deref()).map(fit::width).max().unwrap_or(0), table_area.width);
+    let columns = columns.map(|column| column.hidden_if(model.hidden_columns.holds(Listed::Groups, column.title)));
+    let is_marked = |row: usize| {
+        let group = screen.filtered.rows.get(row).and_then(|place| groups.get(*place));
+        group.is_some_and(|group| screen.filtered.marks.contains(group.name.as_str()))
+    };
     let table = Table {
         columns: &columns,
         length: screen.filtered.rows.len(),
         list: &screen.filtered.list,
         focused: matches!(model.focus(), Focus::Groups | Focus::FilterInput),
         sorted,
+        marked: Some(&is_marked),
     };
     table.draw(frame.buffer_mut(), table_area, theme, |row, widths| {
         let group = screen.filtered.rows.get(row).and_then(|place| groups.get(*place));
@@ -183,5 +190,9 @@ pub(super) fn counted_line(
         true => format!("{} ", exact(all as u64)),
         false => format!("{} of {} ", exact(matching as u64), exact(all as u64)),
     };
-    put_right(frame.buffer_mut(), area, 0, taken + 2, &Line::from(Span::styled(count, theme.muted)));
+    let mut spans = vec![Span::styled(count, theme.muted)];
+    if !filtered.marks.is_empty() {
+        spans.insert(0, Span::styled(format!("{} {} marked   ", sign::MARK, exact(filtered.marks.len() as u64)), theme.accent));
+    }
+    put_right(frame.buffer_mut(), area, 0, taken + 2, &Line::from(spans));
 }

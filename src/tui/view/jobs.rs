@@ -8,6 +8,7 @@ use super::{layout, states};
 use crate::tui::clean::clean;
 use crate::tui::fit;
 use crate::tui::model::Model;
+use crate::tui::model::columns::Listed;
 use crate::tui::model::jobs::Run;
 use crate::tui::theme::{Theme, sign};
 use crate::tui::units::{UNKNOWN, age, exact, latency, span as time_span, thin_cell};
@@ -49,7 +50,8 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
     let mut columns = COLUMNS;
     let longest = runs.iter().filter_map(|run| run.group.as_deref()).map(fit::width).max().unwrap_or(0);
     columns[2] = columns[2].fitting(longest, list_area.width);
-    let table = Table { columns: &columns, length: runs.len(), list: &screen.list, focused: true, sorted: None };
+    let columns = columns.map(|column| column.hidden_if(model.hidden_columns.holds(Listed::Jobs, column.title)));
+    let table = Table { columns: &columns, length: runs.len(), list: &screen.list, focused: true, sorted: None, marked: None };
     table.draw(frame.buffer_mut(), list_area, theme, |row, widths| {
         let Some(run) = runs.get(row) else { return Vec::new() };
         widths.iter().map(|(at, width)| cell(model, run, *at, usize::from(*width), theme)).collect()

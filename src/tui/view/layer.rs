@@ -1,4 +1,4 @@
-//! Draws what lies over a screen: palette, choice of colours, forms, what was said, and the ways a begun key sequence can go on.
+//! Draws what lies over a screen: palette, choices of colours and columns, forms, what was said, and the ways a begun key sequence can go on.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -11,6 +11,7 @@ use crate::tui::fit;
 use crate::tui::keymap::entry;
 use crate::tui::matching::Query;
 use crate::tui::model::Model;
+use crate::tui::model::columns::ColumnChoice;
 use crate::tui::model::layer::{Form, Layer, Palette};
 use crate::tui::model::list::List;
 use crate::tui::theme::{Theme, sign};
@@ -41,6 +42,7 @@ pub(super) fn draw(model: &Model, layer: &Layer, theme: &Theme, frame: &mut Fram
     match layer {
         Layer::Palette(palette) => draw_palette(palette, theme, frame, body),
         Layer::Themes(list, _) => draw_themes(model, list, theme, frame, body),
+        Layer::Columns(choice) => draw_columns(choice, theme, frame, body),
         Layer::Form(form) => draw_form(form, theme, frame, body),
         Layer::Record(form) => super::writes::draw(model, form, theme, frame, body),
         Layer::Messages(list) => draw_messages(model, list, theme, frame, body),
@@ -94,6 +96,31 @@ fn draw_themes(model: &Model, list: &List, theme: &Theme, frame: &mut Frame<'_>,
             Line::from(Span::styled(format!(" {} ", fit::cut(&clean(name), usize::from(inner.width).saturating_sub(2))), theme.text));
         put(frame.buffer_mut(), inner, line as u16, &text);
         if place == list.at {
+            frame.buffer_mut().set_style(Rect { y: inner.y + line as u16, height: 1, ..inner }, theme.selection);
+        }
+    }
+}
+
+fn draw_columns(choice: &ColumnChoice, theme: &Theme, frame: &mut Frame<'_>, body: Rect) {
+    // Beside the screen, as the colours are: what a choice does is seen at once.
+    let widest = choice.columns.iter().map(|(name, _)| fit::width(&clean(name))).max().unwrap_or(0);
+    let columns = (widest as u16 + 6).clamp(34, 48).min(body.width);
+    let rows = (choice.columns.len() as u16 + 2).min(body.height);
+    let area = Rect { x: body.right() - columns, y: body.bottom() - rows, width: columns, height: rows };
+    Clear.render(area, frame.buffer_mut());
+    let title = Span::styled(" columns · space shows or hides ", theme.strong);
+    let block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.muted).title(title);
+    let inner = block.inner(area);
+    block.render(area, frame.buffer_mut());
+    choice.list.drawn_at(placed(inner, choice.columns.len()));
+    for (line, place) in choice.list.window(choice.columns.len(), usize::from(inner.height)).enumerate() {
+        let Some((name, shown)) = choice.columns.get(place) else { continue };
+        let (mark, style) = if *shown { (sign::GOOD, theme.good) } else { (" ", theme.muted) };
+        let name = fit::cut_middle(&clean(name), usize::from(inner.width).saturating_sub(4));
+        let text =
+            Line::from(vec![Span::styled(format!(" {mark} "), style), Span::styled(name, if *shown { theme.text } else { theme.muted })]);
+        put(frame.buffer_mut(), inner, line as u16, &text);
+        if place == choice.list.at {
             frame.buffer_mut().set_style(Rect { y: inner.y + line as u16, height: 1, ..inner }, theme.selection);
         }
     }

@@ -6,6 +6,8 @@ use ratatui::layout::Rect;
 pub(crate) const LEAST: (u16, u16) = (40, 10);
 /// From this width on a list has its details beside it.
 const WIDE: u16 = 120;
+/// From this width of list and details on the list gets more of it.
+const VERY_WIDE: u16 = 150;
 /// From this height on there is a blank line under the first.
 const TALL: u16 = 30;
 
@@ -47,7 +49,8 @@ pub(crate) fn around(body: Rect) -> (Option<Rect>, Rect, Option<Rect>) {
     }
     let counts = Rect { width: COUNTS, ..body };
     let rest = indent(body, COUNTS);
-    let detail = (rest.width * 40 / 100).min(84);
+    // On a very wide screen the list can use more room than the details can.
+    let detail = if rest.width < VERY_WIDE { rest.width * 40 / 100 } else { (rest.width * 34 / 100).min(72) };
     let list = Rect { width: rest.width - detail, ..rest };
     (Some(counts), list, Some(Rect { x: list.right(), width: detail, ..rest }))
 }

@@ -43,6 +43,9 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
         true => drawing::draw(model, graph, theme, frame, tree_area),
         false => tree(model, graph, theme, frame, tree_area),
     }
+    if graph.edges.is_empty() {
+        alone(graph, theme, frame, tree_area);
+    }
     if let Some(area) = card_area {
         for row in (0..area.height).filter(|_| !is_drawn) {
             put(frame.buffer_mut(), Rect { y: area.y + row, height: 1, ..area }, 0, &Line::from(Span::styled(sign::RULE, theme.muted)));
@@ -154,6 +157,20 @@ fn tree(model: &Model, graph: &Graph, theme: &Theme, frame: &mut Frame<'_>, area
         if place == screen.list.at {
             frame.buffer_mut().set_style(Rect { width: line_area.width.saturating_sub(1), ..line_area }, theme.selection);
         }
+    }
+}
+
+/// Says below a node without edges why it stands alone, and what would give it some.
+fn alone(graph: &Graph, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let node = graph.nodes.first().map_or("NODE", |node| node.reference.as_str());
+    let lines = [
+        ("Nothing is known of where it comes from, or who reads it.".to_owned(), theme.text),
+        (format!("larder lineage add --from {} --to dashboard:NAME   says who reads it", clean(node)), theme.muted),
+    ];
+    let inner = layout::indent(area, 2);
+    for (row, (text, style)) in lines.into_iter().enumerate() {
+        let text = fit::cut(&text, usize::from(inner.width).saturating_sub(2));
+        put(frame.buffer_mut(), inner, area.height.min(5) + row as u16, &Line::from(span(&text, style)));
     }
 }
 

@@ -6,6 +6,7 @@
 mod catalog;
 mod datasets;
 mod drawing;
+mod drift;
 mod explained;
 mod facets;
 mod facts;

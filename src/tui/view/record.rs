@@ -172,7 +172,7 @@ fn values(model: &Model, group: &FeatureGroup, found: &Found, theme: &Theme, fra
         *kind = kind.fitting(longest_type, area.width);
     }
     let base = if states::looks_old(model, &record.found) { theme.stale } else { theme.text };
-    let table = Table { columns: &columns, length: group.schema.len(), list: &record.rows, focused: true, sorted: None };
+    let table = Table { columns: &columns, length: group.schema.len(), list: &record.rows, focused: true, sorted: None, marked: None };
     table.draw(frame.buffer_mut(), area, theme, |row, widths| {
         let Some(feature) = group.schema.features().get(row) else { return Vec::new() };
         let cell = |(place, width): &(usize, u16)| {
@@ -240,7 +240,7 @@ fn versions(model: &Model, found: &Found, theme: &Theme, frame: &mut Frame<'_>, 
     let inner = layout::indent(area, 3);
     let last = found.versions.len().saturating_sub(1);
     let list = List::at(last.saturating_sub(model.group_screen.record.version));
-    let table = Table { columns: &VERSIONS, length: found.versions.len(), list: &list, focused: false, sorted: None };
+    let table = Table { columns: &VERSIONS, length: found.versions.len(), list: &list, focused: false, sorted: None, marked: None };
     table.draw(frame.buffer_mut(), inner, theme, |row, widths| {
         let Some(version) = last.checked_sub(row).and_then(|at| found.versions.get(at)) else { return Vec::new() };
         let cell = |(place, width): &(usize, u16)| match VERSIONS[*place].title {

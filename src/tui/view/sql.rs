@@ -4,21 +4,15 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
-use super::{layout, states};
+use super::{grid, layout, states};
 use crate::tui::clean::clean;
 use crate::tui::fit;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
-use crate::tui::model::sql::Table;
 use crate::tui::theme::{Theme, sign};
 use crate::tui::units::{exact, span as time_span};
 use crate::tui::update::sql_offers;
-use crate::tui::widgets::table::placed;
 use crate::tui::widgets::text::{put, span};
-
-/// Least and most columns of the screen that a column of the result takes.
-const NARROW: usize = 4;
-const WIDE: usize = 40;
 
 pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Rect) {
     let lines = model.sql.editor.lines().len() as u16;
@@ -68,7 +62,7 @@ fn editor(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
 
 fn result(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let screen = &model.sql;
-    if let Some(since) = screen.result.waiting_since() {
+    if let Some(since) = screen.grid.rows.waiting_since() {
         let waited = model.now.saturating_sub(since);
         if let Some(mark) = states::spinner(model, Some(since)) {
             let line = Line::from(vec![
@@ -82,7 +76,7 @@ fn result(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
         }
         return;
     }
-    if let Some(error) = screen.result.error() {
+    if let Some(error) = screen.grid.rows.error() {
         let columns = usize::from(area.width).saturating_sub(6);
         let mut row = 1;
         for (part, style) in [(Some(&error.what), theme.text), (error.why.as_ref(), theme.text), (error.remedy.as_ref(), theme.accent)] {
@@ -94,59 +88,19 @@ fn result(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
         }
         return;
     }
-    match screen.result.value() {
-        Some(table) => grid(model, table, theme, frame, area),
+    match screen.grid.rows.value() {
+        Some(pages) => {
+            grid::draw(model, &screen.grid, None, theme, frame, area);
+            if pages.total == 0 {
+                let text = Line::from(Span::styled("No rows.", theme.text));
+                put(frame.buffer_mut(), layout::indent(layout::below(area, 1).1, 1), 0, &text);
+            }
+        }
         None => {
             let run = key(model, Action::RunStatement);
             let text = format!("{run} runs the statement; every group is a table, \"NAME$latest\" its newest records");
             let text = fit::cut(&text, usize::from(area.width).saturating_sub(4));
             put(frame.buffer_mut(), layout::indent(area, 3), 1, &Line::from(Span::styled(text, theme.muted)));
         }
-    }
-}
-
-/// The rows one can see; columns are as wide as what is seen of them.
-fn grid(model: &Model, table: &Table, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
-    let screen = &model.sql;
-    let (heading, body) = layout::below(area, 1);
-    let window = screen.list.window(table.rows.len(), usize::from(body.height));
-    screen.list.drawn_at(placed(body, window.len()));
-    let seen = &table.rows[window.clone()];
-    let mut x = 1;
-    let mut shown: Vec<(usize, usize, u16)> = Vec::new();
-    for (column, (name, _)) in table.columns.iter().enumerate().skip(screen.column) {
-        let cell_width = |row: &Vec<Option<String>>| row.get(column).and_then(Option::as_deref).map_or(1, |text| fit::width(&clean(text)));
-        let width = seen.iter().map(cell_width).chain([fit::width(name)]).max().unwrap_or(NARROW).clamp(NARROW, WIDE);
-        if x + 2 > usize::from(area.width) {
-            break;
-        }
-        let width = width.min(usize::from(area.width) - x - 1);
-        shown.push((column, width, x as u16));
-        x += width + 2;
-    }
-    for (column, width, x) in &shown {
-        let (name, is_number) = &table.columns[*column];
-        let text = fit::cut_middle(&clean(name), *width);
-        let shift = if *is_number { width - fit::width(&text) } else { 0 };
-        put(frame.buffer_mut(), layout::indent(heading, x + shift as u16), 0, &Line::from(Span::styled(text, theme.muted)));
-    }
-    if table.columns.len() > screen.column + shown.len() {
-        put(frame.buffer_mut(), layout::indent(heading, heading.width.saturating_sub(2)), 0, &Line::from(Span::styled("→", theme.muted)));
-    }
-    for (line, place) in window.enumerate() {
-        let line_area = Rect { y: body.y + line as u16, height: 1, ..body };
-        for (column, width, x) in &shown {
-            let cell = table.rows[place].get(*column).and_then(Option::as_deref);
-            let (text, style) =
-                cell.map_or_else(|| (sign::NULL.to_owned(), theme.muted), |text| (fit::cut(&clean(text), *width), theme.text));
-            let shift = if table.columns[*column].1 { width - fit::width(&text).min(*width) } else { 0 };
-            put(frame.buffer_mut(), layout::indent(line_area, x + shift as u16), 0, &Line::from(Span::styled(text, style)));
-        }
-        if place == screen.list.at && !screen.typing {
-            frame.buffer_mut().set_style(line_area, theme.selection);
-        }
-    }
-    if table.rows.is_empty() {
-        put(frame.buffer_mut(), layout::indent(body, 1), 0, &Line::from(Span::styled("No rows.", theme.text)));
     }
 }

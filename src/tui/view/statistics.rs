@@ -1,4 +1,4 @@
-//! Draws the tabs Stats and Drift: features with their shapes, the one under the cursor large beside or below them, distances in words.
+//! Draws the tab Stats: features with their shapes, the one under the cursor large beside or below them.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -9,7 +9,7 @@ use crate::tui::clean::clean;
 use crate::tui::fit;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
-use crate::tui::model::statistics::{FeatureDrift, FeatureNumbers, Level, Numbers, Standing};
+use crate::tui::model::statistics::{FeatureNumbers, Numbers, Standing};
 use crate::tui::numbers::{columns, number, series, share, spark};
 use crate::tui::theme::{Theme, sign};
 use crate::tui::units::{UNKNOWN, ago, exact, thin};
@@ -25,7 +25,6 @@ const FEATURES: [Column; 6] = [
     Column::number("MEAN", 9, 2),
     Column::text("SHAPE", 8, 8, 0),
 ];
-const DRIFTS: [Column; 3] = [Column::text("FEATURE", 14, 40, 0), Column::text("", 8, 8, 0), Column::text("DISTANCES", 24, 120, 1)];
 /// From this width on the large picture stands beside the list.
 const WIDE: u16 = 110;
 
@@ -110,7 +109,8 @@ fn list(model: &Model, numbers: &Numbers, theme: &Theme, frame: &mut Frame<'_>, 
     let features = &numbers.features;
     let mut columns = FEATURES;
     columns[0] = columns[0].fitting(features.iter().take(500).map(|feature| fit::width(&feature.name)).max().unwrap_or(0), area.width);
-    let table = Table { columns: &columns, length: features.len(), list: &model.statistics.list, focused: true, sorted: None };
+    let table =
+        Table { columns: &columns, length: features.len(), list: &model.statistics.list, focused: true, sorted: None, marked: None };
     table.draw(frame.buffer_mut(), area, theme, |row, widths| {
         let Some(feature) = features.get(row) else { return Vec::new() };
         widths
@@ -147,8 +147,9 @@ fn picture(model: &Model, feature: &FeatureNumbers, theme: &Theme, frame: &mut F
     ]);
     put(frame.buffer_mut(), area, 0, &title);
     let (_, rest) = layout::below(area, 1);
-    let lines = figures(model, feature, theme);
     let beside = rest.width >= 96;
+    let room = if beside { usize::from(rest.width) * 55 / 100 - 3 } else { usize::from(rest.width) };
+    let lines = figures(model, feature, room, theme);
     let height =
         if beside { rest.height.saturating_sub(3).clamp(3, 14) } else { rest.height.saturating_sub(lines.len() as u16 + 2).clamp(2, 8) };
     let chart = if beside { Rect { width: rest.width * 45 / 100, ..rest } } else { rest };
@@ -186,7 +187,7 @@ pub(super) fn histogram(feature: &FeatureNumbers, theme: &Theme, frame: &mut Fra
     height + 1
 }
 
-pub(super) fn figures(model: &Model, feature: &FeatureNumbers, theme: &Theme) -> Vec<Line<'static>> {
+pub(super) fn figures(model: &Model, feature: &FeatureNumbers, room: usize, theme: &Theme) -> Vec<Line<'static>> {
     let fact = |name: &str, text: String| Line::from(vec![Span::styled(format!("{name:<10}"), theme.muted), span(&text, theme.text)]);
     let mut lines = vec![Line::default()];
     let values = feature.rows - feature.nulls.min(feature.rows);
@@ -215,7 +216,10 @@ pub(super) fn figures(model: &Model, feature: &FeatureNumbers, theme: &Theme) ->
     if !feature.quantiles.is_empty() {
         let quantiles: Vec<String> = feature.quantiles.iter().map(|(name, value)| format!("{name} {value}")).collect();
         let error = if feature.rank_error > 0.0 { format!("   ≈ rank ±{:.1}%", feature.rank_error * 100.0) } else { String::new() };
-        lines.push(fact("quantiles", format!("{}{error}", quantiles.join("   "))));
+        let quantiles = quantiles.join("   ");
+        // How exact they are is said whole or not at all.
+        let error = if fit::width(&quantiles) + fit::width(&error) + 10 <= room { error } else { String::new() };
+        lines.push(fact("quantiles", format!("{quantiles}{error}")));
     }
     for (place, (value, count)) in feature.top.iter().take(3).enumerate() {
         let name = if place == 0 { "frequent" } else { "" };
@@ -250,73 +254,4 @@ fn line_of_days(name: &str, days: usize, picture: String, values: &[Option<f64>]
         Span::styled(picture, theme.accent),
         Span::styled(ends, theme.muted),
     ])
-}
-
-pub(super) fn drift(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Rect) {
-    let page = &model.statistics;
-    let Some(drift) = page.drift.value() else {
-        match page.drift.error() {
-            Some(error) => states::failed(error, "the drift", theme, frame, body),
-            None => states::loading(model, page.drift.waiting_since(), "comparing", theme, frame, body),
-        }
-        return;
-    };
-    let (heading, rest) = layout::below(body, 1);
-    let (baseline, count) = (clean(page.chosen_baseline()), page.baselines().count());
-    let key = model.keymap.shown(model.focus_below_layer(), Action::Baseline).unwrap_or_default();
-    let room = usize::from(heading.width).saturating_sub(1);
-    let compared = format!(" {}   baseline {baseline}", drift.windows);
-    let with_hint = format!("{compared}   {key} takes the next of {count}");
-    let text = if fit::width(&with_hint) <= room { with_hint } else { fit::cut(&compared, room) };
-    put(frame.buffer_mut(), heading, 0, &Line::from(span(&text, theme.muted)));
-    let notes = drift.notes.len().min(2) as u16;
-    let (table_area, notes_area) = layout::below(rest, rest.height.saturating_sub(notes));
-    if drift.features.is_empty() && drift.notes.is_empty() {
-        put(frame.buffer_mut(), layout::indent(table_area, 3), 1, &Line::from(Span::styled("Nothing to compare yet.", theme.text)));
-    }
-    let mut columns = DRIFTS;
-    let longest = drift.features.iter().take(500).map(|feature| fit::width(&feature.name)).max().unwrap_or(0);
-    columns[0] = columns[0].fitting(longest, table_area.width);
-    let table = Table { columns: &columns, length: drift.features.len(), list: &page.drift_list, focused: true, sorted: None };
-    table.draw(frame.buffer_mut(), table_area, theme, |row, widths| {
-        let Some(feature) = drift.features.get(row) else { return Vec::new() };
-        let (mark, word, style) = told(feature.level, theme);
-        widths
-            .iter()
-            .map(|(at, width)| match at {
-                0 => Line::from(Span::styled(fit::cut_middle(&clean(&feature.name), usize::from(*width)), theme.strong)),
-                1 => Line::from(Span::styled(format!("{mark} {word}"), style)),
-                _ => Line::from(Span::styled(fit::cut(&clean(&distances(feature)), usize::from(*width)), theme.text)),
-            })
-            .collect()
-    });
-    for (row, note) in drift.notes.iter().take(2).enumerate() {
-        let text = fit::cut(&clean(note), usize::from(notes_area.width).saturating_sub(4));
-        put(frame.buffer_mut(), notes_area, row as u16, &Line::from(Span::styled(format!(" {} {text}", sign::WATCH), theme.muted)));
-    }
-    if states::looks_old(model, &page.drift) {
-        frame.buffer_mut().set_style(rest, theme.stale);
-    }
-}
-
-fn told(level: Level, theme: &Theme) -> (&'static str, &'static str, ratatui::style::Style) {
-    match level {
-        Level::Few => (UNKNOWN, "few", theme.muted),
-        Level::Ok => (sign::GOOD, "ok", theme.good),
-        Level::Watch => (sign::WATCH, "watch", theme.watch),
-        Level::Alert => (sign::BAD, "alert", theme.bad),
-    }
-}
-
-/// Distances that are over a limit with what they mean; without any, the telling ones.
-fn distances(feature: &FeatureDrift) -> String {
-    let over = |level: &Level| *level >= Level::Watch;
-    let any = feature.measures.iter().any(|(_, _, level, _)| over(level));
-    let shown =
-        feature.measures.iter().filter(|(name, value, level, _)| if any { over(level) } else { *value != 0.0 || *name != "null_share" });
-    let word = |(name, value, _, detail): &(&str, f64, Level, Option<String>)| {
-        let detail = detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default();
-        format!("{} {}{detail}", name.replace('_', " "), number(*value))
-    };
-    shown.take(4).map(word).collect::<Vec<_>>().join("   ")
 }

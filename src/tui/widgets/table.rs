@@ -29,12 +29,14 @@ pub(crate) struct Column {
     pub(crate) right: bool,
     /// Columns of a higher rank leave first; rank 0 never leaves.
     pub(crate) rank: u8,
+    /// It is not drawn, whatever room there is.
+    pub(crate) hidden: bool,
 }
 
 impl Column {
     /// A column of text between two widths.
     pub(crate) const fn text(title: &'static str, least: u16, most: u16, rank: u8) -> Self {
-        Self { title, least, most, right: false, rank }
+        Self { title, least, most, right: false, rank, hidden: false }
     }
 
     /// The same column for texts of which the longest is known, in a table of that width: it asks for the room to show them whole, up to
@@ -46,26 +48,35 @@ impl Column {
         Self { least, most, ..self }
     }
 
+    /// The same column, left out if so: nobody wants it, or there is nothing in it.
+    pub(crate) fn hidden_if(self, hidden: bool) -> Self {
+        Self { hidden: self.hidden || (hidden && self.rank > 0), ..self }
+    }
+
     /// A column of numbers.
     pub(crate) const fn number(title: &'static str, width: u16, rank: u8) -> Self {
-        Self { title, least: width, most: width, right: true, rank }
+        Self { title, least: width, most: width, right: true, rank, hidden: false }
     }
 }
 
 /// The columns that fit, each with the width it gets: place in the given list, width.
 pub(crate) fn solve(columns: &[Column], room: u16) -> Vec<(usize, u16)> {
-    let mut kept: Vec<usize> = (0..columns.len()).collect();
+    let wanted: Vec<usize> = (0..columns.len()).filter(|at| !columns[*at].hidden).collect();
     let needs = |kept: &[usize]| {
         let widths: u16 = kept.iter().map(|at| columns[*at].least).sum();
         widths + GAP * (kept.len().saturating_sub(1)) as u16
     };
-    while needs(&kept) > room {
-        let worst = kept.iter().copied().filter(|at| columns[*at].rank > 0).max_by_key(|at| (columns[*at].rank, *at));
-        match worst {
-            Some(worst) => kept.retain(|at| *at != worst),
-            None => break,
+    // By rank, each that still fits: where one has no room, a smaller one behind it may have.
+    let mut by_rank = wanted;
+    by_rank.sort_by_key(|at| (columns[*at].rank, *at));
+    let mut kept: Vec<usize> = Vec::new();
+    for at in by_rank {
+        kept.push(at);
+        if columns[at].rank > 0 && needs(&kept) > room {
+            kept.pop();
         }
     }
+    kept.sort_unstable();
     let mut widths: Vec<(usize, u16)> = kept.iter().map(|at| (*at, columns[*at].least)).collect();
     let mut spare = room.saturating_sub(needs(&kept));
     // What is left goes to the columns in the order of their rank; those of one rank share it.
@@ -103,6 +114,8 @@ pub(crate) struct Table<'a> {
     pub(crate) focused: bool,
     /// Title of the column that sorts, with its direction.
     pub(crate) sorted: Option<(&'static str, bool)>,
+    /// Tells the rows that are marked.
+    pub(crate) marked: Option<&'a dyn Fn(usize) -> bool>,
 }
 
 /// The lines of an area that rows are drawn on, for the mouse.
@@ -147,6 +160,9 @@ impl Table<'_> {
                     buffer.set_style(whole, theme.strong);
                     put(buffer, whole, 0, &Line::from(Span::styled(sign::FOCUS, theme.accent)));
                 }
+            }
+            if self.marked.is_some_and(|marked| marked(row)) {
+                buffer.set_string(area.x, y, sign::MARK, theme.accent.patch(theme.strong));
             }
         }
         self.draw_thumb(buffer, body, first, theme);
@@ -206,6 +222,13 @@ mod tests {
         assert_eq!(kept(35), ["NAME", "N", "OWNER"]);
         assert_eq!(kept(20), ["NAME", "N"]);
         assert_eq!(kept(5), ["NAME"]);
+    }
+
+    #[test]
+    fn a_hidden_column_gives_its_room_to_others_and_the_name_cannot_be_hidden() {
+        let hidden = COLUMNS.map(|column| column.hidden_if(matches!(column.title, "NAME" | "OWNER")));
+        let kept: Vec<&str> = solve(&hidden, 32).into_iter().map(|(at, _)| hidden[at].title).collect();
+        assert_eq!(kept, ["NAME", "N", "NOTE"]);
     }
 
     #[test]

@@ -7,10 +7,12 @@
 mod baseline;
 mod days;
 mod limits;
+mod shapes;
 
 pub use baseline::BaselineChoice;
 pub use days::Window;
 pub use limits::check_drift_limits;
+pub use shapes::Shapes;
 
 use self::days::{Days, Sample, windows_before};
 use self::limits::thresholds_of;
@@ -57,6 +59,8 @@ pub struct FeatureDrift {
     pub type_text: String,
     /// The distances, and the worst of their levels.
     pub drift: ColumnDrift,
+    /// What the values of both look like; none of features that have no picture.
+    pub shapes: Option<Shapes>,
 }
 
 /// A group, compared.
@@ -133,7 +137,8 @@ impl FeatureStore {
                 continue;
             }
             let drift = compare(reference, current, &thresholds_of(&feature.drift)?)?;
-            report.features.push(FeatureDrift { name: name.to_owned(), type_text: feature.type_text(), drift });
+            let shapes = Shapes::of(reference, current);
+            report.features.push(FeatureDrift { name: name.to_owned(), type_text: feature.type_text(), drift, shapes });
         }
         report.features.sort_by_key(|feature| std::cmp::Reverse(feature.drift.level));
         if !self.inner.read_only {
