@@ -178,10 +178,7 @@ impl FeatureStore {
         let spine_files = tokio::task::spawn_blocking(move || spine_files(&spine));
         let external = self.external_files(groups).await?;
         let joined = plan.run().await?;
-        for (input, matched) in inputs.iter_mut().zip(joined.matched()) {
-            input.matched = *matched;
-            input.files = external.get(&input.id).cloned().unwrap_or_default();
-        }
+        let counts = joined.counts();
         let (format, mut rows) = (options.format, files.rows);
         let written = tokio::task::spawn_blocking(move || {
             let hash = write_output(joined, format, rows.writer())?;
@@ -189,6 +186,10 @@ impl FeatureStore {
         });
         let (sealed, hash) = written.await.map_err(|error| Error::internal("writing the training dataset stopped").source(error))??;
         let spine_files = spine_files.await.map_err(|error| Error::internal("reading the spine stopped").source(error))??;
+        for (input, matched) in inputs.iter_mut().zip(counts.iter()) {
+            input.matched = matched.load(Ordering::Relaxed);
+            input.files = external.get(&input.id).cloned().unwrap_or_default();
+        }
         let mut manifest = Manifest {
             id: uuid::Uuid::now_v7(),
             version: None,

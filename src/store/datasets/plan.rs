@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::max;
@@ -141,27 +142,30 @@ impl DatasetPlan {
         let (join, watch) = (self.join, self.watch);
         let joined = tokio::task::spawn_blocking(move || join.run(batches, &runtime, &watch)).await;
         let rows = joined.map_err(|error| Error::internal("the join stopped").source(error))??;
-        Ok(JoinedStream { schema: rows.schema().clone(), matched: rows.matched().to_vec(), spine_rows: rows.rows(), rows })
+        Ok(JoinedStream::of(rows))
     }
 }
 
 /// The rows of a dataset, in the order of its spine.
 pub struct JoinedStream {
     schema: SchemaRef,
-    matched: Vec<u64>,
     spine_rows: u64,
     rows: JoinedRows,
 }
 
 impl JoinedStream {
+    pub(super) fn of(rows: JoinedRows) -> Self {
+        Self { schema: rows.schema().clone(), spine_rows: rows.rows(), rows }
+    }
+
     /// Its columns.
     pub fn schema(&self) -> SchemaRef {
         self.schema.clone()
     }
 
-    /// Rows that found a record, by use of a group, in the order of the request.
-    pub fn matched(&self) -> &[u64] {
-        &self.matched
+    /// Rows that found a record, by use of a group, in the order of the request; complete once all rows were read.
+    pub fn counts(&self) -> Arc<[AtomicU64]> {
+        self.rows.counts()
     }
 
     /// Rows of the spine, and so of the dataset.
