@@ -1,5 +1,6 @@
 //! What an engine does on a cluster: statements, and the joins of training datasets.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -70,11 +71,18 @@ impl QueryEngine {
 
     /// Joins a stored spine on a cluster: the same rows as [`PointInTimeJoin::run`] gives, in the same order.
     ///
-    /// Returns at once; the rows come as they are read, on a thread that may block.
+    /// Returns at once; the rows come as they are read, on a thread that may block. What is `kept` goes when they do.
     ///
     /// # Errors
     /// As [`Self::query_on`].
-    pub fn join_on(&self, cluster: Cluster, join: &PointInTimeJoin, spine: &StoredSpine, watch: &JoinWatch) -> Result<JoinedRows> {
+    pub fn join_on(
+        &self,
+        cluster: Cluster,
+        join: &PointInTimeJoin,
+        spine: &StoredSpine,
+        watch: &JoinWatch,
+        kept: Box<dyn Any + Send>,
+    ) -> Result<JoinedRows> {
         let planning = self.with_config(move |config| config_for(cluster, config));
         let (columns, time) = join.spine();
         let stored = stored_schema(columns);
@@ -95,6 +103,7 @@ impl QueryEngine {
             number: columns.fields().len(),
             matched: matched.clone(),
             watch: watch.clone(),
+            _kept: kept,
         });
         Ok(JoinedRows::arriving(schema, spine.rows, batches, matched, watch.clone()))
     }
@@ -114,6 +123,8 @@ struct Rows {
     number: usize,
     matched: Arc<[AtomicU64]>,
     watch: JoinWatch,
+    /// Dropped last.
+    _kept: Box<dyn Any + Send>,
 }
 
 impl Rows {

@@ -102,7 +102,7 @@ pub struct JoinWatch {
 }
 
 impl JoinWatch {
-    pub(in crate::dataset) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         if self.cancel.load(Ordering::Relaxed) { Err(Error::interrupted("the work was stopped")) } else { Ok(()) }
     }
 }

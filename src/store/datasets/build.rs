@@ -28,6 +28,7 @@ use crate::ingest::files::resolve;
 use crate::model::name::nearest_legal;
 use crate::model::{DatasetName, Error, ErrorKind, EventTime, FeatureGroup, GroupId, Result};
 use crate::store::FeatureStore;
+use crate::store::cluster::ClusterOptions;
 use crate::store::lineage::capture::{BuildTold, outcome};
 use crate::store::output_file::{OutputFile, PublishedFile, SealedFile};
 
@@ -53,6 +54,8 @@ pub struct BuildOptions {
     pub memory: Option<u64>,
     /// Who watches and may stop it.
     pub watch: JoinWatch,
+    /// The cluster that is to do the join; none is this machine.
+    pub cluster: Option<ClusterOptions>,
 }
 
 /// A dataset that was built.
@@ -300,7 +303,7 @@ impl Drop for StopOnDrop {
 }
 
 fn plan_options(options: &BuildOptions) -> PlanOptions {
-    PlanOptions { memory: options.memory, watch: options.watch.clone(), ..PlanOptions::default() }
+    PlanOptions { memory: options.memory, watch: options.watch.clone(), cluster: options.cluster, ..PlanOptions::default() }
 }
 
 fn appear(faults: Option<&faults::Faults>, published: &mut Vec<PublishedFile>, sealed: SealedFile) -> Result<()> {
