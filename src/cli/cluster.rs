@@ -183,7 +183,7 @@ impl Worker {
             memory: self.memory.as_deref().map(|text| parse_bytes("--memory", text)).transpose()?,
             folder: self.folder,
         };
-        let store = place.open_to_read().await?;
+        let store = place.open_for_worker().await?;
         // It hears signals itself: running tasks are let to end.
         store.run_worker(options, &mut |address| tell(console, "working at", address)).await?;
         store.close().await?;

@@ -50,10 +50,9 @@ impl Place {
         FeatureStore::open(self.folder()?, OpenOptions { object_store: self.object_store(), ..OpenOptions::default() }).await
     }
 
-    /// Opens a store for a program that changes nothing in it. One in a bucket still learns there what groups there are.
-    pub(crate) async fn open_to_read(&self) -> Result<FeatureStore> {
-        let options = OpenOptions { read_only: self.object_store().is_none(), object_store: self.object_store(), ..OpenOptions::default() };
-        FeatureStore::open(self.folder()?, options).await
+    /// Opens a store for a worker of a cluster.
+    pub(crate) async fn open_for_worker(&self) -> Result<FeatureStore> {
+        FeatureStore::open_for_worker(&self.folder()?, self.object_store()).await
     }
 
     /// Opens a store, and makes it if it is not there.

@@ -4,9 +4,9 @@
 //! the crate need not know: everything here is there either way.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::FeatureStore;
+use super::{FeatureStore, OpenOptions, Settings, attachment};
 use crate::dataset::QueryStream;
 use crate::model::Result;
 
@@ -59,6 +59,18 @@ pub async fn run_scheduler(bind: SocketAddr, ready: OnReady<'_>) -> Result<()> {
 }
 
 impl FeatureStore {
+    /// Opens a store for a worker. A folder is only read; one of a bucket is made if need be, and learns there of new groups.
+    ///
+    /// # Errors
+    /// As [`FeatureStore::open`].
+    pub async fn open_for_worker(folder: &Path, object_store: Option<String>) -> Result<Self> {
+        let mut settings = Settings::read(folder, |name| std::env::var(name).ok())?;
+        attachment::choose(folder, &mut settings, object_store.as_deref())?;
+        let is_local = settings.object_store.url.is_empty();
+        let options = OpenOptions { read_only: is_local, create: !is_local, object_store, ..OpenOptions::default() };
+        Self::open(folder, options).await
+    }
+
     /// Runs a worker over this store until a signal ends it.
     ///
     /// # Errors

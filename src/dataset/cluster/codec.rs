@@ -11,6 +11,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 use prost::Message;
 
+use super::failure::into_cluster;
 use super::files::ClusterFiles;
 use super::messages::{
     NumberedMessage, Operator, OperatorMessage, PointInTimeMessage, SnapshotMessage, UseMessage, WholeLatestMessage, rows_to_stream,
@@ -106,7 +107,7 @@ impl PhysicalExtensionCodec for PlanCodec {
         let Some(ours) = bytes.strip_prefix(OURS) else { return self.others.try_decode(bytes, inputs, context, converter) };
         let message = OperatorMessage::decode(ours).map_err(|error| internal_datafusion_err!("an operator can't be read: {error}"))?;
         let operator = message.operator.ok_or_else(|| internal_datafusion_err!("an operator of another version of larder"))?;
-        self.operator(operator, inputs).map_err(into_engine)
+        self.operator(operator, inputs).map_err(|error| into_cluster(&error))
     }
 
     fn try_encode(

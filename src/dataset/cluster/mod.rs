@@ -16,6 +16,7 @@
 //! The join is parted by record identifier ([`join`]); rows carry the number they have in the spine and are merged by it.
 
 mod codec;
+mod connections;
 mod distributable;
 mod failure;
 mod files;
@@ -25,6 +26,7 @@ mod numbered;
 mod run;
 mod scheduler;
 mod submit;
+mod telling;
 mod whole_latest;
 mod worker;
 

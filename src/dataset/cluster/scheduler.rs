@@ -9,14 +9,16 @@ use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::{create_scheduler, start_grpc_service_with_listener};
 use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::SessionConfig;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use tokio::net::TcpListener;
 
 use super::MAX_MESSAGE;
 use super::codec::PlanCodec;
-use super::files::NoFiles;
+use super::files::{FileRegistry, NoFiles};
 use crate::dataset::QueryEngine;
+use crate::dataset::failure::from_engine;
 use crate::model::{Error, ErrorKind, Result};
 
 /// Seconds without a word from a worker after which its tasks go to others.
@@ -50,8 +52,13 @@ impl Scheduler {
     pub async fn run(self, engine: &QueryEngine) -> Result<()> {
         let codec = PlanCodec::new(engine.sessions(), Arc::new(NoFiles), engine.join_options().clone());
         let sessions = engine.sessions();
-        let session_builder =
-            Arc::new(move |config: SessionConfig| Ok(SessionStateBuilder::new_from_existing(sessions()).with_config(config).build()));
+        // Plans name files, which nobody reads here.
+        let registry = Arc::new(FileRegistry(Arc::new(NoFiles)));
+        let runtime = RuntimeEnvBuilder::new().with_object_store_registry(registry).build_arc().map_err(from_engine)?;
+        let session_builder = Arc::new(move |config: SessionConfig| {
+            let builder = SessionStateBuilder::new_from_existing(sessions()).with_runtime_env(runtime.clone());
+            Ok(builder.with_config(config).build())
+        });
         let base = engine.sessions();
         let config_producer = Arc::new(move || base().config().clone().upgrade_for_ballista());
         let config = SchedulerConfig {

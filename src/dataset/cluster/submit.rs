@@ -13,6 +13,7 @@ use arrow::array::RecordBatch;
 use ballista_core::BALLISTA_VERSION;
 use ballista_core::client::BallistaClient;
 use ballista_core::extension::{BallistaGrpcMetadataInterceptor, SessionConfigExt};
+use ballista_core::serde::protobuf::execute_query_failure_result::Failure;
 use ballista_core::serde::protobuf::execute_query_params::Query;
 use ballista_core::serde::protobuf::scheduler_grpc_client::SchedulerGrpcClient;
 use ballista_core::serde::protobuf::{
@@ -90,7 +91,7 @@ struct Question {
 }
 
 async fn connect(scheduler: SocketAddr, grpc: &GrpcClientConfig) -> Result<Client> {
-    let fault = |error: &dyn std::fmt::Display| failure::unreachable(scheduler, error);
+    let fault = |error: &(dyn std::error::Error + 'static)| failure::unreachable(scheduler, failure::deepest(error));
     let endpoint = create_grpc_client_endpoint(format!("http://{scheduler}"), Some(grpc)).map_err(|error| fault(&error))?;
     let channel = endpoint.connect().await.map_err(|error| fault(&error))?;
     let version = HashMap::from([(BALLISTA_VERSION_HEADER.to_owned(), BALLISTA_VERSION.to_owned())]);
@@ -112,7 +113,12 @@ impl Question {
         let accepted = client.execute_query(query).await.map_err(|status| fault(&status.message()))?.into_inner();
         let job = match accepted.result {
             Some(execute_query_result::Result::Success(accepted)) => accepted.job_id,
-            Some(execute_query_result::Result::Failure(refused)) => return Err(failure::failed(&format!("{refused:?}"))),
+            Some(execute_query_result::Result::Failure(refused)) => {
+                return Err(match refused.failure {
+                    Some(Failure::PlanParsingFailure(text) | Failure::SessionNotFound(text)) => failure::failed(&text),
+                    _ => failure::failed("the scheduler refused the job"),
+                });
+            }
             None => return Err(failure::failed("the scheduler gave no answer")),
         };
         let mut running = Running { job: Some(job.clone()), scheduler: self.scheduler };

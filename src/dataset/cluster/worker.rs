@@ -10,6 +10,7 @@ use std::time::Duration;
 use ballista_core::config::TaskSchedulingPolicy;
 use ballista_core::extension::SessionConfigExt;
 use ballista_core::registry::BallistaFunctionRegistry;
+use ballista_executor::execution_engine::DefaultExecutionEngine;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
 use ballista_executor::health::ExecutorHealth;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -17,7 +18,9 @@ use datafusion::prelude::SessionConfig;
 
 use super::MAX_MESSAGE;
 use super::codec::PlanCodec;
+use super::connections::Connections;
 use super::files::{ClusterFiles, FileRegistry};
+use super::telling::TellingEngine;
 use crate::dataset::QueryEngine;
 use crate::dataset::point_in_time::{JoinOptions, MIN_MEMORY};
 use crate::dataset::spill::SpillFolder;
@@ -111,6 +114,9 @@ impl Worker {
             grpc_max_encoding_message_size: MAX_MESSAGE,
             executor_heartbeat_interval_seconds: HEARTBEAT,
             memory_pool_size: Some((memory / 2 * cores) as u64),
+            override_execution_engine: Some(Arc::new(TellingEngine(DefaultExecutionEngine::with_client_pool(Arc::new(
+                Connections::default(),
+            ))))),
             override_function_registry: Some(Arc::new(functions(engine))),
             override_runtime_producer: Some(Arc::new(runtime)),
             override_config_producer: Some(Arc::new(producer)),
