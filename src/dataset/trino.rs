@@ -3,6 +3,7 @@
 //! ```text
 //! year(event_time)           date_part('year', event_time)
 //! max_by(plan, event_time)   last_value(plan ORDER BY event_time) FILTER (WHERE event_time IS NOT NULL)
+//! concat(plan, city)         plan || city
 //! ```
 //!
 //! This is done to the syntax tree, after names are spelled and before anything is planned, so that the engine finds the
@@ -186,6 +187,10 @@ fn said(name: &str, arguments: &[&Expr], function: &Function) -> Result<Option<E
         ("to_timestamp", [_, pattern]) if is_teradata(pattern) => return Ok(Some(renamed(function, TO_TIMESTAMP_TERADATA))),
         ("to_date", [_, pattern]) if is_teradata(pattern) => return Ok(Some(renamed(function, TO_DATE_TERADATA))),
         ("to_char", [_, pattern]) if is_teradata(pattern) => return Ok(Some(renamed(function, TO_CHAR_TERADATA))),
+        // The engine's function of this name passes over nulls; in Trino one null makes the whole null, as with its operator.
+        ("concat", [first, second, others @ ..]) => {
+            return Ok(Some(Expr::Nested(Box::new(others.iter().fold(joined(first, second), |left, right| joined(&left, right))))));
+        }
         _ => {}
     }
     let Some((.., form)) = FORMS.iter().find(|(known, count, _)| *known == name && *count == arguments.len()) else { return Ok(None) };
@@ -212,6 +217,11 @@ fn both(one: Option<Box<Expr>>, other: Option<Box<Expr>>) -> Option<Box<Expr>> {
         (Some(left), Some(right)) => Some(Box::new(Expr::BinaryOp { left, op: BinaryOperator::And, right })),
         (one, other) => one.or(other),
     }
+}
+
+/// `left || right`, of texts or arrays.
+fn joined(left: &Expr, right: &Expr) -> Expr {
+    Expr::BinaryOp { left: Box::new(left.clone()), op: BinaryOperator::StringConcat, right: Box::new(right.clone()) }
 }
 
 /// True for a pattern that is not in strftime's words, as far as the statement tells.
@@ -291,6 +301,12 @@ mod tests {
         );
         assert!(words("SELECT millisecond(x) OVER () FROM t").is_err());
         assert!(words("SELECT * FROM t TABLESAMPLE BERNOULLI (10)").is_err());
+    }
+
+    #[test]
+    fn a_null_among_texts_makes_the_whole_null() {
+        assert_eq!(words("SELECT concat(a, b, 'x') AS y").unwrap(), "SELECT (a || b || 'x') AS y");
+        assert_eq!(words("SELECT concat(a) AS y").unwrap(), "SELECT concat(a) AS y");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::captured::{Captured, profile_or_none};
 use crate::backend::offline::columns::{OfflineRow, rows_to_batch};
 use crate::backend::offline::{CommitOutcome, Mark, OfflineStore};
 use crate::backend::online::{OnlineStore, RowView};
-use crate::model::{Arrival, Error, ErrorKind, FeatureGroup, FeatureValue, RawValue, Result, Schema};
+use crate::model::{Arrival, Error, ErrorKind, FeatureGroup, FeatureValue, GroupId, RawValue, Result, Schema};
 
 /// Most records of one file.
 const MAX_ROWS: usize = 250_000;
@@ -57,7 +57,7 @@ pub async fn drain(
         let after = offline.settled_snapshot(group).await?.mark(&app_id);
         let from = Arrival(after.unwrap_or(0));
         if online.trim_mark(group.id)? < from {
-            online.trim_outbox(group.id, from)?;
+            trim(online, group.id, from).await?;
         }
         let (reader, definition) = (online.clone(), group.clone());
         let batch = tokio::task::spawn_blocking(move || {
@@ -94,8 +94,15 @@ pub async fn drain(
             }
             Err(error) => return Err(error),
         }
-        online.trim_outbox(group.id, last)?;
+        trim(online, group.id, last).await?;
     }
+}
+
+/// Trimming waits for the disk, hence not on a thread of the runtime.
+async fn trim(online: &Arc<dyn OnlineStore>, group: GroupId, up_to: Arrival) -> Result<u64> {
+    let online = online.clone();
+    let trimmed = tokio::task::spawn_blocking(move || online.trim_outbox(group, up_to));
+    trimmed.await.map_err(|error| Error::internal("the drain stopped").source(error))?
 }
 
 fn read_outbox(online: &dyn OnlineStore, group: &FeatureGroup, after: Arrival) -> Result<Vec<OfflineRow>> {

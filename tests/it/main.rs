@@ -51,6 +51,7 @@ mod sync_feast;
 mod sync_files;
 mod sync_published;
 mod sync_server;
+mod team;
 mod tui;
 mod wire_endurance;
 mod wire_fuzz;

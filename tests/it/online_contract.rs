@@ -146,6 +146,18 @@ fn trimming_removes_what_is_drained_and_its_mark_only_rises(store: &dyn OnlineSt
     assert!(store.backlog().unwrap().iter().any(|(id, waiting)| *id == group(1) && waiting.outbox_rows == 7));
 }
 
+fn a_long_backlog_is_trimmed_to_the_very_record(store: &dyn OnlineStore) {
+    apply(store, (0..10_000).map(|number| put(&number.to_string(), number, "x")).collect());
+    let waiting = outbox(store);
+    let last = waiting[9_990].2;
+    assert_eq!(store.trim_outbox(group(1), last).unwrap(), 9_991);
+    assert_eq!(outbox(store), waiting[9_991..]);
+    assert_eq!((store.trim_mark(group(1)).unwrap(), store.counts(group(1)).unwrap().outbox_rows), (last, 9));
+    assert_eq!(store.trim_outbox(group(1), Arrival(u64::MAX)).unwrap(), 9);
+    let counts = store.counts(group(1)).unwrap();
+    assert_eq!((counts.outbox_rows, counts.outbox_bytes), (0, 0));
+}
+
 fn groups_do_not_see_each_other(store: &dyn OnlineStore) {
     let other = RowWrite { group: group(2), ..put("A", 10, "other") };
     apply(store, vec![put("A", 10, "x"), other]);
@@ -267,6 +279,7 @@ contract!(
     targets_choose_the_stores,
     identifiers_of_any_length_keep_apart,
     trimming_removes_what_is_drained_and_its_mark_only_rises,
+    a_long_backlog_is_trimmed_to_the_very_record,
     groups_do_not_see_each_other,
     a_lease_has_one_holder_until_it_runs_out,
     loads_bring_their_arrivals_and_replaying_changes_nothing,

@@ -42,6 +42,8 @@ const FORMAT: u32 = 1;
 const MAP_SIZE: usize = 256 << 30;
 /// Readers of all processes at once.
 const MAX_READERS: u32 = 2_048;
+/// Entries of an outbox that one transaction trims: a long backlog must not keep puts waiting while it goes.
+const TRIM_ROWS: u64 = 4_096;
 
 type Table = Database<'static, Bytes, Bytes>;
 
@@ -214,6 +216,35 @@ impl LmdbStore {
                 .source(error)
                 .remedy("read it back, then write again if it is missing"),
         }
+    }
+
+    /// Trims the oldest part of an outbox. Gives the rows that went, and whether none up to `up_to` are left. The mark follows each part.
+    fn trim_portion(&self, group: GroupId, up_to: Arrival) -> Result<(u64, bool)> {
+        let mut txn = self.write_txn()?;
+        let mut state = self.state(&txn, group)?;
+        let (lower, mut upper) = (outbox_key(group, Arrival(0)), outbox_key(group, up_to));
+        let (mut rows, mut bytes, mut mark) = (0, 0, up_to);
+        for entry in self.shared.outbox.range(&txn, &(Bound::Included(&lower[..]), Bound::Included(&upper[..]))).map_err(fault)? {
+            let (key, row) = entry.map_err(fault)?;
+            rows += 1;
+            bytes += row.len() as u64;
+            if rows == TRIM_ROWS {
+                mark = RowView::open(row)?.arrival().min(up_to);
+                upper.copy_from_slice(key);
+                break;
+            }
+        }
+        let finished = rows < TRIM_ROWS;
+        if rows == 0 && state.trim_mark >= up_to.0 {
+            return Ok((0, true));
+        }
+        self.shared.outbox.delete_range(&mut txn, &(Bound::Included(&lower[..]), Bound::Included(&upper[..]))).map_err(fault)?;
+        state.counts.outbox_rows = state.counts.outbox_rows.saturating_sub(rows);
+        state.counts.outbox_bytes = state.counts.outbox_bytes.saturating_sub(bytes);
+        state.trim_mark = state.trim_mark.max(mark.0);
+        self.put_states(&mut txn, &HashMap::from([(group, state)]))?;
+        self.commit(txn, "a trimmed outbox")?;
+        Ok((rows, finished))
     }
 
     fn state(&self, txn: &RoTxn<'_>, group: GroupId) -> Result<GroupState> {
@@ -493,25 +524,14 @@ impl OnlineStore for LmdbStore {
     }
 
     fn trim_outbox(&self, group: GroupId, up_to: Arrival) -> Result<u64> {
-        let mut txn = self.write_txn()?;
-        let mut state = self.state(&txn, group)?;
-        let (lower, upper) = (outbox_key(group, Arrival(0)), outbox_key(group, up_to));
-        let range = (Bound::Included(&lower[..]), Bound::Included(&upper[..]));
-        let (mut rows, mut bytes) = (0, 0);
-        for entry in self.shared.outbox.range(&txn, &range).map_err(fault)? {
-            rows += 1;
-            bytes += entry.map_err(fault)?.1.len() as u64;
+        let mut trimmed = 0;
+        loop {
+            let (rows, finished) = self.trim_portion(group, up_to)?;
+            trimmed += rows;
+            if finished {
+                return Ok(trimmed);
+            }
         }
-        if rows == 0 && state.trim_mark >= up_to.0 {
-            return Ok(0);
-        }
-        self.shared.outbox.delete_range(&mut txn, &range).map_err(fault)?;
-        state.counts.outbox_rows = state.counts.outbox_rows.saturating_sub(rows);
-        state.counts.outbox_bytes = state.counts.outbox_bytes.saturating_sub(bytes);
-        state.trim_mark = state.trim_mark.max(up_to.0);
-        self.put_states(&mut txn, &HashMap::from([(group, state)]))?;
-        self.commit(txn, "a trimmed outbox")?;
-        Ok(rows)
     }
 
     fn trim_mark(&self, group: GroupId) -> Result<Arrival> {
