@@ -6,7 +6,8 @@
 //! LatestExec            one task (see [`super::whole_latest`])
 //! NestedLoopJoinExec    one task where rows of the left side without a match are answered: all partitions together know which
 //! StreamingTableExec    its rows: uploaded tables, the names of tables
-//! CooperativeExec       gone: a task is stopped by its worker
+//! UnionExec             branches that do more than read are tasks of their own: those of a union get parts of it, and an
+//!                       operator that gets none of its partitions may not know what to do
 //! ```
 
 use std::sync::Arc;
@@ -18,8 +19,12 @@ use datafusion::error::Result as EngineResult;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::NestedLoopJoinExec;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::streaming::StreamingTableExec;
+use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, collect, replace_children_if_necessary};
 
 use super::whole_latest::{Sessions, WholeLatestExec};
@@ -52,9 +57,9 @@ pub(super) async fn distributable(
             let whole = WholeLatestExec::new(scan, wanted, oldest, sessions.clone())?;
             return Ok(Transformed::yes(Arc::new(CoalescePartitionsExec::new(Arc::new(whole))) as _));
         }
-        if node.is::<CooperativeExec>() {
-            let inner = node.children().first().map(|inner| (*inner).clone());
-            return Ok(inner.map_or_else(|| Transformed::no(node), Transformed::yes));
+        if node.is::<UnionExec>() {
+            let branches = node.children().into_iter().map(|branch| own_stage(branch.clone())).collect();
+            return replace_children_if_necessary(node, branches).map(Transformed::yes);
         }
         if let Some(join) = node.downcast_ref::<NestedLoopJoinExec>()
             && answers_unmatched_left(*join.join_type())
@@ -67,6 +72,22 @@ pub(super) async fn distributable(
         Ok(Transformed::no(node))
     })
     .map(|transformed| transformed.data)
+}
+
+/// A branch of a union, cut off unless it only reads.
+fn own_stage(branch: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    if only_reads(branch.as_ref()) {
+        return branch;
+    }
+    match branch.output_ordering().cloned() {
+        Some(order) => Arc::new(SortPreservingMergeExec::new(order, branch)),
+        None => Arc::new(CoalescePartitionsExec::new(branch)),
+    }
+}
+
+fn only_reads(plan: &dyn ExecutionPlan) -> bool {
+    let reads = plan.children().is_empty() || plan.is::<ProjectionExec>() || plan.is::<FilterExec>() || plan.is::<CooperativeExec>();
+    reads && plan.children().into_iter().all(|child| only_reads(child.as_ref()))
 }
 
 fn answers_unmatched_left(join: JoinType) -> bool {

@@ -156,10 +156,13 @@ impl Drop for Running {
         // On a runtime of its own, and waited for: the one that polled us may be about to end with the process.
         let cancel = move || {
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-            let told = runtime.block_on(tokio::time::timeout(FAREWELL, async {
-                let mut client = connect(scheduler, &GrpcClientConfig::default()).await.ok()?;
-                client.cancel_job(CancelJobParams { job_id }).await.ok()
-            }));
+            let told = runtime.block_on(async {
+                let telling = async {
+                    let mut client = connect(scheduler, &GrpcClientConfig::default()).await.ok()?;
+                    client.cancel_job(CancelJobParams { job_id }).await.ok()
+                };
+                tokio::time::timeout(FAREWELL, telling).await
+            });
             if !matches!(told, Ok(Some(_))) {
                 tracing::warn!(%scheduler, "a job that nobody waits for could not be cancelled");
             }
