@@ -14,7 +14,7 @@ use crate::model::{Error, ErrorKind};
 const OPENING: &str = "larder-error:";
 const CLOSING: char = ';';
 /// Kinds that an answer can fail with, each sent as its place here; what is none of them is a matter of input and output.
-const KINDS: [ErrorKind; 8] = [
+const KINDS: [ErrorKind; 9] = [
     ErrorKind::Io,
     ErrorKind::Usage,
     ErrorKind::Invalid,
@@ -23,6 +23,7 @@ const KINDS: [ErrorKind; 8] = [
     ErrorKind::Corrupt,
     ErrorKind::Unavailable,
     ErrorKind::Internal,
+    ErrorKind::Conflict,
 ];
 
 /// An error as digits.
@@ -61,6 +62,11 @@ pub(super) fn unreachable(scheduler: SocketAddr, error: impl Display) -> Error {
             .why(one_line(&text))
             .remedy("start one with `larder cluster scheduler`, or leave --cluster out")
     })
+}
+
+/// Rows were on a worker that is gone: the same job may succeed on the others.
+pub(super) fn lost(error: &dyn Display) -> Error {
+    Error::new(ErrorKind::Conflict, "a worker went away with rows of the answer").why(one_line(&error.to_string())).remedy("ask again")
 }
 
 /// A job failed on the workers.

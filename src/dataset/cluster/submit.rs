@@ -1,8 +1,8 @@
 //! Hands a plan to a scheduler, waits for it, and fetches the rows of its last stage from the workers.
 //!
 //! A job that nobody waits for any more is cancelled: dropping the rows says so to the scheduler, before anything else of
-//! this process ends. A worker that dies while tasks run is the scheduler's matter, which gives its tasks to others; one that
-//! dies with rows of the last stage is ours: as long as no row was handed on, the job is run again.
+//! this process ends. A worker that dies while it runs tasks is the scheduler's matter, which gives them to others; one that
+//! dies with rows that are still to be fetched is ours: as long as no row was handed on, the whole job is run again.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -35,7 +35,7 @@ use crate::dataset::failure::{from_engine, into_engine};
 use crate::model::{Error, ErrorKind, Result};
 
 /// How often a job is run at most.
-const ATTEMPTS: usize = 3;
+const ATTEMPTS: usize = 4;
 /// How long the scheduler is left alone between two questions: at first, and at most.
 const SOONEST: Duration = Duration::from_millis(5);
 const LATEST: Duration = Duration::from_millis(200);
@@ -63,7 +63,7 @@ pub(super) fn submit(
         grpc: GrpcClientConfig::from(&config.ballista_config()),
         session: Uuid::now_v7().to_string(),
     };
-    let answer = Answer { question, locations: VecDeque::new(), current: None, attempt: 0, has_answered: false };
+    let answer = Answer { question, locations: VecDeque::new(), current: None, attempt: 0, is_running: false, has_answered: false };
     let rows = futures::stream::try_unfold(answer, |mut answer| async move {
         let batch = answer.next().await.map_err(into_engine)?;
         Ok(batch.map(|batch| (batch, answer)))
@@ -179,6 +179,7 @@ struct Answer {
     locations: VecDeque<PartitionLocation>,
     current: Option<SendableRecordBatchStream>,
     attempt: usize,
+    is_running: bool,
     /// Whether rows were handed on: then the job can't be run again.
     has_answered: bool,
 }
@@ -186,27 +187,32 @@ struct Answer {
 impl Answer {
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
-            if self.attempt == 0 {
-                self.start().await?;
-            }
-            match self.fetch().await {
+            match self.attempt().await {
                 Ok(batch) => {
                     self.has_answered |= batch.is_some();
                     return Ok(batch);
                 }
-                Err(error) if !self.has_answered && self.attempt < ATTEMPTS => {
-                    tracing::info!(%error, "rows of the last stage are lost: the job is run again");
-                    self.start().await?;
+                Err(error) if error.kind() == ErrorKind::Conflict && !self.has_answered && self.attempt < ATTEMPTS => {
+                    tracing::info!(%error, "the job is run again");
+                    self.is_running = false;
                 }
                 Err(error) => return Err(error),
             }
         }
     }
 
+    async fn attempt(&mut self) -> Result<Option<RecordBatch>> {
+        if !self.is_running {
+            self.start().await?;
+        }
+        self.fetch().await
+    }
+
     async fn start(&mut self) -> Result<()> {
         self.attempt += 1;
         self.current = None;
         self.locations = self.question.ask().await?;
+        self.is_running = true;
         Ok(())
     }
 
@@ -214,7 +220,7 @@ impl Answer {
         loop {
             if let Some(rows) = &mut self.current {
                 match rows.next().await {
-                    Some(batch) => return batch.map(Some).map_err(lost),
+                    Some(batch) => return batch.map(Some).map_err(|error| failure::lost(&error)),
                     None => self.current = None,
                 }
             }
@@ -232,10 +238,6 @@ async fn open(location: PartitionLocation) -> Result<SendableRecordBatchStream> 
     };
     let port = u16::try_from(worker.port).unwrap_or_default();
     let client = BallistaClient::try_new(&worker.host, port, MAX_MESSAGE as usize, false, None, 1, 100, 0, 0).await;
-    let mut client = client.map_err(lost)?;
-    client.fetch_partition(&worker.id, &partition.into(), location.file_id, layout, true).await.map_err(lost)
-}
-
-fn lost(error: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Unavailable, "a worker went away with rows of the answer").why(error.to_string()).remedy("ask again")
+    let mut client = client.map_err(|error| failure::lost(&error))?;
+    client.fetch_partition(&worker.id, &partition.into(), location.file_id, layout, true).await.map_err(|error| failure::lost(&error))
 }

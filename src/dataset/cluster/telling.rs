@@ -1,13 +1,16 @@
 //! Tasks that fail in our words: what a worker finds wrong reaches whoever asked as one sentence with its remedy.
 //!
-//! Faults of the cluster itself, such as rows that another worker no longer has, pass unchanged: by them the scheduler knows
-//! what to do again.
+//! Rows that another worker no longer has are told so, too. The scheduler would run again what it takes for the missing part,
+//! and was seen to take the wrong one, which doubles rows; whoever asked runs the whole job again instead (see [`super::submit`]).
+//! Other faults of a machine pass unchanged: by them the scheduler knows to try a task again.
 
+use std::error::Error as _;
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use ballista_core::JobId;
+use ballista_core::error::BallistaError;
 use ballista_core::serde::protobuf::{RuntimeStatsReport, ShuffleWritePartition, TaskColumnStats, WindowStateReport};
 use ballista_executor::execution_engine::{ExecutionEngine, QueryStageExecutor};
 use datafusion::arrow::error::ArrowError;
@@ -17,7 +20,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::prelude::SessionConfig;
 
-use super::failure::sealed;
+use super::failure::{lost, sealed};
 use crate::dataset::failure::from_engine;
 use crate::model::Error;
 
@@ -72,10 +75,23 @@ impl QueryStageExecutor for TellingStage {
     }
 }
 
+/// Whether rows of an earlier stage could not be fetched.
+fn is_lost(error: &(dyn std::error::Error + 'static)) -> bool {
+    match error.downcast_ref::<BallistaError>() {
+        Some(BallistaError::FetchFailed(..)) => true,
+        Some(BallistaError::DataFusionError(inner)) => is_lost(inner.as_ref()),
+        _ => error.source().is_some_and(is_lost),
+    }
+}
+
 /// The error in our words, where it is about the question or its data.
 fn told(error: DataFusionError) -> DataFusionError {
+    if is_lost(&error) {
+        return DataFusionError::Execution(sealed(&lost(&error)));
+    }
     let is_of_the_question = match error.find_root() {
         DataFusionError::External(source) => source.is::<Error>(),
+        DataFusionError::ObjectStore(error) => error.source().is_some_and(|source| source.is::<Error>()),
         DataFusionError::ArrowError(error, _) => !matches!(error.as_ref(), ArrowError::ExternalError(_) | ArrowError::IoError(..)),
         DataFusionError::Execution(_) | DataFusionError::ResourcesExhausted(_) | DataFusionError::ParquetError(_) => true,
         _ => false,

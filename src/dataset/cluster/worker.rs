@@ -19,7 +19,7 @@ use datafusion::prelude::SessionConfig;
 use super::MAX_MESSAGE;
 use super::codec::PlanCodec;
 use super::connections::Connections;
-use super::files::{ClusterFiles, FileRegistry};
+use super::files::{ClusterFiles, FileRegistry, ToldLater};
 use super::telling::TellingEngine;
 use crate::dataset::QueryEngine;
 use crate::dataset::point_in_time::{JoinOptions, MIN_MEMORY};
@@ -91,6 +91,7 @@ impl Worker {
             parallelism: 1,
             spill_folder: Some(folder.path().to_owned()),
         };
+        let files: Arc<dyn ClusterFiles> = Arc::new(ToldLater(files));
         let codec = PlanCodec::new(engine.sessions(), files.clone(), join);
         let sessions = engine.sessions();
         let producer = move || sessions().config().clone().upgrade_for_ballista();
