@@ -140,7 +140,7 @@ impl ExecutionPlan for PointInTimeExec {
             // Started with the first poll, on the runtime that polls.
             let runtime = Handle::current();
             let feeding = runtime.spawn(pass_on(spine, feed));
-            runtime.clone().spawn_blocking(move || blocking_join(&join, rows, counted, &runtime, &watch, &sender));
+            runtime.clone().spawn_blocking(move || blocking_join(&join, rows, counted.as_ref(), &runtime, &watch, &sender));
             (feeding, found, stop)
         });
         let batches = joined.flat_map(|(feeding, found, stop)| {
@@ -193,7 +193,7 @@ async fn pass_on(mut spine: SendableRecordBatchStream, feed: mpsc::Sender<std::r
 fn blocking_join(
     join: &PointInTimeJoin,
     mut rows: mpsc::Receiver<std::result::Result<RecordBatch, DataFusionError>>,
-    with_counts: Option<SchemaRef>,
+    with_counts: Option<&SchemaRef>,
     runtime: &Handle,
     watch: &JoinWatch,
     sender: &mpsc::Sender<Result<RecordBatch>>,
@@ -215,7 +215,7 @@ fn blocking_join(
     let mut matched = found.matched();
     loop {
         let mut batch = found.next_piece().and_then(|piece| piece.map(super::Piece::assemble).transpose());
-        if let Some(schema) = &with_counts {
+        if let Some(schema) = with_counts {
             batch = batch.and_then(|batch| batch.map(|batch| counted(&batch, &matched, schema)).transpose());
             matched.fill(0);
         }
