@@ -17,6 +17,9 @@
 //! and what has to be read of them. The point-in-time join ([`dataset::point_in_time`]) finds for each row the record that
 //! was newest then; the rows go into a file, their hash and the versions that were read into its manifest.
 //!
+//! **Share the work.** Statements and joins may run on a cluster (`dataset::cluster`, [`store::cluster`]), if the crate was built with one: the plan is made
+//! here, of snapshots taken here, and travels whole.
+//!
 //! **Know.** [`catalog`] holds what exists: groups, features, tags, runs, training datasets, in SQLite. It is an index: each
 //! group's definition lies beside its data, each dataset's manifest in the store's folder, and a lost catalog is rebuilt
 //! from there.

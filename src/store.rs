@@ -7,6 +7,7 @@
 pub mod athena;
 mod attachment;
 pub mod audit;
+pub mod cluster;
 mod compaction;
 pub mod datasets;
 pub mod demo;

@@ -31,6 +31,7 @@ mod usage;
 mod audit;
 mod batch_get;
 mod check;
+mod cluster;
 mod compact;
 mod completions;
 mod create;
@@ -193,6 +194,7 @@ enum Verb {
     Lineage(lineage::Lineage),
     Impact(impact::Impact),
     Serve(serve::Serve),
+    Cluster(cluster::Cluster),
     Dataset(dataset::Dataset),
     Flush(flush::Flush),
     Online(online::Online),
@@ -259,6 +261,7 @@ fn act(verb: Verb, place: &Place, console: &mut Console) -> Verdict {
         Verb::Ingest(ingest) => on_all_cores(ingest.run(place, console)),
         Verb::Serve(serve) => on_all_cores(serve.run(place, console)),
         Verb::Query(query) => on_all_cores(interrupt::until_signal(query.run(place, console))),
+        Verb::Cluster(cluster) => cluster.act(place, console),
         Verb::Dataset(dataset) => dataset.act(place, console),
         Verb::Lineage(lineage) => on_all_cores(lineage.run(place, console)),
         Verb::Impact(impact) => on_all_cores(impact.run(place, console)),

@@ -50,6 +50,11 @@ impl Place {
         FeatureStore::open(self.folder()?, OpenOptions { object_store: self.object_store(), ..OpenOptions::default() }).await
     }
 
+    /// Opens a store for a worker of a cluster.
+    pub(crate) async fn open_for_worker(&self) -> Result<FeatureStore> {
+        FeatureStore::open_for_worker(&self.folder()?, self.object_store()).await
+    }
+
     /// Opens a store, and makes it if it is not there.
     pub(crate) async fn open_or_make(&self) -> Result<FeatureStore> {
         FeatureStore::open(self.folder()?, OpenOptions { create: true, object_store: self.object_store(), ..OpenOptions::default() }).await

@@ -6,6 +6,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use futures::StreamExt;
 
+use super::cluster::OnCluster;
 use super::console::{Console, output_failure};
 use super::exit::{Exit, Failure, Verdict};
 use super::place::Place;
@@ -48,7 +49,8 @@ Examples:
   larder query 'select count(*) from trips'
   larder query 'select avg(loyalty_score) from \"customer-features$latest\"' --json
   larder query 'select * from \"customer-features\"' -o customers.parquet
-  larder query - --format csv < report.sql > report.csv")]
+  larder query - --format csv < report.sql > report.csv
+  larder query --cluster 127.0.0.1:50050 'select count(distinct trip_id) from trips'")]
 pub(crate) struct Query {
     /// The statement; '-' reads it from standard input
     sql: String,
@@ -58,6 +60,8 @@ pub(crate) struct Query {
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    on: OnCluster,
 }
 
 impl Query {
@@ -71,10 +75,17 @@ impl Query {
         if sql.trim().is_empty() {
             return Err(Error::usage("there is no SQL statement").remedy("write one, such as 'select count(*) from trips'").into());
         }
+        let cluster = self.on.options()?;
         let store = place.open().await?;
         let started = Instant::now();
         let mut progress = Progress::new(console);
-        let stream = progress.during_showing(store.query(&sql, None), || stand(0)).await?;
+        let asked = async {
+            match &cluster {
+                Some(cluster) => store.query_on(cluster, &sql, None).await,
+                None => store.query(&sql, None).await,
+            }
+        };
+        let stream = progress.during_showing(asked, || stand(0)).await?;
         let Some(path) = output else {
             let page = console.page();
             let sink = if page.is_terminal() { Sink::on_terminal(console.out(), format) } else { Sink::new(console.out()) };

@@ -220,12 +220,14 @@ impl AsofTable {
         self.spelled = Arc::new(Schema::new(fields));
     }
 
-    /// The join of what a projection needs, and for each projected column its position in the join's answer.
-    fn join(&self, wanted: &[usize]) -> Result<(PointInTimeJoin, Vec<usize>)> {
+    /// The join of what a projection needs, and for each projected column its position in the join's answer. The spine has
+    /// the columns of this table's, and perhaps more behind them.
+    fn join(&self, spine: SchemaRef, wanted: &[usize]) -> Result<(PointInTimeJoin, Vec<usize>)> {
         let width = self.columns.fields().len();
         let mut groups = self.groups.clone();
         // Old position of each column that stays.
         let mut kept: Vec<usize> = (0..width).collect();
+        kept.resize(spine.fields().len(), usize::MAX);
         let mut next = width;
         for group in &mut groups {
             group.features.retain(|_| {
@@ -238,7 +240,7 @@ impl AsofTable {
             });
         }
         groups.retain(|group| !group.features.is_empty());
-        let join = PointInTimeJoin::new(self.columns.clone(), self.time, groups, self.options.clone())?;
+        let join = PointInTimeJoin::new(spine, self.time, groups, self.options.clone())?;
         let positions = wanted.iter().map(|old| kept.iter().position(|kept| kept == old).unwrap_or_default()).collect();
         Ok((join, positions))
     }
@@ -246,20 +248,34 @@ impl AsofTable {
     /// The plan of the spine, and over it the join and the columns as they are spelled.
     fn planning(&self, asked: Asked<'_>) -> EngineResult<Planning<'static>> {
         let wanted = asked.projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
-        let (join, positions) = self.join(&wanted).map_err(into_engine)?;
+        let (join, positions) = self.join(self.columns.clone(), &wanted).map_err(into_engine)?;
         let names = project_schema(&self.spelled, asked.projection)?;
         let spine = planned_by(asked.session, self.spine.clone())?;
+        #[cfg(feature = "cluster")]
+        let in_parts = super::cluster::parts_of(asked.session.config()).filter(|_| join.snapshots().next().is_some());
+        #[cfg(feature = "cluster")]
+        let numbered = in_parts.map(|_| self.join(super::cluster::with_number(&self.columns), &wanted)).transpose().map_err(into_engine)?;
         Ok(Box::pin(async move {
-            let join = Arc::new(join);
-            let joined = Arc::new(PointInTimeExec::new(spine.await?, join.clone(), false));
-            let columns = positions.iter().zip(names.fields()).map(|(position, field)| {
-                let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(join.schema().field(*position).name(), *position));
-                (column, field.name().clone())
-            });
-            let plan: Arc<dyn ExecutionPlan> = Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), joined)?);
-            Ok(plan)
+            #[cfg(feature = "cluster")]
+            if let (Some(parts), Some((join, positions))) = (in_parts, numbered) {
+                let (spine, join) = (super::cluster::numbered_spine(spine.await?), Arc::new(join));
+                let joined = super::cluster::ordered_join(spine, join, parts, false)?;
+                return projected(joined, &positions, &names);
+            }
+            let joined = Arc::new(PointInTimeExec::new(spine.await?, Arc::new(join), false, false));
+            projected(joined, &positions, &names)
         }))
     }
+}
+
+/// Columns of a plan by their positions, under other names.
+fn projected(plan: Arc<dyn ExecutionPlan>, positions: &[usize], names: &Schema) -> EngineResult<Arc<dyn ExecutionPlan>> {
+    let schema = plan.schema();
+    let columns = positions.iter().zip(names.fields()).map(|(position, field)| {
+        let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(schema.field(*position).name(), *position));
+        (column, field.name().clone())
+    });
+    Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), plan)?))
 }
 
 impl TableProvider for AsofTable {

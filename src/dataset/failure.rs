@@ -76,6 +76,8 @@ fn from_source(source: &(dyn std::error::Error + 'static)) -> Error {
         from_shared(engine)
     } else if let Some(parquet) = source.downcast_ref::<ParquetError>() {
         from_parquet(parquet)
+    } else if let Some(own) = source.source().and_then(|inner| inner.downcast_ref::<Error>()) {
+        own.repeated()
     } else {
         Error::new(ErrorKind::Io, "the query failed").why(first_line(&source.to_string()))
     }
@@ -125,7 +127,10 @@ fn from_object_store(error: object_store::Error) -> Error {
         object_store::Error::NotFound { path, .. } => Error::new(ErrorKind::Conflict, format!("{path} is gone"))
             .why("it was compacted or dropped while the query ran")
             .remedy("run the query again"),
-        error => Error::new(ErrorKind::Io, "a data file can't be read").source(error),
+        error => match std::error::Error::source(&error).and_then(|source| source.downcast_ref::<Error>()) {
+            Some(own) => own.repeated(),
+            None => Error::new(ErrorKind::Io, "a data file can't be read").source(error),
+        },
     }
 }
 

@@ -9,6 +9,7 @@
 //!                              uploaded rows  [`frame`]   a table that AWS's client made of a data frame
 //!                              asof(…)        [`asof`]    a spine with features as of each row's time
 //!             where its columns come from [`column_lineage`]
+//! on several machines, if they are asked to: cluster, a feature of this crate
 //! request [`request`] -> the same question for another engine [`print_sql`]
 //! request [`request`] -> spine and snapshots -> [`point_in_time`] -> rows in the spine's order -> file [`output`], hash [`content_hash`]
 //! ```
@@ -18,6 +19,8 @@
 //! leaving files out never changes an answer; memory stays within its limit; dropping a result stops its work.
 
 mod asof;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 pub mod column_lineage;
 pub mod content_hash;
 mod cross_join;

@@ -205,6 +205,47 @@ impl QueryEngine {
         Ok(QueryStream { stream, plan, left: options.max_rows, was_cut: false, _spill: self.spill.clone() })
     }
 
+    /// The sessions that statements start from.
+    #[cfg(feature = "cluster")]
+    pub(super) fn sessions(&self) -> Arc<dyn Fn() -> SessionState + Send + Sync> {
+        self.session.clone()
+    }
+
+    /// How its joins run.
+    #[cfg(feature = "cluster")]
+    pub(super) fn join_options(&self) -> &JoinOptions {
+        &self.join
+    }
+
+    /// The same engine, whose sessions have other settings.
+    #[cfg(feature = "cluster")]
+    pub(super) fn with_config(&self, change: impl Fn(SessionConfig) -> SessionConfig + Send + Sync + 'static) -> Self {
+        let session = self.session.clone();
+        let changed = move || {
+            let state = session();
+            let config = change(state.config().clone());
+            SessionStateBuilder::new_from_existing(state).with_config(config).build()
+        };
+        Self { session: Arc::new(changed), join: self.join.clone(), spill: self.spill.clone() }
+    }
+
+    /// Plans a statement without starting it: the plan, what to run it with, and whether it only tells of plans.
+    #[cfg(feature = "cluster")]
+    pub(super) async fn physical(&self, sql: &str, source: Arc<dyn GroupSource>, options: &QueryOptions) -> Result<PlannedStatement> {
+        let (state, plan) = self.planned(sql, source, options).await?;
+        let explains = matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_));
+        let context = SessionContext::new_with_state(state);
+        let frame = context.execute_logical_plan(plan).await.map_err(from_engine)?;
+        let task = Arc::new(frame.task_ctx());
+        Ok(PlannedStatement { plan: frame.create_physical_plan().await.map_err(from_engine)?, task, explains })
+    }
+
+    /// The rows of a plan that runs elsewhere or here.
+    #[cfg(feature = "cluster")]
+    pub(super) fn stream(&self, stream: SendableRecordBatchStream, plan: Arc<dyn ExecutionPlan>, max_rows: Option<u64>) -> QueryStream {
+        QueryStream { stream, plan, left: max_rows, was_cut: false, _spill: self.spill.clone() }
+    }
+
     /// Where the columns of a statement's answer come from; runs nothing.
     ///
     /// # Errors
@@ -261,6 +302,14 @@ impl QueryEngine {
         functions::add(&mut state, functions::clock(options.now))?;
         Ok(state)
     }
+}
+
+/// A statement, planned.
+#[cfg(feature = "cluster")]
+pub(super) struct PlannedStatement {
+    pub(super) plan: Arc<dyn ExecutionPlan>,
+    pub(super) task: Arc<datafusion::execution::TaskContext>,
+    pub(super) explains: bool,
 }
 
 /// Adds the rules by which text is read as a time: one before types are settled, one after.

@@ -53,6 +53,12 @@ impl FeatureStore {
         Arc::new(Groups { store: self.clone(), counts: false, database: None })
     }
 
+    /// The same, where opening a group is a read of it.
+    #[cfg(feature = "cluster")]
+    pub(super) fn counted_group_source(&self) -> Arc<dyn GroupSource> {
+        Arc::new(Groups { store: self.clone(), counts: true, database: None })
+    }
+
     pub(super) async fn open_scan(&self, group: &FeatureGroup) -> Result<GroupScan> {
         if group.is_external() {
             return self.open_external_scan(group).await;

@@ -117,7 +117,7 @@ async fn opened(folder: &Path, clock: &Arc<AtomicI64>, options: OpenOptions) -> 
 
 fn options(output: PathBuf) -> BuildOptions {
     let format = OutputFormat::from_file_name(&output.to_string_lossy()).unwrap();
-    BuildOptions { name: None, description: None, output, format, memory: None, watch: JoinWatch::default() }
+    BuildOptions { name: None, description: None, output, format, memory: None, watch: JoinWatch::default(), cluster: None }
 }
 
 fn request(spine: &Path, features: &[&str]) -> DatasetRequest {

@@ -265,8 +265,15 @@ impl Bench {
     async fn asked(&self, name: &str, request: &DatasetRequest, dialect: SqlDialect) -> Value {
         let output = self.path(&format!("{name}-out.parquet"));
         let format = OutputFormat::Parquet;
-        let options =
-            BuildOptions { name: None, description: None, output: output.clone(), format, memory: None, watch: JoinWatch::default() };
+        let options = BuildOptions {
+            name: None,
+            description: None,
+            output: output.clone(),
+            format,
+            memory: None,
+            watch: JoinWatch::default(),
+            cluster: None,
+        };
         self.store.build_dataset(request, &options).await.unwrap();
         let sql = self.store.dataset_sql(request, dialect).await.unwrap();
         json!({"name": name, "dialect": dialect.to_string(), "sql": sql, "expected": output.to_str().unwrap()})

@@ -15,6 +15,7 @@ mod cli_loads;
 mod cli_records;
 mod cli_signals;
 mod cli_statistics;
+mod cluster;
 mod compaction;
 mod crash;
 mod datasets;

@@ -17,6 +17,7 @@ fn servers_side_by_side_give_the_answers_of_one_machine() {
     }
     let python = environment("python-team", &PACKAGES, "import boto3, moto.server");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/team/whole.py");
-    let done = Command::new(python).arg(script).arg(env!("CARGO_BIN_EXE_larder")).stdin(Stdio::null()).output().unwrap();
+    let with_cluster = if cfg!(feature = "cluster") { &["--cluster"][..] } else { &[] };
+    let done = Command::new(python).arg(script).arg(env!("CARGO_BIN_EXE_larder")).args(with_cluster).stdin(Stdio::null()).output().unwrap();
     assert!(done.status.success(), "{}\n{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
 }

@@ -57,6 +57,11 @@ pub struct ExternalTable {
     files: Vec<ExternalFile>,
 }
 
+/// The disk of this machine, where external files lie.
+pub(crate) fn disk() -> Arc<dyn ObjectStore> {
+    Arc::new(LocalFileSystem::new())
+}
+
 impl OfflineStore {
     /// Opens the files of an external group.
     pub async fn external(&self, group: &FeatureGroup) -> Result<ExternalTable> {
@@ -82,7 +87,7 @@ impl ExternalTable {
 
     /// The store that [`ExternalFile::object`] is in: the disk of this machine.
     pub fn object_store(&self) -> Result<Arc<dyn ObjectStore>> {
-        Ok(Arc::new(LocalFileSystem::new()))
+        Ok(disk())
     }
 
     /// Earliest and latest value of a timestamp or date column over all files whose footers say.

@@ -191,6 +191,12 @@ impl OfflineStore {
         self.local()?.file_path(&self.folder(group)?.data_file(path))
     }
 
+    /// Bucket and prefix below which groups lie unless they say otherwise.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn home_prefix(&self) -> Result<String> {
+        layout::parse_s3_uri(self.inner.options.remote.as_ref().map_or(DEFAULT_S3_URI, |(url, _)| url))
+    }
+
     /// The objects themselves.
     pub fn object_store(&self) -> Result<Arc<dyn ObjectStore>> {
         Ok(self.disk()?.store())

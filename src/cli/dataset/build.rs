@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::request::{RequestFlags, memory};
 use super::{share, watched};
+use crate::cli::cluster::OnCluster;
 use crate::cli::console::{Console, output_failure};
 use crate::cli::exit::{Exit, Failure, Verdict};
 use crate::cli::place::Place;
@@ -83,7 +84,7 @@ pub(super) struct Build {
     #[arg(short, long, value_name = "FILE", required_unless_present = "print_sql")]
     output: Option<PathBuf>,
     /// Build nothing: print the same question in the SQL of another engine, which reads the same files
-    #[arg(long, value_name = "DIALECT", value_enum, conflicts_with_all = ["format", "name", "description", "memory"])]
+    #[arg(long, value_name = "DIALECT", value_enum, conflicts_with_all = ["format", "name", "description", "memory", "cluster"])]
     print_sql: Option<Dialect>,
     /// Write rows in this form [default: by the file's extension]
     #[arg(long, value_name = "FORMAT", value_enum)]
@@ -97,6 +98,8 @@ pub(super) struct Build {
     /// Hold at most this much in memory, such as 512MiB [default: a quarter of the machine's]
     #[arg(long, value_name = "SIZE")]
     memory: Option<String>,
+    #[command(flatten)]
+    on: OnCluster,
 }
 
 /// The document of `dataset build --print-sql DIALECT --json`.
@@ -132,19 +135,27 @@ impl Build {
         let is_stream = output == Path::new("-") || (!OutputFile::is_replaceable(output) && !output.is_dir());
         let format = self.chosen_format()?;
         let watch = JoinWatch::default();
+        let cluster = self.on.options()?;
         if is_stream {
             if self.name.is_some() || self.description.is_some() {
                 return Err(Error::usage("rows that are not kept have no name and no description")
                     .remedy("name a file with -o, or leave them out")
                     .into());
             }
-            let options = PlanOptions { memory, watch, ..PlanOptions::default() };
+            let options = PlanOptions { memory, watch, cluster, ..PlanOptions::default() };
             let store = place.open().await?;
             return self.stream(&store, &request, &options, format, console).await;
         }
         let store = place.open().await?;
-        let options =
-            BuildOptions { name, description: self.description.clone(), output: output.to_owned(), format, memory, watch: watch.clone() };
+        let options = BuildOptions {
+            name,
+            description: self.description.clone(),
+            output: output.to_owned(),
+            format,
+            memory,
+            watch: watch.clone(),
+            cluster,
+        };
         let built = watched(console, &watch, self.request.waits(), store.build_dataset(&request, &options)).await?;
         store.close().await?;
         self.tell(&built.manifest, console)

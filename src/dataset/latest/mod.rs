@@ -119,6 +119,29 @@ impl TableProvider for LatestTable {
     scan_by_planning!();
 }
 
+/// The plan of the newest live rows of a snapshot; `wanted` are positions of columns in the files.
+#[cfg(feature = "cluster")]
+pub(super) fn plan(
+    session: &dyn datafusion::catalog::Session,
+    scan: SharedScan,
+    wanted: Vec<usize>,
+    oldest: Option<i64>,
+) -> EngineResult<Planning<'static>> {
+    let choice = keys::choice(session, &scan, &[], oldest)?;
+    let partitions = session.config().target_partitions();
+    Ok(Box::pin(async move {
+        let plan: Arc<dyn datafusion::physical_plan::ExecutionPlan> =
+            Arc::new(LatestExec::new(scan, choice.await?, wanted, None, oldest, partitions)?);
+        Ok(plan)
+    }))
+}
+
+/// What such an operator reads: the snapshot, the wanted columns, the oldest record that still exists.
+#[cfg(feature = "cluster")]
+pub(super) fn parts_of(plan: &dyn datafusion::physical_plan::ExecutionPlan) -> Option<(SharedScan, Vec<usize>, Option<i64>)> {
+    plan.downcast_ref::<LatestExec>().map(LatestExec::parts)
+}
+
 /// Rows of a batch by their numbers, of some columns.
 fn taken(batch: &RecordBatch, columns: &[usize], rows: &UInt64Array) -> EngineResult<RecordBatch> {
     let batch = batch.project(columns)?;

@@ -69,6 +69,12 @@ impl LatestExec {
         Ok(Self { scan, choice, wanted, predicate, oldest, shares, winners: Arc::default(), properties: Arc::new(properties) })
     }
 
+    /// The snapshot, the wanted columns, the oldest record that still exists.
+    #[cfg(feature = "cluster")]
+    pub(super) fn parts(&self) -> (SharedScan, Vec<usize>, Option<i64>) {
+        (self.scan.clone(), self.wanted.clone(), self.oldest)
+    }
+
     fn wanted_schema(&self) -> SchemaRef {
         self.properties.eq_properties.schema().clone()
     }

@@ -36,7 +36,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::util::display::array_value_to_string;
 use tokio::runtime::Handle;
 
-pub use pieces::{JoinedRows, Piece};
+pub use pieces::{JoinedBatches, JoinedRows, Piece};
 
 use self::records::KeyColumns;
 use self::resolve::{GroupPlan, Works};
@@ -102,7 +102,7 @@ pub struct JoinWatch {
 }
 
 impl JoinWatch {
-    pub(in crate::dataset) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         if self.cancel.load(Ordering::Relaxed) { Err(Error::interrupted("the work was stopped")) } else { Ok(()) }
     }
 }
@@ -152,6 +152,46 @@ impl PointInTimeJoin {
     /// What is read of each use of a group, in the order of the request.
     pub fn snapshots(&self) -> impl Iterator<Item = &GroupScan> {
         self.groups.iter().map(|group| group.scan.snapshot())
+    }
+
+    /// Columns of the spine, and the position of the one of times.
+    #[cfg(feature = "cluster")]
+    pub(in crate::dataset) fn spine(&self) -> (&SchemaRef, usize) {
+        (&self.spine, self.time)
+    }
+
+    /// How it is to run.
+    #[cfg(feature = "cluster")]
+    pub(in crate::dataset) fn options(&self) -> &JoinOptions {
+        &self.options
+    }
+
+    /// The uses of groups it was made of.
+    #[cfg(feature = "cluster")]
+    pub(in crate::dataset) fn groups(&self) -> Vec<JoinGroup> {
+        let mut columns = self.schema.fields()[self.spine.fields().len()..].iter();
+        let uses = self.groups.iter().map(|group| JoinGroup {
+            scan: group.scan.snapshot().clone(),
+            spine_id: group.spine_id,
+            features: group
+                .features
+                .iter()
+                .zip(columns.by_ref())
+                .map(|(feature, column)| JoinFeature { feature: feature.name().clone(), column: column.name().clone() })
+                .collect(),
+            ttl: group.asked_ttl,
+            as_of: group.admission.as_of.and_then(EventTime::from_unix_micros),
+        });
+        uses.collect()
+    }
+
+    /// Reads the spine's times for nothing but their faults: `first` is the number of the batch's first row.
+    ///
+    /// # Errors
+    /// `Invalid` for a time that can't be read, naming the row.
+    #[cfg(feature = "cluster")]
+    pub fn check_times(&self, batch: &RecordBatch, first: u64) -> Result<()> {
+        self.times(batch, first).map(drop)
     }
 
     /// Reads the spine and finds the record of each of its rows. Blocks; the features come in the spine's order as the
@@ -213,7 +253,18 @@ fn plan_group(spine: &SchemaRef, group: JoinGroup, known_then: bool) -> Result<(
         columns.push(Arc::new(Field::new(column, field.data_type().clone(), true)));
         features.push(field);
     }
-    let ttl = group.ttl.map(|ttl| i64::try_from(ttl.seconds()).unwrap_or(i64::MAX).saturating_mul(1_000_000));
+    let asked_ttl = group.ttl;
+    let ttl = asked_ttl.map(|ttl| i64::try_from(ttl.seconds()).unwrap_or(i64::MAX).saturating_mul(1_000_000));
     let admission = Admission { as_of: group.as_of.map(EventTime::unix_micros), known_then };
-    Ok((GroupPlan { scan, keys, features, spine_id: group.spine_id, ttl, admission }, columns))
+    let plan = GroupPlan {
+        scan,
+        keys,
+        features,
+        spine_id: group.spine_id,
+        #[cfg(feature = "cluster")]
+        asked_ttl,
+        ttl,
+        admission,
+    };
+    Ok((plan, columns))
 }

@@ -1,16 +1,18 @@
 //! The join as an operator of the SQL engine: its input is the spine, its output the dataset.
 //!
 //! Each partition of the input is joined by itself, and rows keep their order within it. With one partition, which is what
-//! the SQL function asks for, that is the order of the spine; partitioned by record identifier, as a cluster would have
-//! it, every partition looks only into its own identifiers. The join blocks, so it runs on a thread that may; dropping the
+//! the SQL function asks for on one machine, that is the order of the spine; partitioned by record identifier, as a cluster
+//! has it, every partition looks only into its own identifiers. Asked to count, it adds a column for each use of a group: the
+//! first row of a partition tells how many of its rows found a record, all others tell 0, so that a sum over them is the
+//! number for the whole. The join blocks, so it runs on a thread that may; dropping the
 //! output stops it.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -29,6 +31,8 @@ use crate::model::{Error, Result};
 
 /// Batches that may wait on either side of the join.
 const WAITING: usize = 4;
+/// What the columns that count are called, each with the number of its use of a group.
+const MATCHED: &str = "__larder_matched_";
 
 /// Joins the rows of its input with the history of groups.
 #[derive(Debug)]
@@ -37,28 +41,35 @@ pub(in crate::dataset) struct PointInTimeExec {
     join: Arc<PointInTimeJoin>,
     /// Whether the input may come in partitions by identifier.
     by_identifier: bool,
+    /// Whether it tells how many rows found a record.
+    counts: bool,
     properties: Arc<PlanProperties>,
 }
 
 impl PointInTimeExec {
     /// An operator over a spine whose columns are those the join was made for.
-    pub(in crate::dataset) fn new(spine: Arc<dyn ExecutionPlan>, join: Arc<PointInTimeJoin>, by_identifier: bool) -> Self {
+    pub(in crate::dataset) fn new(spine: Arc<dyn ExecutionPlan>, join: Arc<PointInTimeJoin>, by_identifier: bool, counts: bool) -> Self {
         let partitions = if by_identifier { spine.output_partitioning().partition_count() } else { 1 };
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(join.schema().clone()),
+            EquivalenceProperties::new(output_schema(&join, counts)),
             Partitioning::UnknownPartitioning(partitions),
             EmissionType::Final,
             Boundedness::Bounded,
         );
-        Self { spine, join, by_identifier, properties: Arc::new(properties) }
+        Self { spine, join, by_identifier, counts, properties: Arc::new(properties) }
     }
 
-    /// The column that all groups are looked up by, if it is one.
-    fn identifier(&self) -> Option<Arc<dyn PhysicalExpr>> {
-        let mut columns = self.join.groups.iter().map(|group| group.spine_id);
-        let first = columns.next()?;
-        let name = self.join.spine.field(first).name();
-        columns.all(|column| column == first).then(|| Arc::new(Column::new(name, first)) as Arc<dyn PhysicalExpr>)
+    /// The column that the first group is looked up by. Which part a row is in is a matter of speed alone, so a spine that has
+    /// several such columns is parted by one of them.
+    pub(in crate::dataset) fn identifier(join: &PointInTimeJoin) -> Option<Arc<dyn PhysicalExpr>> {
+        let first = join.groups.first()?.spine_id;
+        Some(Arc::new(Column::new(join.spine.field(first).name(), first)))
+    }
+
+    /// The join, whether its input may come in partitions, and whether it counts.
+    #[cfg(feature = "cluster")]
+    pub(in crate::dataset) fn parts(&self) -> (&Arc<PointInTimeJoin>, bool, bool) {
+        (&self.join, self.by_identifier, self.counts)
     }
 }
 
@@ -83,7 +94,7 @@ impl ExecutionPlan for PointInTimeExec {
     }
 
     fn required_input_distribution(&self) -> Vec<Distribution> {
-        match self.identifier() {
+        match Self::identifier(&self.join) {
             Some(identifier) if self.by_identifier => vec![Distribution::KeyPartitioned(vec![identifier])],
             _ => vec![Distribution::SinglePartition],
         }
@@ -110,7 +121,7 @@ impl ExecutionPlan for PointInTimeExec {
         _options: ReplaceChildrenOptions,
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         let Some(spine) = children.pop() else { return Ok(self) };
-        Ok(Arc::new(Self::new(spine, self.join.clone(), self.by_identifier)))
+        Ok(Arc::new(Self::new(spine, self.join.clone(), self.by_identifier, self.counts)))
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> EngineResult<Arc<dyn ExecutionPlan>> {
@@ -123,12 +134,13 @@ impl ExecutionPlan for PointInTimeExec {
         let spine = self.spine.execute(partition, context)?;
         let (feed, rows) = mpsc::channel(WAITING);
         let (sender, found) = mpsc::channel(WAITING);
-        let join = self.join.clone();
+        let schema = self.properties.eq_properties.schema().clone();
+        let (join, counted) = (self.join.clone(), self.counts.then(|| schema.clone()));
         let joined = futures::stream::once(async move {
             // Started with the first poll, on the runtime that polls.
             let runtime = Handle::current();
             let feeding = runtime.spawn(pass_on(spine, feed));
-            runtime.clone().spawn_blocking(move || blocking_join(&join, rows, &runtime, &watch, &sender));
+            runtime.clone().spawn_blocking(move || blocking_join(&join, rows, counted.as_ref(), &runtime, &watch, &sender));
             (feeding, found, stop)
         });
         let batches = joined.flat_map(|(feeding, found, stop)| {
@@ -137,8 +149,27 @@ impl ExecutionPlan for PointInTimeExec {
                 Some((batch.map_err(into_engine), (feeding, found, stop)))
             })
         });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.join.schema().clone(), batches)))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
     }
+}
+
+/// The columns of the dataset, and those that count.
+fn output_schema(join: &PointInTimeJoin, counts: bool) -> SchemaRef {
+    if !counts {
+        return join.schema().clone();
+    }
+    let counted = (0..join.groups.len()).map(|number| Arc::new(Field::new(format!("{MATCHED}{number}"), DataType::UInt64, false)));
+    Arc::new(Schema::new(join.schema().fields().iter().cloned().chain(counted).collect::<Vec<_>>()))
+}
+
+/// Adds the columns that count to a batch; `matched` is what the first of its rows tells.
+fn counted(batch: &RecordBatch, matched: &[u64], schema: &SchemaRef) -> Result<RecordBatch> {
+    let told = |matched: &u64| {
+        let first = std::iter::once(*matched).chain(std::iter::repeat(0));
+        Arc::new(UInt64Array::from_iter_values(first.take(batch.num_rows()))) as ArrayRef
+    };
+    let columns = batch.columns().iter().cloned().chain(matched.iter().map(told)).collect();
+    RecordBatch::try_new(schema.clone(), columns).map_err(|error| Error::internal("rows can't be counted").source(error))
 }
 
 /// Stops the join when nobody wants its rows any more.
@@ -162,6 +193,7 @@ async fn pass_on(mut spine: SendableRecordBatchStream, feed: mpsc::Sender<std::r
 fn blocking_join(
     join: &PointInTimeJoin,
     mut rows: mpsc::Receiver<std::result::Result<RecordBatch, DataFusionError>>,
+    with_counts: Option<&SchemaRef>,
     runtime: &Handle,
     watch: &JoinWatch,
     sender: &mpsc::Sender<Result<RecordBatch>>,
@@ -180,8 +212,13 @@ fn blocking_join(
             return;
         }
     };
+    let mut matched = found.matched();
     loop {
-        let batch = found.next_piece().and_then(|piece| piece.map(super::Piece::assemble).transpose());
+        let mut batch = found.next_piece().and_then(|piece| piece.map(super::Piece::assemble).transpose());
+        if let Some(schema) = with_counts {
+            batch = batch.and_then(|batch| batch.map(|batch| counted(&batch, &matched, schema)).transpose());
+            matched.fill(0);
+        }
         let is_error = batch.is_err();
         let Some(batch) = batch.transpose() else { return };
         if sender.blocking_send(batch).is_err() || is_error {

@@ -3,9 +3,10 @@
 //! A piece is taken in order by whoever holds the result and put together by any thread, so that several can encode a
 //! file at once. How many rows a piece has depends on its columns alone, never on threads or memory.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::compute::concat_batches;
@@ -31,14 +32,35 @@ pub struct JoinedRows {
     piece_rows: usize,
     spine: SpineRows,
     sides: Vec<FoundSide>,
-    matched: Vec<u64>,
+    matched: Arc<[AtomicU64]>,
     watch: JoinWatch,
 }
 
 #[derive(Debug)]
 enum SpineRows {
-    Held { batches: Vec<RecordBatch>, current: usize, offset: usize },
+    Held {
+        batches: Vec<RecordBatch>,
+        current: usize,
+        offset: usize,
+    },
     Spilled(Box<SpilledSpine>),
+    /// Rows that were joined elsewhere: their features are among the columns.
+    Arriving(Arriving),
+}
+
+/// Batches of whole rows of a dataset, in order.
+pub type JoinedBatches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
+
+struct Arriving {
+    batches: JoinedBatches,
+    /// What is left of the batch that came last.
+    rest: Option<RecordBatch>,
+}
+
+impl fmt::Debug for Arriving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arriving").field("rest", &self.rest.as_ref().map(RecordBatch::num_rows)).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -88,6 +110,14 @@ impl Piece {
 }
 
 impl JoinedRows {
+    /// Rows that were joined elsewhere and arrive in order, with the columns of the dataset. Whoever makes `batches` counts
+    /// the rows that found a record, by use of a group, while they are read.
+    pub fn arriving(schema: SchemaRef, rows: usize, batches: JoinedBatches, matched: Arc<[AtomicU64]>, watch: JoinWatch) -> Self {
+        watch.rows_to_write.store(rows as u64, Ordering::Relaxed);
+        let spine = SpineRows::Arriving(Arriving { batches, rest: None });
+        Self { piece_rows: piece_rows(&schema), schema, rows, next: 0, spine, sides: Vec::new(), matched, watch }
+    }
+
     /// Its columns.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
@@ -99,8 +129,13 @@ impl JoinedRows {
     }
 
     /// Rows that found a record, by use of a group, in the order of the request.
-    pub fn matched(&self) -> &[u64] {
-        &self.matched
+    pub fn matched(&self) -> Vec<u64> {
+        self.matched.iter().map(|count| count.load(Ordering::Relaxed)).collect()
+    }
+
+    /// The same counts, to look at once all rows were read: those of rows that were joined elsewhere come with the rows.
+    pub fn counts(&self) -> Arc<[AtomicU64]> {
+        self.matched.clone()
     }
 
     /// Most rows of a piece.
@@ -134,6 +169,7 @@ impl SpineRows {
     fn take(&mut self, mut count: usize) -> Result<Vec<RecordBatch>> {
         match self {
             Self::Spilled(spine) => spine.take(count),
+            Self::Arriving(arriving) => arriving.take(count),
             Self::Held { batches, current, offset } => {
                 let mut taken = Vec::new();
                 while count > 0 {
@@ -149,6 +185,27 @@ impl SpineRows {
                 Ok(taken)
             }
         }
+    }
+}
+
+impl Arriving {
+    fn take(&mut self, mut count: usize) -> Result<Vec<RecordBatch>> {
+        let mut taken = Vec::new();
+        while count > 0 {
+            let batch = match self.rest.take() {
+                Some(rest) => rest,
+                None => self.batches.next().transpose()?.ok_or_else(|| Error::internal("the rows of the join ended early"))?,
+            };
+            let length = count.min(batch.num_rows());
+            if length < batch.num_rows() {
+                self.rest = Some(batch.slice(length, batch.num_rows() - length));
+            }
+            if length > 0 {
+                taken.push(batch.slice(0, length));
+            }
+            count -= length;
+        }
+        Ok(taken)
     }
 }
 
@@ -203,6 +260,7 @@ pub(super) fn join(plan: &PointInTimeJoin, spine: impl Iterator<Item = Result<Re
         ReadSpine::Spilled(spilled) => SpineRows::Spilled(Box::new(spilled.into_spine()?)),
     };
     let piece_rows = piece_rows(&plan.schema);
+    let matched = matched.into_iter().map(AtomicU64::new).collect();
     Ok(JoinedRows { schema: plan.schema.clone(), rows, next: 0, piece_rows, spine, sides, matched, watch: works.watch.clone() })
 }
 

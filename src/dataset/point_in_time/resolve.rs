@@ -44,6 +44,9 @@ pub(super) struct GroupPlan {
     pub(super) features: Vec<FieldRef>,
     /// Position in the spine of the identifiers.
     pub(super) spine_id: usize,
+    /// As it was asked for.
+    #[cfg(feature = "cluster")]
+    pub(super) asked_ttl: Option<crate::model::Ttl>,
     /// Microseconds.
     pub(super) ttl: Option<i64>,
     pub(super) admission: Admission,

@@ -28,6 +28,7 @@ use crate::ingest::files::resolve;
 use crate::model::name::nearest_legal;
 use crate::model::{DatasetName, Error, ErrorKind, EventTime, FeatureGroup, GroupId, Result};
 use crate::store::FeatureStore;
+use crate::store::cluster::ClusterOptions;
 use crate::store::lineage::capture::{BuildTold, outcome};
 use crate::store::output_file::{OutputFile, PublishedFile, SealedFile};
 
@@ -53,6 +54,8 @@ pub struct BuildOptions {
     pub memory: Option<u64>,
     /// Who watches and may stop it.
     pub watch: JoinWatch,
+    /// The cluster that is to do the join; none is this machine.
+    pub cluster: Option<ClusterOptions>,
 }
 
 /// A dataset that was built.
@@ -178,10 +181,7 @@ impl FeatureStore {
         let spine_files = tokio::task::spawn_blocking(move || spine_files(&spine));
         let external = self.external_files(groups).await?;
         let joined = plan.run().await?;
-        for (input, matched) in inputs.iter_mut().zip(joined.matched()) {
-            input.matched = *matched;
-            input.files = external.get(&input.id).cloned().unwrap_or_default();
-        }
+        let counts = joined.counts();
         let (format, mut rows) = (options.format, files.rows);
         let written = tokio::task::spawn_blocking(move || {
             let hash = write_output(joined, format, rows.writer())?;
@@ -189,6 +189,10 @@ impl FeatureStore {
         });
         let (sealed, hash) = written.await.map_err(|error| Error::internal("writing the training dataset stopped").source(error))??;
         let spine_files = spine_files.await.map_err(|error| Error::internal("reading the spine stopped").source(error))??;
+        for (input, matched) in inputs.iter_mut().zip(counts.iter()) {
+            input.matched = matched.load(Ordering::Relaxed);
+            input.files = external.get(&input.id).cloned().unwrap_or_default();
+        }
         let mut manifest = Manifest {
             id: uuid::Uuid::now_v7(),
             version: None,
@@ -299,7 +303,7 @@ impl Drop for StopOnDrop {
 }
 
 fn plan_options(options: &BuildOptions) -> PlanOptions {
-    PlanOptions { memory: options.memory, watch: options.watch.clone(), ..PlanOptions::default() }
+    PlanOptions { memory: options.memory, watch: options.watch.clone(), cluster: options.cluster, ..PlanOptions::default() }
 }
 
 fn appear(faults: Option<&faults::Faults>, published: &mut Vec<PublishedFile>, sealed: SealedFile) -> Result<()> {

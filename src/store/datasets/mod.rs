@@ -37,6 +37,10 @@ pub use explain::{CellQuestion, Explanation};
 pub use leaks::LeakReport;
 pub use lookup::DatasetSummary;
 pub use manifest::Manifest;
+#[cfg(feature = "cluster")]
+pub(in crate::store) use plan::half_of_memory;
 pub use plan::{ColumnOrigin, DatasetInput, DatasetPlan, InputFeature, JoinedStream, PlanOptions};
 pub use rebuild::Basis;
+#[cfg(feature = "cluster")]
+pub(in crate::store) use spine::Batches as SpineBatches;
 pub use verify::{FileState, Verification};

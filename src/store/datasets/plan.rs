@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::max;
@@ -15,6 +16,8 @@ use futures::Stream;
 use tokio::runtime::Handle;
 use xxhash_rust::xxh3::Xxh3;
 
+#[cfg(not(feature = "cluster"))]
+use super::spine::Batches;
 use super::spine::SpineRows;
 use crate::backend::offline::Bound;
 use crate::backend::offline::columns::WRITE_TIME;
@@ -23,6 +26,7 @@ use crate::dataset::request::{ColumnNames, DatasetRequest, SpineSource, selected
 use crate::dataset::{GroupScan, ScanFile};
 use crate::model::{Error, EventTime, FeatureGroup, FeatureType, GroupId, Result, Ttl};
 use crate::store::FeatureStore;
+use crate::store::cluster::ClusterOptions;
 
 /// How to plan a dataset.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +39,8 @@ pub struct PlanOptions {
     pub known_then: bool,
     /// Who watches and may stop it.
     pub watch: JoinWatch,
+    /// The cluster that is to run it; none is this machine.
+    pub cluster: Option<ClusterOptions>,
     /// Versions of the groups' tables to read instead of the newest, without what was not flushed then.
     pub versions: BTreeMap<GroupId, u64>,
     /// Only rows written by then count, by group.
@@ -101,6 +107,7 @@ pub struct DatasetPlan {
     inputs: Vec<DatasetInput>,
     spine_files: Vec<(String, String)>,
     watch: JoinWatch,
+    cluster: Option<(FeatureStore, ClusterOptions)>,
 }
 
 impl DatasetPlan {
@@ -137,31 +144,39 @@ impl DatasetPlan {
     /// Finds the record of each row; the dataset is then pulled from the result.
     pub async fn run(self) -> Result<JoinedStream> {
         let runtime = Handle::current();
+        let columns = self.spine.schema.clone();
         let batches = self.spine.batches();
-        let (join, watch) = (self.join, self.watch);
-        let joined = tokio::task::spawn_blocking(move || join.run(batches, &runtime, &watch)).await;
+        let (join, watch, cluster) = (self.join, self.watch, self.cluster);
+        let joined = tokio::task::spawn_blocking(move || match cluster {
+            None => join.run(batches, &runtime, &watch),
+            Some((store, cluster)) => join_on_cluster(&store, cluster, &join, (columns, batches), &watch, &runtime),
+        })
+        .await;
         let rows = joined.map_err(|error| Error::internal("the join stopped").source(error))??;
-        Ok(JoinedStream { schema: rows.schema().clone(), matched: rows.matched().to_vec(), spine_rows: rows.rows(), rows })
+        Ok(JoinedStream::of(rows))
     }
 }
 
 /// The rows of a dataset, in the order of its spine.
 pub struct JoinedStream {
     schema: SchemaRef,
-    matched: Vec<u64>,
     spine_rows: u64,
     rows: JoinedRows,
 }
 
 impl JoinedStream {
+    pub(super) fn of(rows: JoinedRows) -> Self {
+        Self { schema: rows.schema().clone(), spine_rows: rows.rows(), rows }
+    }
+
     /// Its columns.
     pub fn schema(&self) -> SchemaRef {
         self.schema.clone()
     }
 
-    /// Rows that found a record, by use of a group, in the order of the request.
-    pub fn matched(&self) -> &[u64] {
-        &self.matched
+    /// Rows that found a record, by use of a group, in the order of the request; complete once all rows were read.
+    pub fn counts(&self) -> Arc<[AtomicU64]> {
+        self.rows.counts()
     }
 
     /// Rows of the spine, and so of the dataset.
@@ -249,7 +264,8 @@ impl FeatureStore {
         }
         let join = PointInTimeJoin::new(spine.schema.clone(), time, joined, self.join_options(options))?;
         let spine_files = spine.files.clone();
-        Ok(DatasetPlan { join, spine, origins, inputs, spine_files, watch: options.watch.clone() })
+        let cluster = options.cluster.map(|cluster| (self.clone(), cluster));
+        Ok(DatasetPlan { join, spine, origins, inputs, spine_files, watch: options.watch.clone(), cluster })
     }
 
     pub(crate) fn join_options(&self, options: &PlanOptions) -> JoinOptions {
@@ -331,6 +347,27 @@ fn fingerprint(files: &[ScanFile]) -> String {
 fn input_feature(group: &FeatureGroup, column: &JoinFeature) -> InputFeature {
     let type_text = group.schema.feature(&column.feature).map(|(_, feature)| feature.type_text()).unwrap_or_default();
     InputFeature { name: column.feature.clone(), type_text, column: column.column.clone() }
+}
+
+#[cfg(feature = "cluster")]
+use crate::store::cluster::spine::join_on as join_on_cluster;
+
+#[cfg(not(feature = "cluster"))]
+fn join_on_cluster(
+    _store: &FeatureStore,
+    _cluster: ClusterOptions,
+    _join: &PointInTimeJoin,
+    _spine: (SchemaRef, Batches),
+    _watch: &JoinWatch,
+    _runtime: &Handle,
+) -> Result<JoinedRows> {
+    Err(crate::store::cluster::not_built())
+}
+
+/// Half of the machine's memory, for a process that has it to itself.
+#[cfg(feature = "cluster")]
+pub(in crate::store) fn half_of_memory() -> u64 {
+    quarter_of_memory().saturating_mul(2)
 }
 
 /// A quarter of the machine's memory, or 1 GiB where that can't be told.

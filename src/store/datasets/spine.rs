@@ -41,7 +41,7 @@ enum Rows {
 }
 
 /// A stream of batches that blocks.
-pub(super) type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
+pub(in crate::store) type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
 
 impl SpineRows {
     /// Opens files; blocks. `text` names the columns that are text whatever they look like, where the format doesn't say.

@@ -182,6 +182,7 @@ impl FeatureStore {
             format: OutputFormat::Parquet,
             memory: None,
             watch: JoinWatch { cancel: options.cancel.clone(), ..JoinWatch::default() },
+            cluster: None,
         };
         let built = self.build_dataset(&request, &build).await?;
         Ok((filled(&built.manifest, false), built.manifest.label()))

@@ -153,7 +153,7 @@ fn who_says_what_stands_beside_the_group_where_sources_disagree() {
     let mut stage = Stage::open(elsewhere, (200, 60));
     stage.keys("j<enter>");
     let text = stage.text();
-    for told in ["noted here", "sources disagree", "✓ team:us", "ops"] {
+    for told in ["noted here", "SOURCES DISAGREE", "✓ team:us", "ops"] {
         assert!(text.contains(told), "{told} is missing in {text}");
     }
     assert!(!text.contains('\u{1b}'));

@@ -55,14 +55,16 @@ fn features_are_marked_in_ranges_and_become_one_statement_and_one_dataset() {
 
 #[test]
 fn columns_are_hidden_and_shown_again() {
-    let mut stage = shop();
-    assert!(stage.text().contains("STORES"));
+    let mut stage = Stage::open(Shop::stocked(), (200, 60));
+    // The details beside the list have headings of their own.
+    let heading = |stage: &mut Stage| stage.text().lines().find(|line| line.contains("RECORDS")).unwrap_or_default().to_owned();
+    assert!(heading(&mut stage).contains("STORES"));
     stage.keys("a<space>");
     assert!(matches!(stage.model.layer, Some(Layer::Columns(_))));
     stage.keys("<enter>");
-    assert!(!stage.text().contains("STORES") && stage.model.hidden_columns.holds(Listed::Groups, "STORES"));
+    assert!(!heading(&mut stage).contains("STORES") && stage.model.hidden_columns.holds(Listed::Groups, "STORES"));
     stage.keys("a<space><esc>");
-    assert!(stage.text().contains("STORES"));
+    assert!(heading(&mut stage).contains("STORES"));
     stage.keys("5<F5>a<down><space><esc>");
     assert!(!stage.text().contains("loyalty_score"), "of a result as of a list");
 }

@@ -135,7 +135,7 @@ pub(super) fn hints(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: R
     let focus = model.focus();
     let mut pairs: Vec<(String, &str)> = Vec::new();
     let mut actions: Vec<Action> = Vec::new();
-    let no_datasets = model.datasets.datasets.value().is_none_or(Vec::is_empty);
+    let no_datasets = model.datasets.datasets.value().is_some_and(Vec::is_empty);
     for action in keymap::hinted(focus) {
         let versions = model.group_screen.record.found.value().map_or(0, |found| found.versions.len());
         let pointless = match action {
@@ -173,7 +173,7 @@ pub(super) fn hints(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: R
 
 /// On the page of a feature there is none to open.
 fn is_at_a_feature(model: &Model) -> bool {
-    model.screen == Screen::Group && model.group_screen.feature.is_some() && model.group_screen.tab != Tab::Datasets
+    model.screen == Screen::Group && model.group_screen.feature.is_some() && matches!(model.group_screen.tab, Tab::Stats | Tab::Drift)
 }
 
 fn is_at_datasets(focus: Focus) -> bool {

@@ -1,0 +1,56 @@
+//! The plan of a point-in-time join in parts.
+//!
+//! ```text
+//! SortPreservingMergeExec   by the rows' numbers: the spine's order
+//!   SortExec                each part
+//!     PointInTimeExec       each part: looks only for its own identifiers
+//!       RepartitionExec     by hash of the identifier
+//!         rows of the spine with their numbers
+//! ```
+
+use std::sync::Arc;
+
+use datafusion::common::internal_err;
+use datafusion::error::Result as EngineResult;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{LexOrdering, Partitioning, PhysicalSortExpr};
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+
+use super::numbered::NumberedExec;
+use crate::dataset::point_in_time::PointInTimeJoin;
+use crate::dataset::point_in_time::operator::PointInTimeExec;
+
+/// A spine of any plan with the numbers of its rows as last column.
+pub(in crate::dataset) fn numbered_spine(spine: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    let is_one = spine.output_partitioning().partition_count() == 1;
+    let whole = match spine.output_ordering().cloned() {
+        _ if is_one => spine,
+        Some(order) => Arc::new(SortPreservingMergeExec::new(order, spine)),
+        None => Arc::new(CoalescePartitionsExec::new(spine)),
+    };
+    Arc::new(NumberedExec::new(whole))
+}
+
+/// The join of such a spine, in its order. The numbers stay where the join was told they are: last of the spine's columns.
+pub(in crate::dataset) fn ordered_join(
+    spine: Arc<dyn ExecutionPlan>,
+    join: Arc<PointInTimeJoin>,
+    parts: usize,
+    counts: bool,
+) -> EngineResult<Arc<dyn ExecutionPlan>> {
+    let (columns, _) = join.spine();
+    let number = columns.fields().len().saturating_sub(1);
+    let number = Column::new(columns.field(number).name(), number);
+    let Some(identifier) = PointInTimeExec::identifier(&join) else { return internal_err!("a join without groups has no parts") };
+    let parted = RepartitionExec::try_new(spine, Partitioning::Hash(vec![identifier], parts))?;
+    let joined: Arc<dyn ExecutionPlan> = Arc::new(PointInTimeExec::new(Arc::new(parted), join, true, counts));
+    let Some(order) = LexOrdering::new([PhysicalSortExpr::new_default(Arc::new(number))]) else {
+        return internal_err!("an order without columns");
+    };
+    let sorted = SortExec::new(order.clone(), joined).with_preserve_partitioning(true);
+    Ok(Arc::new(SortPreservingMergeExec::new(order, Arc::new(sorted))))
+}

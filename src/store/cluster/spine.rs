@@ -1,0 +1,167 @@
+//! A spine on its way to the workers: in Parquet files of the store, each row with its number.
+//!
+//! ```text
+//! <home>/_larder/spines/<uuid>/00000.parquet …
+//! ```
+//!
+//! They are removed once the dataset was read, or given up. What a killed process left goes with a later build, after a day.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
+use tokio::runtime::Handle;
+use uuid::Uuid;
+
+use super::ClusterOptions;
+use super::files::wait_for;
+use crate::backend::offline::from_object_store;
+use crate::dataset::cluster::{StoredSpine, stored_rows, stored_schema};
+use crate::dataset::point_in_time::{JoinWatch, JoinedRows, PointInTimeJoin};
+use crate::model::{Error, Result};
+use crate::store::FeatureStore;
+use crate::store::datasets::SpineBatches;
+
+/// Rows of a file.
+const FILE_ROWS: usize = 262_144;
+/// How long files are left alone that may belong to a build.
+const LEFT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Joins a spine on a cluster. Blocks until the spine is in the store; the rows come as they are read.
+///
+/// # Errors
+/// `Invalid` for a time of the spine that can't be read, errors of reading it and of writing to the store, `ReadOnly`.
+pub(crate) fn join_on(
+    store: &FeatureStore,
+    cluster: ClusterOptions,
+    join: &PointInTimeJoin,
+    spine: (SchemaRef, SpineBatches),
+    watch: &JoinWatch,
+    runtime: &Handle,
+) -> Result<JoinedRows> {
+    store.check_writable().map_err(|error| error.within("the spine of a training dataset that a cluster builds"))?;
+    let (columns, batches) = spine;
+    let mut kept = KeptSpine::new(store, runtime)?;
+    kept.remove_left_behind();
+    let mut writing = Writing::new(stored_schema(&columns))?;
+    for batch in batches {
+        watch.check()?;
+        let batch = batch?;
+        join.check_times(&batch, writing.rows as u64)?;
+        writing.add(&batch)?;
+        if writing.pending >= FILE_ROWS {
+            kept.put(writing.file()?)?;
+        }
+    }
+    if writing.pending > 0 || kept.files.is_empty() {
+        kept.put(writing.file()?)?;
+    }
+    let stored = StoredSpine { files: kept.files.clone(), rows: writing.rows };
+    store.query_engine()?.join_on((&cluster).into(), join, &stored, watch, Box::new(kept))
+}
+
+/// Encodes the files one after another.
+struct Writing {
+    schema: SchemaRef,
+    writer: ArrowWriter<Vec<u8>>,
+    rows: usize,
+    /// Rows of the file at hand.
+    pending: usize,
+}
+
+impl Writing {
+    fn new(schema: SchemaRef) -> Result<Self> {
+        Ok(Self { writer: writer(&schema)?, schema, rows: 0, pending: 0 })
+    }
+
+    fn add(&mut self, batch: &RecordBatch) -> Result<()> {
+        let stored = stored_rows(batch, self.rows as u64, &self.schema)?;
+        self.writer.write(&stored).map_err(unwritable)?;
+        self.rows += batch.num_rows();
+        self.pending += batch.num_rows();
+        Ok(())
+    }
+
+    fn file(&mut self) -> Result<Vec<u8>> {
+        self.pending = 0;
+        std::mem::replace(&mut self.writer, writer(&self.schema)?).into_inner().map_err(unwritable)
+    }
+}
+
+fn writer(schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8>>> {
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties)).map_err(unwritable)
+}
+
+fn unwritable(error: parquet::errors::ParquetError) -> Error {
+    Error::usage("the spine has a column that can't be sent to a cluster")
+        .source(error)
+        .remedy("convert the column, or leave --cluster out")
+}
+
+/// The files of a spine, removed when this goes.
+struct KeptSpine {
+    objects: Arc<dyn ObjectStore>,
+    runtime: Handle,
+    spines: Path,
+    folder: Path,
+    files: Vec<ObjectMeta>,
+}
+
+impl KeptSpine {
+    fn new(store: &FeatureStore, runtime: &Handle) -> Result<Self> {
+        let home = store.inner.offline.home_prefix()?;
+        let spines = Path::from(format!("{home}/_larder/spines"));
+        let folder = Path::from(format!("{spines}/{}", Uuid::now_v7()));
+        Ok(Self { objects: store.inner.offline.object_store()?, runtime: runtime.clone(), spines, folder, files: Vec::new() })
+    }
+
+    fn put(&mut self, bytes: Vec<u8>) -> Result<()> {
+        let location = Path::from(format!("{}/{:05}.parquet", self.folder, self.files.len()));
+        let size = bytes.len() as u64;
+        let fault = |error| from_object_store("can't write the spine to the store", error);
+        wait_for(&self.runtime, self.objects.put(&location, PutPayload::from(bytes)))?.map_err(fault)?;
+        // The workers see the same size and age: a footer they keep is never taken for that of another file.
+        let mut meta = wait_for(&self.runtime, self.objects.head(&location))?.map_err(fault)?;
+        meta.size = size;
+        self.files.push(meta);
+        Ok(())
+    }
+
+    /// Removes what killed processes left. Nothing here may fail a build.
+    fn remove_left_behind(&self) {
+        let Some(before) = SystemTime::now().checked_sub(LEFT) else { return };
+        let removed = wait_for(&self.runtime, async {
+            let found: Vec<ObjectMeta> = self.objects.list(Some(&self.spines)).try_collect().await?;
+            for left in found.iter().filter(|found| SystemTime::from(found.last_modified) < before) {
+                self.objects.delete(&left.location).await?;
+            }
+            Ok::<_, object_store::Error>(())
+        });
+        if let Ok(Err(error)) | Err(error) = removed.map(|removed| removed.map_err(|error| from_object_store("old spines", error))) {
+            tracing::info!(%error, "spines of earlier builds could not be removed");
+        }
+    }
+}
+
+impl Drop for KeptSpine {
+    fn drop(&mut self) {
+        let removed = wait_for(&self.runtime, async {
+            for file in &self.files {
+                if let Err(error) = self.objects.delete(&file.location).await {
+                    tracing::info!(%error, location = %file.location, "a spine could not be removed");
+                }
+            }
+        });
+        if let Err(error) = removed {
+            tracing::info!(%error, "a spine was left in the store");
+        }
+    }
+}
