@@ -12,7 +12,6 @@
 mod console;
 mod exit;
 mod group_view;
-mod heaps;
 mod interrupt;
 mod json_record;
 mod logging;
@@ -234,9 +233,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Ending {
         Some(verb) => verb,
     };
     logging::start();
-    if matches!(verb, Verb::Serve(_)) {
-        heaps::share_heaps();
-    }
     let verdict = act(verb, &place, &mut console);
     Ending::Exit(console.finish(verdict).code())
 }
