@@ -63,7 +63,7 @@ fn signed(change: f64, told: impl Fn(f64) -> String, least: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use arrow::array::{Array, Float64Array, StringArray};
 
     use super::*;
