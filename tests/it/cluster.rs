@@ -190,7 +190,7 @@ mod running {
 
         // What fails here fails there, in words and with a remedy.
         let bad = ["query", "select cast(city as bigint) from users", "--format", "csv"];
-        cluster.larder.run_words(&cluster.words(&bad)).ended(1);
+        cluster.larder.run_words(&cluster.words(&bad)).ended(1).says(&["Cannot cast string"]);
         cluster.larder.run_words(&cluster.words(&["query", "select * from nothing"])).ended(1).says(&["no group 'nothing'"]);
     }
 
