@@ -8,10 +8,10 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{Distribution, EquivalenceProperties, Partitioning, PhysicalExpr};
+use datafusion::physical_expr::{Distribution, EquivalenceProperties, LexOrdering, OrderingRequirements, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
 use futures::StreamExt;
 
 /// The column that holds the numbers, counted from 0. It is the last.
@@ -34,18 +34,25 @@ pub(super) fn numbered(batch: &RecordBatch, from: u64, schema: &SchemaRef) -> En
 #[derive(Debug)]
 pub(super) struct NumberedExec {
     input: Arc<dyn ExecutionPlan>,
+    /// The order that the input has: the numbers say it from here on, so no optimizer may take it away.
+    order: Option<LexOrdering>,
     properties: Arc<PlanProperties>,
 }
 
 impl NumberedExec {
     pub(super) fn new(input: Arc<dyn ExecutionPlan>) -> Self {
+        let order = input.output_ordering().cloned();
+        Self::of_order(input, order)
+    }
+
+    fn of_order(input: Arc<dyn ExecutionPlan>, order: Option<LexOrdering>) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(with_number(&input.schema())),
             Partitioning::UnknownPartitioning(1),
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Self { input, properties: Arc::new(properties) }
+        Self { input, order, properties: Arc::new(properties) }
     }
 }
 
@@ -72,6 +79,10 @@ impl ExecutionPlan for NumberedExec {
         vec![Distribution::SinglePartition]
     }
 
+    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
+        vec![self.order.clone().map(OrderingRequirements::from)]
+    }
+
     fn maintains_input_order(&self) -> Vec<bool> {
         vec![true]
     }
@@ -93,7 +104,7 @@ impl ExecutionPlan for NumberedExec {
         _options: ReplaceChildrenOptions,
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         let Some(input) = children.pop() else { return Ok(self) };
-        Ok(Arc::new(Self::new(input)))
+        Ok(Arc::new(Self::of_order(input, self.order.clone())))
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> EngineResult<Arc<dyn ExecutionPlan>> {

@@ -84,10 +84,24 @@ fn is_lost(error: &(dyn std::error::Error + 'static)) -> bool {
     }
 }
 
+/// What is wrong with a value, where Ballista has wrapped it in an error of its own.
+fn of_values(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
+    match error.downcast_ref::<BallistaError>() {
+        Some(BallistaError::ArrowError(error)) if !matches!(error.as_ref(), ArrowError::ExternalError(_) | ArrowError::IoError(..)) => {
+            Some(Error::invalid("the query failed").why(error.to_string()))
+        }
+        Some(BallistaError::DataFusionError(inner)) => of_values(inner.as_ref()),
+        _ => error.source().and_then(of_values),
+    }
+}
+
 /// The error in our words, where it is about the question or its data.
 fn told(error: DataFusionError) -> DataFusionError {
     if is_lost(&error) {
         return DataFusionError::Execution(sealed(&lost(&error)));
+    }
+    if let Some(own) = of_values(&error) {
+        return DataFusionError::Execution(sealed(&own));
     }
     let is_of_the_question = match error.find_root() {
         DataFusionError::External(source) => source.is::<Error>(),

@@ -101,7 +101,8 @@ impl ExecutionPlan for PointInTimeExec {
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
+        // Parts are sorted by the rows' numbers after the join; a sort before it would be in vain.
+        vec![!self.by_identifier]
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
