@@ -3,6 +3,7 @@
 //! What shares memory between partitions must become one task, what only this machine has must be taken along:
 //!
 //! ```text
+//! NumberedExec          opened, now that nothing is optimized any more
 //! LatestExec            one task (see [`super::whole_latest`])
 //! NestedLoopJoinExec    one task where rows of the left side without a match are answered: all partitions together know which
 //! StreamingTableExec    its rows: uploaded tables, the names of tables
@@ -27,6 +28,7 @@ use datafusion::physical_plan::streaming::StreamingTableExec;
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, collect, replace_children_if_necessary};
 
+use super::numbered::NumberedExec;
 use super::whole_latest::{Sessions, WholeLatestExec};
 use crate::dataset::latest;
 
@@ -36,6 +38,12 @@ pub(super) async fn distributable(
     sessions: &Sessions,
     context: &Arc<TaskContext>,
 ) -> EngineResult<Arc<dyn ExecutionPlan>> {
+    let plan = plan
+        .transform_down(|node| match node.downcast_ref::<NumberedExec>().and_then(NumberedExec::unsealed) {
+            Some(unsealed) => Ok(Transformed::yes(Arc::new(unsealed) as Arc<dyn ExecutionPlan>)),
+            None => Ok(Transformed::no(node)),
+        })
+        .map(|transformed| transformed.data)?;
     let mut streamed: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
     plan.apply(|node| {
         if node.is::<StreamingTableExec>() {

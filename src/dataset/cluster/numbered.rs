@@ -8,10 +8,10 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{Distribution, EquivalenceProperties, LexOrdering, OrderingRequirements, Partitioning, PhysicalExpr};
+use datafusion::physical_expr::{Distribution, EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::StreamExt;
 
 /// The column that holds the numbers, counted from 0. It is the last.
@@ -34,25 +34,31 @@ pub(super) fn numbered(batch: &RecordBatch, from: u64, schema: &SchemaRef) -> En
 #[derive(Debug)]
 pub(super) struct NumberedExec {
     input: Arc<dyn ExecutionPlan>,
-    /// The order that the input has: the numbers say it from here on, so no optimizer may take it away.
-    order: Option<LexOrdering>,
+    /// Whether the input is hidden. Until a plan is complete, an optimizer that saw it would take away or loosen a sort that
+    /// nothing above it seems to need: the numbers say the order from here on.
+    is_sealed: bool,
     properties: Arc<PlanProperties>,
 }
 
 impl NumberedExec {
     pub(super) fn new(input: Arc<dyn ExecutionPlan>) -> Self {
-        let order = input.output_ordering().cloned();
-        Self::of_order(input, order)
-    }
-
-    fn of_order(input: Arc<dyn ExecutionPlan>, order: Option<LexOrdering>) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(with_number(&input.schema())),
             Partitioning::UnknownPartitioning(1),
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Self { input, order, properties: Arc::new(properties) }
+        Self { input, is_sealed: false, properties: Arc::new(properties) }
+    }
+
+    /// The same with its input hidden.
+    pub(super) fn sealed(self) -> Self {
+        Self { is_sealed: true, ..self }
+    }
+
+    /// The same with its input open, if it was hidden.
+    pub(super) fn unsealed(&self) -> Option<Self> {
+        self.is_sealed.then(|| Self::new(self.input.clone()))
     }
 }
 
@@ -72,23 +78,19 @@ impl ExecutionPlan for NumberedExec {
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
+        if self.is_sealed { Vec::new() } else { vec![&self.input] }
     }
 
     fn required_input_distribution(&self) -> Vec<Distribution> {
-        vec![Distribution::SinglePartition]
-    }
-
-    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
-        vec![self.order.clone().map(OrderingRequirements::from)]
+        vec![Distribution::SinglePartition; self.children().len()]
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
+        vec![true; self.children().len()]
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
+        vec![false; self.children().len()]
     }
 
     fn apply_expressions(
@@ -104,7 +106,7 @@ impl ExecutionPlan for NumberedExec {
         _options: ReplaceChildrenOptions,
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         let Some(input) = children.pop() else { return Ok(self) };
-        Ok(Arc::new(Self::of_order(input, self.order.clone())))
+        Ok(Arc::new(Self::new(input)))
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> EngineResult<Arc<dyn ExecutionPlan>> {
