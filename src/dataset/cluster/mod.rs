@@ -20,6 +20,7 @@ mod connections;
 mod distributable;
 mod failure;
 mod files;
+mod jobs;
 mod join;
 mod messages;
 mod numbered;

@@ -3,11 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use ballista_core::ConfigProducer;
 use ballista_core::config::TaskSchedulingPolicy;
 use ballista_core::extension::SessionConfigExt;
 use ballista_scheduler::cluster::BallistaCluster;
+use ballista_scheduler::cluster::memory::{InMemoryClusterState, InMemoryJobState};
 use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::{create_scheduler, start_grpc_service_with_listener};
+use ballista_scheduler::scheduler_server::SessionBuilder;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::SessionConfig;
@@ -17,6 +20,7 @@ use tokio::net::TcpListener;
 use super::MAX_MESSAGE;
 use super::codec::PlanCodec;
 use super::files::{FileRegistry, NoFiles};
+use super::jobs::TrustedJobs;
 use crate::dataset::QueryEngine;
 use crate::dataset::failure::from_engine;
 use crate::model::{Error, ErrorKind, Result};
@@ -55,12 +59,12 @@ impl Scheduler {
         // Plans name files, which nobody reads here.
         let registry = Arc::new(FileRegistry(Arc::new(NoFiles)));
         let runtime = RuntimeEnvBuilder::new().with_object_store_registry(registry).build_arc().map_err(from_engine)?;
-        let session_builder = Arc::new(move |config: SessionConfig| {
+        let session_builder: SessionBuilder = Arc::new(move |config: SessionConfig| {
             let builder = SessionStateBuilder::new_from_existing(sessions()).with_runtime_env(runtime.clone());
             Ok(builder.with_config(config).build())
         });
         let base = engine.sessions();
-        let config_producer = Arc::new(move || base().config().clone().upgrade_for_ballista());
+        let config_producer: ConfigProducer = Arc::new(move || base().config().clone().upgrade_for_ballista());
         let config = SchedulerConfig {
             bind_host: self.address.ip().to_string(),
             external_host: self.address.ip().to_string(),
@@ -74,14 +78,15 @@ impl Scheduler {
             no_executors_grace_period_seconds: 2 * WORKER_TIMEOUT,
             finished_job_data_clean_up_interval_seconds: KEEP_ROWS,
             finished_job_state_clean_up_interval_seconds: KEEP_ROWS,
-            override_config_producer: Some(config_producer),
-            override_session_builder: Some(session_builder),
+            override_config_producer: Some(config_producer.clone()),
+            override_session_builder: Some(session_builder.clone()),
             override_physical_codec: Some(Arc::new(codec)),
             ..SchedulerConfig::default()
         };
         let fault = |error: ballista_core::error::BallistaError| Error::new(ErrorKind::Io, "the scheduler stopped").why(error.to_string());
         config.validate().map_err(fault)?;
-        let cluster = BallistaCluster::new_from_config(&config).await.map_err(fault)?;
+        let jobs = InMemoryJobState::new(config.scheduler_id.clone(), session_builder, config_producer);
+        let cluster = BallistaCluster::new(Arc::new(InMemoryClusterState::default()), Arc::new(TrustedJobs::new(jobs)));
         let scheduler = create_scheduler::<LogicalPlanNode, PhysicalPlanNode>(cluster, Arc::new(config)).await.map_err(fault)?;
         start_grpc_service_with_listener(self.listener, scheduler).await.map_err(fault)
     }

@@ -1,4 +1,4 @@
-//! Hands a plan to a scheduler, waits for it, and fetches the rows of its last stage from the workers.
+//! Hands a plan to a scheduler, waits for its word, and fetches the rows of its last stage from the workers.
 //!
 //! A job that nobody waits for any more is cancelled: dropping the rows says so to the scheduler, before anything else of
 //! this process ends. A worker that dies while it runs tasks is the scheduler's matter, which gives them to others; one that
@@ -13,12 +13,9 @@ use arrow::array::RecordBatch;
 use ballista_core::BALLISTA_VERSION;
 use ballista_core::client::BallistaClient;
 use ballista_core::extension::{BallistaGrpcMetadataInterceptor, SessionConfigExt};
-use ballista_core::serde::protobuf::execute_query_failure_result::Failure;
 use ballista_core::serde::protobuf::execute_query_params::Query;
 use ballista_core::serde::protobuf::scheduler_grpc_client::SchedulerGrpcClient;
-use ballista_core::serde::protobuf::{
-    CancelJobParams, ExecuteQueryParams, GetJobStatusParams, KeyValuePair, PartitionLocation, execute_query_result, job_status,
-};
+use ballista_core::serde::protobuf::{CancelJobParams, ExecuteQueryParams, KeyValuePair, PartitionLocation, job_status};
 use ballista_core::utils::{GrpcClientConfig, create_grpc_client_endpoint};
 use ballista_core::version::BALLISTA_VERSION_HEADER;
 use datafusion::execution::SendableRecordBatchStream;
@@ -36,9 +33,6 @@ use crate::model::{Error, ErrorKind, Result};
 
 /// How often a job is run at most.
 const ATTEMPTS: usize = 4;
-/// How long the scheduler is left alone between two questions: at first, and at most.
-const SOONEST: Duration = Duration::from_millis(5);
-const LATEST: Duration = Duration::from_millis(200);
 /// How long the end of this process waits for a job to be cancelled.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -110,23 +104,13 @@ impl Question {
             operation_id: Uuid::now_v7().to_string(),
             query: Some(Query::PhysicalPlan(self.plan.clone())),
         };
-        let accepted = client.execute_query(query).await.map_err(|status| fault(&status.message()))?.into_inner();
-        let job = match accepted.result {
-            Some(execute_query_result::Result::Success(accepted)) => accepted.job_id,
-            Some(execute_query_result::Result::Failure(refused)) => {
-                return Err(match refused.failure {
-                    Some(Failure::PlanParsingFailure(text) | Failure::SessionNotFound(text)) => failure::failed(&text),
-                    _ => failure::failed("the scheduler refused the job"),
-                });
-            }
-            None => return Err(failure::failed("the scheduler gave no answer")),
-        };
-        let mut running = Running { job: Some(job.clone()), scheduler: self.scheduler };
-        let mut pause = SOONEST;
-        loop {
-            let asked = client.get_job_status(GetJobStatusParams { job_id: job.clone() }).await;
-            let status = asked.map_err(|status| fault(&status.message()))?.into_inner().status;
-            match status.and_then(|status| status.status) {
+        let mut standing = client.execute_query_push(query).await.map_err(|status| fault(&status.message()))?.into_inner();
+        let mut running = Running { job: None, scheduler: self.scheduler };
+        // Only what is told unasked has passed the scheduler's own doubts.
+        while let Some(told) = standing.next().await {
+            let Some(status) = told.map_err(|status| fault(&status.message()))?.status else { continue };
+            running.job = Some(status.job_id);
+            match status.status {
                 Some(job_status::Status::Successful(done)) => {
                     running.job = None;
                     return Ok(done.partition_location.into());
@@ -137,9 +121,8 @@ impl Question {
                 }
                 Some(job_status::Status::Queued(_) | job_status::Status::Running(_)) | None => {}
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LATEST);
         }
+        Err(failure::failed("the scheduler went away"))
     }
 }
 
