@@ -50,7 +50,7 @@ def wrk(addresses, script, connections):
     said = [child.communicate()[0] for child in running]
     rate = sum(float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1)) for text in said)
     refused = [line for text in said for line in text.splitlines() if "Non-2xx" in line or "Socket errors" in line]
-    worst = {share: max((re.search(rf"{share}%\s+(\S+)", text).group(1) for text in said), key=seconds) for share in (50, 99)}
+    worst = {share: max((re.search(rf"(?m)^\s+{share}%\s+(\S+)", text).group(1) for text in said), key=seconds) for share in (50, 99)}
     return f"{rate:,.0f}/s, p50 {worst[50]}, p99 {worst[99]} {' '.join(refused)}"
 
 
