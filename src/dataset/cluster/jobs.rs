@@ -1,9 +1,10 @@
 //! What a scheduler knows of its jobs, and tells only if it can be trusted.
 //!
-//! When a worker dies whose rows a running stage needs, the scheduler runs that stage anew. It was seen to leave what the stage's
-//! first run had made among the inputs of the next one, and the answer had rows twice. So a job of which any stage ran more than
-//! once has not succeeded here, whatever it says: whoever asked is told that rows were lost, and asks again (see
-//! [`super::submit`]). Lost tasks of a stage that goes on are another matter; those are run again and counted once.
+//! When a worker dies whose rows a running stage needs, the scheduler would run that stage anew. It was seen to leave what the
+//! stage's first run had made among the inputs of the next one, so that the answer had rows twice, and to wait for ever where
+//! several stages have to run anew. So nothing is mended here: when a worker goes, whoever waits for a job is told that rows were
+//! lost, cancels it, and asks again (see [`super::submit`]). And a job of which any stage ran more than once has not succeeded,
+//! whatever it says.
 //!
 //! Whoever asks hears of a job through its subscription alone, and this is where it passes.
 
@@ -15,10 +16,12 @@ use ballista_core::error::Result as ClusterResult;
 use ballista_core::serde::protobuf::{FailedJob, JobStatus, job_status};
 use ballista_core::{JobId, JobStatusSubscriber};
 use ballista_scheduler::cluster::memory::InMemoryJobState;
-use ballista_scheduler::cluster::{JobState, JobStateEventStream};
+use ballista_scheduler::cluster::{ClusterStateEvent, ClusterStateEventStream, JobState, JobStateEventStream};
 use ballista_scheduler::state::execution_graph::{ExecutionGraph, ExecutionGraphBox};
 use ballista_scheduler::state::execution_stage::ExecutionStage;
 use datafusion::prelude::{SessionConfig, SessionContext};
+
+use futures::StreamExt;
 
 use super::failure::{lost, sealed};
 
@@ -31,6 +34,21 @@ pub(super) struct TrustedJobs {
 impl TrustedJobs {
     pub(super) fn new(jobs: InMemoryJobState) -> Self {
         Self { jobs, waiting: Mutex::default() }
+    }
+
+    /// Ends all jobs when a worker goes, for those who wait for them.
+    pub(super) async fn watch(&self, mut events: ClusterStateEventStream) {
+        while let Some(event) = events.next().await {
+            let ClusterStateEvent::RemovedExecutor { executor_id } = event else { continue };
+            tracing::info!(worker = %executor_id, "a worker is gone: jobs are asked again");
+            let jobs: Vec<JobId> = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+            for job in jobs {
+                let failed = FailedJob { error: sealed(&lost(&"a worker of the cluster is gone")), ..FailedJob::default() };
+                let status =
+                    JobStatus { job_id: job.clone().into(), status: Some(job_status::Status::Failed(failed)), ..JobStatus::default() };
+                self.tell(&job, status);
+            }
+        }
     }
 
     /// Tells whoever waits for a job how it stands, and forgets them at its end.

@@ -1,8 +1,7 @@
 //! Hands a plan to a scheduler, waits for its word, and fetches the rows of its last stage from the workers.
 //!
 //! A job that nobody waits for any more is cancelled: dropping the rows says so to the scheduler, before anything else of
-//! this process ends. A worker that dies while it runs tasks is the scheduler's matter, which gives them to others; one that
-//! dies with rows that are still to be fetched is ours: as long as no row was handed on, the whole job is run again.
+//! this process ends. When a worker dies, the whole job is run again, as long as no row was handed on.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -115,10 +114,8 @@ impl Question {
                     running.job = None;
                     return Ok(done.partition_location.into());
                 }
-                Some(job_status::Status::Failed(failed)) => {
-                    running.job = None;
-                    return Err(failure::failed(&failed.error));
-                }
+                // It may be that only its answer is not wanted any more; then it is cancelled on the way out.
+                Some(job_status::Status::Failed(failed)) => return Err(failure::failed(&failed.error)),
                 Some(job_status::Status::Queued(_) | job_status::Status::Running(_)) | None => {}
             }
         }
