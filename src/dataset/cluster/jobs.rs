@@ -16,12 +16,10 @@ use ballista_core::error::Result as ClusterResult;
 use ballista_core::serde::protobuf::{FailedJob, JobStatus, job_status};
 use ballista_core::{JobId, JobStatusSubscriber};
 use ballista_scheduler::cluster::memory::InMemoryJobState;
-use ballista_scheduler::cluster::{ClusterStateEvent, ClusterStateEventStream, JobState, JobStateEventStream};
+use ballista_scheduler::cluster::{JobState, JobStateEventStream};
 use ballista_scheduler::state::execution_graph::{ExecutionGraph, ExecutionGraphBox};
 use ballista_scheduler::state::execution_stage::ExecutionStage;
 use datafusion::prelude::{SessionConfig, SessionContext};
-
-use futures::StreamExt;
 
 use super::failure::{lost, sealed};
 
@@ -36,19 +34,15 @@ impl TrustedJobs {
         Self { jobs, waiting: Mutex::default() }
     }
 
-    /// Ends all jobs when a worker goes, for those who wait for them.
-    pub(super) async fn watch(&self, mut events: ClusterStateEventStream) {
-        while let Some(event) = events.next().await {
-            let ClusterStateEvent::RemovedExecutor { executor_id } = event else { continue };
-            tracing::info!(worker = %executor_id, "a worker is gone: jobs are asked again");
-            let jobs: Vec<JobId> = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
-            for job in jobs {
-                let failed = FailedJob { error: sealed(&lost(&"a worker of the cluster is gone")), ..FailedJob::default() };
-                let status =
-                    JobStatus { job_id: job.clone().into(), status: Some(job_status::Status::Failed(failed)), ..JobStatus::default() };
-                self.tell(&job, status);
-            }
+    /// Tells all who wait that their jobs have failed and can be asked again, and returns the jobs.
+    pub(super) fn end(&self) -> Vec<JobId> {
+        let jobs: Vec<JobId> = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        for job in &jobs {
+            let failed = FailedJob { error: sealed(&lost(&"a worker of the cluster is gone")), ..FailedJob::default() };
+            let status = JobStatus { job_id: job.clone().into(), status: Some(job_status::Status::Failed(failed)), ..JobStatus::default() };
+            self.tell(job, status);
         }
+        jobs
     }
 
     /// Tells whoever waits for a job how it stands, and forgets them at its end.

@@ -30,6 +30,7 @@ mod submit;
 mod telling;
 mod whole_latest;
 mod worker;
+mod workers;
 
 use std::net::SocketAddr;
 

@@ -6,21 +6,21 @@ use std::sync::Arc;
 use ballista_core::ConfigProducer;
 use ballista_core::config::TaskSchedulingPolicy;
 use ballista_core::extension::SessionConfigExt;
-use ballista_scheduler::cluster::memory::{InMemoryClusterState, InMemoryJobState};
-use ballista_scheduler::cluster::{BallistaCluster, ClusterState};
+use ballista_scheduler::cluster::BallistaCluster;
+use ballista_scheduler::cluster::memory::InMemoryJobState;
 use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::{create_scheduler, start_grpc_service_with_listener};
 use ballista_scheduler::scheduler_server::SessionBuilder;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::SessionConfig;
-use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use tokio::net::TcpListener;
 
 use super::MAX_MESSAGE;
 use super::codec::PlanCodec;
 use super::files::{FileRegistry, NoFiles};
 use super::jobs::TrustedJobs;
+use super::workers::{Server, WatchedWorkers};
 use crate::dataset::QueryEngine;
 use crate::dataset::failure::from_engine;
 use crate::model::{Error, ErrorKind, Result};
@@ -86,13 +86,11 @@ impl Scheduler {
         let fault = |error: ballista_core::error::BallistaError| Error::new(ErrorKind::Io, "the scheduler stopped").why(error.to_string());
         config.validate().map_err(fault)?;
         let jobs = InMemoryJobState::new(config.scheduler_id.clone(), session_builder, config_producer);
-        let (workers, jobs) = (Arc::new(InMemoryClusterState::default()), Arc::new(TrustedJobs::new(jobs)));
-        let events = workers.cluster_state_events().await.map_err(fault)?;
-        let cluster = BallistaCluster::new(workers, jobs.clone());
-        let scheduler = create_scheduler::<LogicalPlanNode, PhysicalPlanNode>(cluster, Arc::new(config)).await.map_err(fault)?;
-        tokio::select! {
-            served = start_grpc_service_with_listener(self.listener, scheduler) => served.map_err(fault),
-            () = jobs.watch(events) => Err(Error::internal("the scheduler hears no more of its workers")),
-        }
+        let jobs = Arc::new(TrustedJobs::new(jobs));
+        let workers = Arc::new(WatchedWorkers::new(jobs.clone()));
+        let cluster = BallistaCluster::new(workers.clone(), jobs);
+        let server: Server = create_scheduler(cluster, Arc::new(config)).await.map_err(fault)?;
+        workers.serve(server.clone());
+        start_grpc_service_with_listener(self.listener, server).await.map_err(fault)
     }
 }
