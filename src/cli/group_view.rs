@@ -259,11 +259,7 @@ pub(crate) fn write_disagreements(console: &mut Console, disagreements: &[Disagr
     let mut table = Table::new(&[("SOURCES DISAGREE", Side::Left), ("SHOWN", Side::Left), ("SOURCE", Side::Left), ("SAYS", Side::Left)]);
     for disagreement in disagreements {
         for (number, saying) in disagreement.said.iter().enumerate() {
-            let says = match &saying.says {
-                serde_json::Value::Null => NULL.to_owned(),
-                serde_json::Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
+            let says = saying.text().unwrap_or_else(|| NULL.to_owned());
             table.row([
                 if number == 0 { disagreement.path.as_str() } else { "" },
                 if saying.shown { "●" } else { "" },

@@ -11,7 +11,7 @@ use super::place::Place;
 use super::table::{Side, Table};
 use crate::model::ErrorKind;
 use crate::store::GroupUpdate;
-use crate::sync::{Subject, annotate, synced_groups};
+use crate::sync::{annotate, synced_groups};
 
 /// Set, remove or show the tags of a group
 #[derive(Args, Debug)]
@@ -35,30 +35,19 @@ impl Tag {
     pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
         let store = place.open().await?;
         let only_shows = self.tags.is_empty() && self.remove.is_empty();
-        let found = store.group(&self.group).await;
-        if let Err(error) = &found
-            && error.kind() == ErrorKind::NotFound
-            && let Some(synced) = synced_groups(&store, Some(&self.group)).await?.into_iter().next()
-        {
-            let noted = if only_shows {
-                synced
-            } else {
-                // Over what sources say; a tag that is removed shows again as they say it.
-                let set = self.tags.iter().map(|(key, value)| (Subject::Tag(key), Some(value.clone())));
-                let notes: Vec<_> = self.remove.iter().map(|key| (Subject::Tag(key), None)).chain(set).collect();
-                annotate(&store, &self.group, &notes).await?
-            };
-            return show(console, &noted.group.name, &noted.group.tags.unwrap_or_default(), only_shows);
-        }
-        let group = if only_shows {
-            found?
-        } else {
-            let change = GroupUpdate {
-                add_tags: self.tags.into_iter().collect(),
-                remove_tags: self.remove.into_iter().collect(),
-                ..GroupUpdate::default()
-            };
-            store.update_group(&self.group, &change).await?
+        let change = GroupUpdate {
+            add_tags: self.tags.into_iter().collect(),
+            remove_tags: self.remove.into_iter().collect(),
+            ..GroupUpdate::default()
+        };
+        let own = if only_shows { store.group(&self.group).await } else { store.update_group(&self.group, &change).await };
+        let group = match own {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let Some(synced) = synced_groups(&store, Some(&self.group)).await?.into_iter().next() else { return Err(error.into()) };
+                let synced = if only_shows { synced } else { annotate(&store, &self.group, &change, None).await? };
+                return show(console, &synced.group.name, &synced.group.tags.unwrap_or_default(), only_shows);
+            }
+            own => own?,
         };
         show(console, group.name.as_str(), &group.tags, only_shows)
     }

@@ -12,8 +12,8 @@ use crate::model::{
     Collection, Error, ErrorKind, Expectation, FeatureDefinition, FeatureName, FeatureType, GroupExpectations, OnViolation, Result, Rule,
     Ttl,
 };
-use crate::store::{FeatureStore, FeatureUpdate, GroupUpdate};
-use crate::sync::{Subject, annotate, synced_groups};
+use crate::store::{FeatureUpdate, GroupUpdate};
+use crate::sync::{annotate, synced_groups};
 
 /// Change what is written about a group, its ttl, or its features
 #[derive(Args, Debug)]
@@ -101,15 +101,11 @@ enum Violated {
 impl Update {
     pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
         let store = place.open().await?;
-        let mut group = match store.group(&self.group).await {
-            Err(error) if error.kind() == ErrorKind::NotFound && !synced_groups(&store, Some(&self.group)).await?.is_empty() => {
-                return self.note(&store, console).await;
-            }
-            found => found?,
-        };
+        let own = store.group(&self.group).await;
         let reshapes = !(self.added.is_empty() && self.renamed.is_empty() && self.removed.is_empty());
         let changes_group = self.description.is_some() || self.owner.is_some() || self.ttl.is_some() || reshapes || self.expects_of_group();
-        let expectations = self.expects_of_group().then(|| self.group_expectations(&group.expectations));
+        let known = own.as_ref().map(|group| group.expectations.clone()).unwrap_or_default();
+        let expectations = self.expects_of_group().then(|| self.group_expectations(&known));
         let change = GroupUpdate {
             description: self.description.map(cleared_if_empty),
             owner: self.owner.map(cleared_if_empty),
@@ -123,20 +119,25 @@ impl Update {
             add_features: self.added,
             ..GroupUpdate::default()
         };
-        if let Some(feature) = &self.feature {
-            let change = FeatureUpdate {
-                description: self.feature_description.map(cleared_if_empty),
-                add_parameters: self.parameters.into_iter().collect(),
-                remove_parameters: self.removed_parameters.into_iter().collect(),
-                clear_expectations: self.no_expectations,
-                add_expectations: self
-                    .expected
-                    .into_iter()
-                    .map(|rule| Expectation { rule, on_violation: self.on_violation.into() })
-                    .collect(),
-                drift_limits: self.drift_limits.into_iter().collect(),
-            };
-            group = store.update_feature(&self.group, feature, &change).await?;
+        let of_feature = FeatureUpdate {
+            description: self.feature_description.map(cleared_if_empty),
+            add_parameters: self.parameters.into_iter().collect(),
+            remove_parameters: self.removed_parameters.into_iter().collect(),
+            clear_expectations: self.no_expectations,
+            add_expectations: self.expected.into_iter().map(|rule| Expectation { rule, on_violation: self.on_violation.into() }).collect(),
+            drift_limits: self.drift_limits.into_iter().collect(),
+        };
+        let of_feature = self.feature.as_deref().map(|feature| (feature, &of_feature));
+        let mut group = match own {
+            Err(error) if error.kind() == ErrorKind::NotFound && !synced_groups(&store, Some(&self.group)).await?.is_empty() => {
+                let noted = annotate(&store, &self.group, &change, of_feature).await?;
+                console.confirm(format!("noted of {} (source {})", noted.group.name, noted.source), &group_view::synced(&noted, true))?;
+                return Ok(Exit::Done);
+            }
+            own => own?,
+        };
+        if let Some((feature, change)) = of_feature {
+            group = store.update_feature(&self.group, feature, change).await?;
         }
         if changes_group {
             group = store.update_group(&self.group, &change).await?;
@@ -144,33 +145,6 @@ impl Update {
         let summary = store.group_summary(&group).await?;
         let page = group_view::page(&group, &summary, group_view::location(&store, &group)?, &[]);
         console.confirm(format!("changed {}", group.name), &page)?;
-        Ok(Exit::Done)
-    }
-
-    /// Of a group that sources tell of: what can be said here is noted over what they say.
-    async fn note(self, store: &FeatureStore, console: &mut Console) -> Verdict {
-        let says_more = self.ttl.is_some()
-            || !(self.added.is_empty() && self.renamed.is_empty() && self.removed.is_empty())
-            || !self.expected.is_empty()
-            || self.no_expectations
-            || !self.drift_limits.is_empty()
-            || self.expects_of_group();
-        if says_more {
-            return Err(Error::invalid(format!("'{}' can't be changed here", self.group.escape_debug()))
-                .why("a source tells of it, and it is kept there")
-                .remedy("change it there; a description, an owner, tags and parameters of features can be noted here")
-                .into());
-        }
-        let mut notes: Vec<(Subject<'_>, Option<String>)> = Vec::new();
-        notes.extend(self.description.clone().map(|text| (Subject::Description, Some(text))));
-        notes.extend(self.owner.clone().map(|text| (Subject::Owner, Some(text))));
-        if let Some(feature) = &self.feature {
-            notes.extend(self.feature_description.clone().map(|text| (Subject::FeatureDescription(feature), Some(text))));
-            notes.extend(self.parameters.iter().map(|(key, value)| (Subject::Parameter(feature, key), Some(value.clone()))));
-            notes.extend(self.removed_parameters.iter().map(|key| (Subject::Parameter(feature, key), None)));
-        }
-        let noted = annotate(store, &self.group, &notes).await?;
-        console.confirm(format!("noted of {} (source {})", noted.group.name, noted.source), &group_view::synced(&noted, true))?;
         Ok(Exit::Done)
     }
 }

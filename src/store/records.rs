@@ -1,5 +1,6 @@
 //! Records: put, delete, look up, history.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use super::FeatureStore;
@@ -401,9 +402,12 @@ fn feature_positions(group: &FeatureGroup, features: Option<&[String]>) -> Resul
     features.iter().map(|name| group.schema.feature(name).map(|(position, _)| position)).collect::<Result<_>>().map(Some)
 }
 
-/// Where these features stand in rows; none for all that ever were.
-fn slots_of(group: &FeatureGroup, positions: Option<&[usize]>) -> Option<Vec<usize>> {
-    positions.map(|positions| positions.iter().map(|position| group.schema.slot(*position)).collect())
+/// Where these features stand in rows; none for all that ever were. Without removed features that is where they are defined.
+fn slots_of<'a>(group: &FeatureGroup, positions: Option<&'a [usize]>) -> Option<Cow<'a, [usize]>> {
+    positions.map(|positions| match group.schema.removed().is_empty() {
+        true => Cow::Borrowed(positions),
+        false => positions.iter().map(|position| group.schema.slot(*position)).collect(),
+    })
 }
 
 fn online_record(group: &FeatureGroup, row: OnlineRow) -> Result<OnlineRecord> {

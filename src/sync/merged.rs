@@ -209,6 +209,17 @@ fn type_of(feature: &ObservedFeature) -> Value {
     })
 }
 
+impl Saying {
+    /// What it says as text; none: it does not have it.
+    pub fn text(&self) -> Option<String> {
+        match &self.says {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        }
+    }
+}
+
 impl Disagreement {
     /// As one line: `owner: git says "a", prod says "b" (shown)`.
     pub fn to_line(&self) -> String {

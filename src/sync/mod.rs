@@ -33,7 +33,7 @@ pub use kinds::{KINDS, Kind};
 pub use listed::{ListedGroup, found, listed_groups};
 pub use look_up::{FoundRecord, look_up};
 pub use merged::{Disagreement, Saying};
-pub use notes::{Subject, annotate};
+pub use notes::annotate;
 pub use observed::{ObservedFeature, ObservedFlow, ObservedGroup, ObservedHistory, ObservedKind, ObservedNode};
 pub use published::{Published, publish};
 pub use reports::{SourceState, SyncRun, sync_run, sync_status};

@@ -9,11 +9,11 @@ use super::observed::{ObservedFeature, ObservedGroup};
 use super::sources::{SyncedGroup, synced_groups};
 use crate::catalog::SyncNoteRow;
 use crate::model::{Error, Result, limits};
-use crate::store::FeatureStore;
+use crate::store::{FeatureStore, FeatureUpdate, GroupUpdate};
 
 /// What a note is about. A feature's name has no dot; keys may have some.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Subject<'a> {
+pub(super) enum Subject<'a> {
     /// What the group is for.
     Description,
     /// Who answers for it.
@@ -57,13 +57,25 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Writes notes over a group that sources tell of; one without a value is taken away, and what sources say shows again.
+/// Notes a change of a group that sources tell of over what they say: its description, owner and tags, and of one feature its description
+/// and parameters. What the change clears or removes has no note any more, and what sources say shows again.
 ///
 /// # Errors
-/// `NotFound` if no source tells of the group, or it has no such feature; `Invalid` beyond the limits of a group of our own.
-pub async fn annotate(store: &FeatureStore, group: &str, notes: &[(Subject<'_>, Option<String>)]) -> Result<SyncedGroup> {
+/// `NotFound` if no source tells of the group, or it has no such feature; `Invalid` for a change of anything else, which is kept where the
+/// group is, and beyond the limits of a group of our own.
+pub async fn annotate(
+    store: &FeatureStore,
+    group: &str,
+    change: &GroupUpdate,
+    of_feature: Option<(&str, &FeatureUpdate)>,
+) -> Result<SyncedGroup> {
     store.check_writable()?;
     let no_group = || Error::not_found(format!("no source tells of a group '{}'", group.escape_debug()));
+    let notes = notes_of(change, of_feature).ok_or_else(|| {
+        Error::invalid(format!("'{}' can't be changed here", group.escape_debug()))
+            .why("a source tells of it, and it is kept there")
+            .remedy("change it there; a description, an owner, tags and parameters of features can be noted here")
+    })?;
     let mut known = synced_groups(store, Some(group)).await?.into_iter().next().ok_or_else(no_group)?;
     let mut written = Vec::with_capacity(notes.len());
     for (subject, value) in notes {
@@ -71,9 +83,9 @@ pub async fn annotate(store: &FeatureStore, group: &str, notes: &[(Subject<'_>, 
         let subject = match subject {
             Subject::FeatureDescription(name) => Subject::FeatureDescription(&feature(&known.group, name)?.name),
             Subject::Parameter(name, key) => Subject::Parameter(&feature(&known.group, name)?.name, key),
-            other => *other,
+            other => other,
         };
-        written.push((subject.to_string(), value.clone().filter(|text| !text.is_empty())));
+        written.push((subject.to_string(), value.filter(|text| !text.is_empty())));
     }
     let rows: Vec<SyncNoteRow> = written
         .iter()
@@ -83,6 +95,46 @@ pub async fn annotate(store: &FeatureStore, group: &str, notes: &[(Subject<'_>, 
     check(&known.group, &rows)?;
     store.catalog().set_sync_notes(&known.group.name, &written, store.now()).await?;
     synced_groups(store, Some(group)).await?.into_iter().next().ok_or_else(no_group)
+}
+
+type Note<'a> = (Subject<'a>, Option<String>);
+
+/// The notes that a change amounts to; none if it changes what no note can say.
+fn notes_of<'a>(change: &'a GroupUpdate, of_feature: Option<(&'a str, &'a FeatureUpdate)>) -> Option<Vec<Note<'a>>> {
+    // Named one by one, so that a kind of change that is added has to be thought of here.
+    let GroupUpdate {
+        description,
+        owner,
+        ttl,
+        storage_type,
+        throughput,
+        note_update: _,
+        rename_features,
+        remove_features,
+        add_features,
+        add_tags,
+        remove_tags,
+        expectations,
+    } = change;
+    let is_reshaped = !(rename_features.is_empty() && remove_features.is_empty() && add_features.is_empty());
+    if is_reshaped || ttl.is_some() || storage_type.is_some() || throughput.is_some() || expectations.is_some() {
+        return None;
+    }
+    let mut notes: Vec<Note<'a>> = Vec::new();
+    notes.extend(description.clone().map(|text| (Subject::Description, text)));
+    notes.extend(owner.clone().map(|text| (Subject::Owner, text)));
+    notes.extend(remove_tags.iter().map(|key| (Subject::Tag(key), None)));
+    notes.extend(add_tags.iter().map(|(key, value)| (Subject::Tag(key), Some(value.clone()))));
+    if let Some((name, change)) = of_feature {
+        let FeatureUpdate { description, add_parameters, remove_parameters, clear_expectations, add_expectations, drift_limits } = change;
+        if *clear_expectations || !add_expectations.is_empty() || !drift_limits.is_empty() {
+            return None;
+        }
+        notes.extend(description.clone().map(|text| (Subject::FeatureDescription(name), text)));
+        notes.extend(remove_parameters.iter().map(|key| (Subject::Parameter(name, key), None)));
+        notes.extend(add_parameters.iter().map(|(key, value)| (Subject::Parameter(name, key), Some(value.clone()))));
+    }
+    Some(notes)
 }
 
 fn feature<'a>(group: &'a ObservedGroup, name: &str) -> Result<&'a ObservedFeature> {

@@ -99,7 +99,10 @@ pub async fn synced_groups(store: &FeatureStore, name: Option<&str>) -> Result<V
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let own: HashSet<String> = store.list_groups().await?.iter().map(|group| group.name.folded()).collect();
+    let own: HashSet<String> = match name {
+        Some(name) => store.catalog().group(name).await?.iter().map(|group| group.name.folded()).collect(),
+        None => store.list_groups().await?.iter().map(|group| group.name.folded()).collect(),
+    };
     rows.retain(|row| !own.contains(&row.name.to_lowercase()));
     let noted = store.catalog().sync_notes(name).await?;
     let intent: HashSet<String> =

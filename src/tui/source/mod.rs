@@ -242,11 +242,7 @@ fn shortened(path: &str, home: Option<&str>) -> String {
 fn told(disagreement: &Disagreement) -> (String, Vec<Saying>) {
     let said = disagreement.said.iter().map(|saying| Saying {
         source: saying.source.clone().unwrap_or_else(|| "here".to_owned()),
-        says: match &saying.says {
-            serde_json::Value::Null => crate::tui::units::UNKNOWN.to_owned(),
-            serde_json::Value::String(text) => text.clone(),
-            other => other.to_string(),
-        },
+        says: saying.text().unwrap_or_else(|| crate::tui::units::UNKNOWN.to_owned()),
         is_shown: saying.shown,
     });
     (disagreement.path.clone(), said.collect())

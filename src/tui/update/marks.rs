@@ -22,8 +22,9 @@ pub(super) type Subject = (Arc<FeatureGroup>, Vec<String>);
 /// Sets marks or takes them away.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     let Some(list) = super::filter_of(model) else { return Vec::new() };
-    let (at, rows) = (list.list.at, list.rows.clone());
-    let Some(here) = rows.get(at).and_then(|row| name_of(model, *row)) else { return Vec::new() };
+    let at = list.list.at;
+    let Some(row) = list.rows.get(at).copied() else { return Vec::new() };
+    let Some(here) = name_of(model, row) else { return Vec::new() };
     match action {
         Action::Mark => {
             if let Some(list) = super::filter_of(model) {
@@ -35,12 +36,14 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             super::step(model, model.focus(), Move::Down)
         }
         Action::MarkRange => {
+            let rows = rows(model);
             let last = super::filter_of(model).and_then(|list| list.marked_last.clone());
             let from = rows.iter().position(|row| last.is_some() && name_of(model, *row) == last).unwrap_or(at);
             mark(model, &rows[from.min(at)..=from.max(at)]);
             Vec::new()
         }
         _ => {
+            let rows = rows(model);
             let all = rows.iter().take(MOST_MARKED + 1).all(|row| name_of(model, *row).is_some_and(|name| is_marked(model, &name)));
             match all {
                 true => clear(model),
@@ -49,6 +52,11 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             Vec::new()
         }
     }
+}
+
+/// The rows that are listed.
+fn rows(model: &Model) -> Vec<usize> {
+    shown(model).map(|list| list.rows.clone()).unwrap_or_default()
 }
 
 fn mark(model: &mut Model, rows: &[usize]) {

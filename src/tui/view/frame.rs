@@ -140,6 +140,7 @@ pub(super) fn hints(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: R
         let versions = model.group_screen.record.found.value().map_or(0, |found| found.versions.len());
         let pointless = match action {
             Action::Open => is_at_a_feature(model) || (is_at_datasets(focus) && no_datasets),
+            Action::SortDrift => is_at_a_feature(model),
             Action::Verify | Action::MarkDataset | Action::Compare => no_datasets,
             Action::Cancel => {
                 let asked = model.screen == Screen::Sql && (model.sql.grid.rows.waiting_since().is_some() || model.sql.exporting.is_some());
