@@ -126,7 +126,15 @@ fn notes_stand_over_what_is_told_and_no_sync_touches_them() {
 fn what_can_not_be_noted_is_refused() {
     let (_prod, reader) = two_sources();
     reader.run("update trips --ttl 7d").ended(1).says(&["'trips'", "a source tells of it"]);
-    reader.run("update trips --add-feature x:String").ended(1);
+    for change in [
+        "--add-feature x:String",
+        "--rename-feature fare=cost",
+        "--remove-feature fare",
+        "--expect-rows 5",
+        "--feature fare --no-expectations",
+    ] {
+        reader.run(&format!("update trips --owner us {change}")).ended(1).says(&["a source tells of it"]);
+    }
     reader.run("update trips --feature fares --feature-description x").ended(1).says(&["did you mean 'fare'?"]);
     reader.run_words(&["update", "trips", "--description", &"x".repeat(129)]).ended(1).says(&["128"]);
     reader.run("update nobody --owner x").ended(1).says(&["no feature group 'nobody'"]);
