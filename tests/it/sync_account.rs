@@ -435,8 +435,9 @@ fn start_and_wait(reader: &Larder, words: &[&str], held: &AtomicBool) -> std::pr
         command.env_remove(name);
     }
     let keys = [("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", SECRET), ("AWS_EC2_METADATA_DISABLED", "true")];
-    let child = command.envs(keys).spawn().unwrap();
+    let mut child = command.envs(keys).spawn().unwrap();
     while !held.load(Ordering::SeqCst) {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended before it asked so much");
         std::thread::sleep(Duration::from_millis(2));
     }
     child

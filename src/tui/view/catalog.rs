@@ -25,7 +25,7 @@ use crate::tui::widgets::text::{name, prose, put, span};
 /// What can be typed, for whoever has typed nothing yet.
 const PLACEHOLDER: &str = "words   type:frac   owner:growth   tag:pii   fresh:<1d   null:>5%";
 
-const ALL: [Column; 9] = [
+pub(super) const ALL: [Column; 9] = [
     Column::text("FEATURE", 16, 34, 0),
     Column::text("GROUP", 12, 26, 1),
     Column::text("TYPE", 10, 12, 4),

@@ -18,7 +18,7 @@ use crate::tui::units::{age, ago, bytes, counted, exact, span as time_span, thin
 use crate::tui::widgets::table::{Column, Table};
 use crate::tui::widgets::text::{put, put_right, span};
 
-const COLUMNS: [Column; 7] = [
+pub(super) const COLUMNS: [Column; 7] = [
     Column::text("", 1, 1, 0),
     Column::text("DATASET", 14, 40, 0),
     Column::number("VERSION", 7, 1),

@@ -16,7 +16,7 @@ use crate::tui::units::{UNKNOWN, age, bytes, counted, exact, moment, thin_cell};
 use crate::tui::widgets::table::{Column, Table};
 use crate::tui::widgets::text::{put, put_right, span};
 
-const COLUMNS: [Column; 8] = [
+pub(super) const COLUMNS: [Column; 8] = [
     Column::text("FILE", 14, 44, 0),
     Column::number("ROWS", 8, 0),
     Column::number("SIZE", 8, 1),

@@ -20,7 +20,7 @@ use crate::tui::widgets::input::Input;
 use crate::tui::widgets::table::{Column, Table};
 use crate::tui::widgets::text::{name, prose, put, put_right, span};
 
-const COLUMNS: [Column; 7] = [
+pub(super) const COLUMNS: [Column; 7] = [
     Column::text("GROUP", 16, 36, 0),
     Column::text("STORES", 7, 7, 4),
     Column::number("FEATURES", 8, 3),

@@ -15,7 +15,7 @@ use crate::tui::units::{UNKNOWN, age, exact, latency, span as time_span, thin_ce
 use crate::tui::widgets::table::{Column, Table};
 use crate::tui::widgets::text::{put, span};
 
-const COLUMNS: [Column; 7] = [
+pub(super) const COLUMNS: [Column; 7] = [
     Column::text("STATE", 13, 13, 0),
     Column::text("JOB", 8, 8, 0),
     Column::text("GROUP", 14, 40, 1),

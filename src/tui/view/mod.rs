@@ -132,3 +132,25 @@ fn seal(buffer: &mut Buffer, look: &Look) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{catalog, datasets, files, groups, jobs};
+    use crate::tui::model::columns::Listed;
+
+    #[test]
+    fn every_column_that_can_be_hidden_stands_in_its_list() {
+        for list in Listed::ALL {
+            let drawn = match list {
+                Listed::Features => &catalog::ALL[..],
+                Listed::Groups => &groups::COLUMNS,
+                Listed::Files => &files::COLUMNS,
+                Listed::Datasets => &datasets::COLUMNS,
+                Listed::Jobs => &jobs::COLUMNS,
+            };
+            for title in list.columns() {
+                assert!(drawn.iter().any(|column| column.title == *title), "{title} of the {}", list.name());
+            }
+        }
+    }
+}
