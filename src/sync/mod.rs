@@ -23,8 +23,11 @@ mod parquet;
 mod published;
 mod reports;
 mod run;
+mod scope;
+mod sketches;
 mod source;
 mod sources;
+mod statistics;
 mod watch;
 
 pub use difference::FieldChange;
@@ -38,8 +41,11 @@ pub use observed::{ObservedFeature, ObservedFlow, ObservedGroup, ObservedHistory
 pub use published::{Published, publish};
 pub use reports::{SourceState, SyncRun, sync_run, sync_status};
 pub use run::{Change, GroupFault, SourceReport, SourceStatus, SyncOptions, SyncReport, sync};
+pub use scope::{Part, Scope};
+pub use sketches::SketchReport;
 pub use source::{Besides, Fetched, Listed, Listing, LookUp, Source, SourceError, Trouble};
 pub use sources::{
     NewSource, SourceView, SyncedGroup, add_source, changes_since, disagreements, remove_source, sources, synced_groups, told_by,
 };
-pub use watch::SyncWatch;
+pub use statistics::{evidence, kept_statistics, statistics, statistics_by_day};
+pub use watch::{SyncEvent, SyncWatch};

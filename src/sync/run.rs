@@ -15,9 +15,11 @@ use super::difference::{FieldChange, difference};
 use super::flows::edges_of;
 use super::guard::{self, MaxDelete, Prune, Situation, Withheld};
 use super::observed::ObservedGroup;
+use super::scope::{Part, Scope};
+use super::sketches::{self, SketchBudget, SketchReport};
 use super::source::{Besides, Listed, Listing, Source, SourceError, Trouble};
 use super::sources::{no_source, sources as all_sources};
-use super::watch::SyncWatch;
+use super::watch::{SyncEvent, SyncWatch};
 use super::{kinds, lock};
 use crate::catalog::{LineageNote, NewRun, RunCounts, RunKind, RunState, SyncChangeRow, SyncGroupRow, SyncOutcome, SyncSourceRow};
 use crate::model::{Error, Result};
@@ -37,6 +39,10 @@ pub struct SyncOptions {
     pub sources: Vec<String>,
     /// Only groups whose names match; nothing outside is deleted.
     pub groups: Option<glob::Pattern>,
+    /// What is taken in of what they tell.
+    pub scope: Scope,
+    /// Work out statistics from the values in their files, for this long; none leaves the values unread.
+    pub sketch: Option<Duration>,
     /// Read every group, changed or not.
     pub full: bool,
     /// Find out what would change, and write nothing.
@@ -112,6 +118,9 @@ pub struct SourceReport {
     pub faulty: usize,
     pub retries: u64,
     pub duration_ms: u64,
+    /// What was read of the values in its files; none if that was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statistics: Option<SketchReport>,
     pub errors: Vec<GroupFault>,
 }
 
@@ -141,14 +150,19 @@ struct Plan {
 /// `Locked` if another sync runs; `NotFound` for a source that is not there; whatever keeps the catalog from being written.
 /// Trouble of a source is no error: the report tells of it.
 pub async fn sync(store: &FeatureStore, options: &SyncOptions, stop: &AtomicBool) -> Result<SyncReport> {
+    let report = run(store, options, stop).await;
+    options.watch.ends();
+    report
+}
+
+async fn run(store: &FeatureStore, options: &SyncOptions, stop: &AtomicBool) -> Result<SyncReport> {
     let rows = wanted(store, &options.sources).await?;
     options.watch.begins(rows.len());
     if options.dry_run {
         let plans: Vec<Plan> = stream::iter(&rows).map(|row| plan(store, row, options)).buffered(AT_ONCE).collect().await;
         let mut report = SyncReport::default();
         for plan in plans {
-            report.sources.push(plan.report);
-            report.changes.extend(plan.changes);
+            report.take(plan.report, plan.changes, &options.watch);
         }
         return Ok(report);
     }
@@ -168,16 +182,20 @@ pub async fn sync(store: &FeatureStore, options: &SyncOptions, stop: &AtomicBool
         if let Some(note) = &mut outcome.lineage {
             note.run = Some(run.id.0);
         }
-        match catalog.apply_sync(run.id, &of_source.name, &outcome, store.now()).await {
-            Ok(()) => report.changes.extend(changes),
+        let changes = match catalog.apply_sync(run.id, &of_source.name, &outcome, store.now()).await {
+            Ok(()) => changes,
             Err(error) => {
                 of_source = empty_report(&of_source.name, &of_source.kind, SourceStatus::Failed);
                 of_source.errors.push(fault(None, &SourceError::new(Trouble::Other, error)));
+                Vec::new()
             }
-        }
-        report.sources.push(of_source);
+        };
+        report.take(of_source, changes, &options.watch);
     }
     report.interrupted = next < rows.len();
+    if let Some(time) = options.sketch.filter(|_| options.scope.has(Part::Statistics)) {
+        sketch(store, &rows[..next], options, &SketchBudget::new(time, stop), &mut report).await?;
+    }
     report.sources.extend(rows[next..].iter().map(|row| empty_report(&row.name, &row.kind, SourceStatus::Skipped)));
     let all_failed = !report.sources.is_empty() && report.sources.iter().all(|source| source.status == SourceStatus::Failed);
     let state = match (report.interrupted, all_failed) {
@@ -189,6 +207,41 @@ pub async fn sync(store: &FeatureStore, options: &SyncOptions, stop: &AtomicBool
     let counts = RunCounts { rows: sum(|s| s.listed), accepted: sum(|s| s.created + s.updated + s.deleted), rejected: sum(|s| s.faulty) };
     catalog.finish_run(run.id, state, None, counts, store.now()).await?;
     Ok(report)
+}
+
+impl SyncReport {
+    fn take(&mut self, source: SourceReport, changes: Vec<Change>, watch: &SyncWatch) {
+        for change in &changes {
+            watch.tells(|| SyncEvent::Change(change.clone()));
+        }
+        watch.tells(|| SyncEvent::Source(source.clone()));
+        self.changes.extend(changes);
+        self.sources.push(source);
+    }
+}
+
+/// Reads values for statistics, source by source; trouble of a file becomes part of its source's report.
+async fn sketch(
+    store: &FeatureStore,
+    rows: &[SyncSourceRow],
+    options: &SyncOptions,
+    budget: &SketchBudget<'_>,
+    report: &mut SyncReport,
+) -> Result<()> {
+    for (row, of_source) in rows.iter().zip(&mut report.sources) {
+        if of_source.status == SourceStatus::Failed {
+            continue;
+        }
+        let Some(sketched) = sketches::of_source(store, row, options, budget).await? else { continue };
+        let (told, faults) = sketched;
+        of_source.errors.extend(faults.iter().map(|(object, error)| fault(Some(object), error)));
+        if !faults.is_empty() {
+            of_source.status = SourceStatus::Degraded;
+        }
+        of_source.statistics = Some(told);
+        report.interrupted |= budget.is_stopped();
+    }
+    Ok(())
 }
 
 async fn wanted(store: &FeatureStore, names: &[String]) -> Result<Vec<SyncSourceRow>> {
@@ -271,7 +324,9 @@ async fn plan_from(
     report.listed = listing.groups.len();
     report.fetched = fetched.len();
     let alive: HashSet<&str> = known.iter().filter(|group| group.deleted.is_none()).map(|group| group.native_id.as_str()).collect();
-    for (listed, read) in fetched {
+    // New groups and those that are gone are left out together.
+    let mut left_out = !options.scope.has(Part::Groups);
+    for (mut listed, read) in fetched {
         let before = find(&listed);
         let observed = match read {
             Ok(observed) => observed,
@@ -286,6 +341,18 @@ async fn plan_from(
                 report.faulty += 1;
                 continue;
             }
+        };
+        let observed = if options.scope == Scope::ALL {
+            observed
+        } else {
+            let known = before.map(|known| ObservedGroup::from_stored(&known.content)).transpose()?;
+            let Some(taken) = options.scope.taken(known.as_ref(), &observed) else { continue };
+            if taken != observed {
+                // Not all of it was taken in, so that it is read again by a run with more in scope.
+                listed.token = None;
+                left_out = true;
+            }
+            taken
         };
         let (content, hash) = observed.stored()?;
         if before.is_some_and(|known| known.hash == hash && known.deleted.is_none() && known.fault.is_none() && known.token == listed.token)
@@ -327,12 +394,14 @@ async fn plan_from(
         report.status = SourceStatus::Degraded;
     }
     let known_in_scope: Vec<&SyncGroupRow> = known.iter().filter(|group| group.deleted.is_none() && in_scope(&group.name)).collect();
-    delete_what_is_gone(&known_in_scope, &listing, options, &mut report, &mut outcome, &mut changes);
+    if options.scope.has(Part::Groups) {
+        delete_what_is_gone(&known_in_scope, &listing, options, &mut report, &mut outcome, &mut changes);
+    }
     let changes_anything = !outcome.upserts.is_empty() || !outcome.tombstones.is_empty();
     if changes_anything && !options.dry_run {
         outcome.lineage = Some(lineage_of(store, &row.name, &known, &outcome).await?);
     }
-    if listing.complete && options.groups.is_none() {
+    if listing.complete && options.groups.is_none() && !left_out {
         outcome.cursor = Some(listing.cursor);
     }
     outcome.changes = changes.iter().map(|change| change_row(change, store)).collect::<Result<_>>()?;
@@ -432,6 +501,7 @@ fn empty_report(name: &str, kind: &str, status: SourceStatus) -> SourceReport {
         faulty: 0,
         retries: 0,
         duration_ms: 0,
+        statistics: None,
         errors: Vec::new(),
     }
 }
