@@ -400,7 +400,8 @@ fn complain(console: &mut Console, report: &SyncReport, exit: Exit) {
         }
     }
     if exit == Exit::CheckSaysNo {
-        console.complain(format!("{} changes are pending; `larder sync` makes them", report.changes.len()));
+        let (changes, them) = (counted(report.changes.len() as u64, "change"), if report.changes.len() == 1 { "it" } else { "them" });
+        console.complain(format!("{changes} pending: `larder sync` brings {them} in"));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sync: what other places know of feature groups, pulled into this catalog.
 //!
-//! `list -> fetch what changed -> diff -> guard -> one transaction per source -> report` ([`run`]). A source is never written to. What
+//! `list -> fetch what changed -> diff -> guard` ([`plan`]) `-> one transaction per source -> statistics -> report` ([`run`]). A source is never written to. What
 //! it says is kept apart from the groups of this store, so nothing that a source says changes how a record is stored. Running
 //! twice changes nothing the second time; a run that is killed leaves the last whole state of each source.
 
@@ -19,10 +19,13 @@ mod look_up;
 mod merged;
 mod notes;
 mod observed;
+mod options;
 mod parquet;
+mod plan;
 mod published;
 mod reports;
 mod run;
+mod run_report;
 mod scope;
 mod sketches;
 mod source;
@@ -38,9 +41,11 @@ pub use look_up::{FoundRecord, look_up};
 pub use merged::{Disagreement, Saying};
 pub use notes::annotate;
 pub use observed::{ObservedFeature, ObservedFlow, ObservedGroup, ObservedHistory, ObservedKind, ObservedNode};
+pub use options::SyncOptions;
 pub use published::{Published, publish};
 pub use reports::{SourceState, SyncRun, sync_run, sync_status};
-pub use run::{Change, GroupFault, SourceReport, SourceStatus, SyncOptions, SyncReport, sync};
+pub use run::sync;
+pub use run_report::{Change, GroupFault, SourceReport, SourceStatus, SyncReport};
 pub use scope::{Part, Scope};
 pub use sketches::SketchReport;
 pub use source::{Besides, Fetched, Listed, Listing, LookUp, Source, SourceError, Trouble};

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::kinds;
 use super::observed::{ObservedGroup, ObservedKind};
-use super::run::SyncOptions;
+use super::options::SyncOptions;
 use super::source::{FileProfile, Source, SourceError};
 use crate::catalog::{SyncFileRow, SyncGroupRow, SyncProfile, SyncSourceRow};
 use crate::model::{ErrorKind, Result};

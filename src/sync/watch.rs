@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::run::{Change, SourceReport};
+use super::run_report::{Change, SourceReport};
 
 /// Something that happened in a run.
 #[derive(Debug, Clone, Serialize)]

@@ -363,7 +363,7 @@ fn what_happens_is_told_line_by_line_and_the_last_line_is_the_whole() {
     let (larder, folder) = reading("parquet");
     trips(&folder.join("trips/a.parquet"), &[1, 2]);
     let told = larder.run("sync --json-stream").ok();
-    let lines: Vec<Value> = told.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> = told.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let kinds: Vec<&str> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
     assert_eq!(kinds.first(), Some(&"reading"));
     assert_eq!(kinds[kinds.len() - 3..], ["change", "source", "done"]);
