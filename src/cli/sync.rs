@@ -245,15 +245,21 @@ async fn once(store: &FeatureStore, options: &SyncOptions, telling: Telling, con
     };
     complain(console, &report, exit);
     if telling.stream {
-        let mut whole = document(&report, exit, started, store.now());
-        whole["event"] = json!("done");
-        told_line(console, &whole)?;
+        told_line(console, &Done { event: "done", whole: document(&report, exit, started, store.now()) })?;
     } else if console.json() {
         console.document(&document(&report, exit, started, store.now()))?;
     } else {
         write(console, &report, options.dry_run)?;
     }
     Ok(Told { exit, signal })
+}
+
+/// The last line of `--json-stream`.
+#[derive(Serialize)]
+struct Done {
+    event: &'static str,
+    #[serde(flatten)]
+    whole: Value,
 }
 
 /// Writes what happens in a run, line by line, until it ends. Nobody is left to tell it to once the reader is gone: the run is stopped.

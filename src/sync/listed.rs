@@ -41,6 +41,11 @@ pub async fn listed_groups(store: &FeatureStore) -> Result<Vec<ListedGroup>> {
     Ok(synced_groups(store, None).await?.into_iter().filter_map(listed).collect())
 }
 
+/// One of them, if it is there and can take the form of our own.
+pub async fn listed_group(store: &FeatureStore, name: &str) -> Result<Option<ListedGroup>> {
+    Ok(synced_groups(store, Some(name)).await?.into_iter().next().and_then(listed))
+}
+
 /// The features of other places that a typed search finds, best first: the group, the feature's place in it.
 ///
 /// # Errors

@@ -110,7 +110,9 @@ mod tests {
     }
 
     /// Owner, features with nulls, rows, flows.
-    fn parts(group: &ObservedGroup) -> (&str, Vec<(&str, Option<u64>)>, Option<u64>, usize) {
+    type Parts<'a> = (&'a str, Vec<(&'a str, Option<u64>)>, Option<u64>, usize);
+
+    fn parts(group: &ObservedGroup) -> Parts<'_> {
         let features = group.features.iter().map(|feature| (feature.name.as_str(), feature.nulls)).collect();
         (group.owner.as_deref().unwrap_or_default(), features, group.history.as_ref().map(|history| history.rows), group.flows.len())
     }

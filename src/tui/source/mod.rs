@@ -27,10 +27,10 @@ use std::time::Instant;
 use async_trait::async_trait;
 
 use super::model::data::{DemoProgress, Found, Origin, Origins, Saying, Summary, Value, Version};
-use crate::model::{Error, FeatureGroup, FeatureValue, Result};
+use crate::model::{Error, ErrorKind, FeatureGroup, FeatureName, FeatureValue, Result};
 use crate::store::demo::{self, DemoOptions};
 use crate::store::{FeatureStore, GroupSummary, HistoryRow, HistorySource, OnlineRecord};
-use crate::sync::{Disagreement, ListedGroup, listed_groups};
+use crate::sync::{Disagreement, ListedGroup, listed_group, listed_groups, look_up};
 
 /// Identifiers offered at once.
 const OFFERED: usize = 64;
@@ -128,7 +128,11 @@ impl Source for FeatureStore {
     }
 
     async fn identifiers(&self, group: &str, prefix: &str) -> Result<Vec<String>> {
-        let definition = self.group(group).await?;
+        let definition = match self.group(group).await {
+            // Nobody tells the identifiers of a group that is kept elsewhere.
+            Err(error) if error.kind() == ErrorKind::NotFound && listed_group(self, group).await?.is_some() => return Ok(Vec::new()),
+            found => found?,
+        };
         if definition.online.is_none() {
             return Ok(Vec::new());
         }
@@ -142,7 +146,12 @@ impl Source for FeatureStore {
     }
 
     async fn record(&self, group: &str, identifier: &str) -> Result<Found> {
-        let definition = self.group(group).await?;
+        let definition = match self.group(group).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return record_elsewhere(self, group, identifier).await?.ok_or(error);
+            }
+            found => found?,
+        };
         let mut found = Found { identifier: identifier.to_owned(), ..Found::default() };
         if definition.online.is_some() {
             let started = Instant::now();
@@ -178,6 +187,27 @@ impl Source for FeatureStore {
         FeatureStore::fill_demo(self, &options, Arc::new(told)).await?;
         Ok(())
     }
+}
+
+/// The record of a group that a sync brought in, as the source serves it now; none if there is no such group.
+async fn record_elsewhere(store: &FeatureStore, group: &str, identifier: &str) -> Result<Option<Found>> {
+    let Some(listed) = listed_group(store, group).await? else { return Ok(None) };
+    let started = Instant::now();
+    let Some(found) = look_up(store, group, &[identifier.to_owned()], None).await? else { return Ok(None) };
+    let latency = u64::try_from(started.elapsed().as_micros()).ok();
+    let mut shown = Found { identifier: identifier.to_owned(), latency, ..Found::default() };
+    if let Some(record) = found.records.into_iter().flatten().next() {
+        shown.identifier.clone_from(&record.identifier);
+        shown.expires = record.expires_at.map(|time| time.unix_micros());
+        // The source may have features by now that no sync has told of yet.
+        let value =
+            |name: &FeatureName| record.values.iter().find(|(of, ..)| of == name).and_then(|(_, _, value)| value.as_ref().map(value_of));
+        let values = listed.group.schema.features().iter().map(|feature| value(&feature.name)).collect();
+        let current = Version { place: found.source, values, ..served(&record) };
+        shown.versions.push(current.clone());
+        shown.current = Some(current);
+    }
+    Ok(Some(shown))
 }
 
 /// True if the served record isn't the newest one of the history but came after it: it was put online only.

@@ -85,7 +85,7 @@ fn draw_screen(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
             Screen::Groups => groups::draw(model, theme, frame, parts.body),
             Screen::Catalog => catalog::draw(model, theme, frame, parts.body),
             Screen::Group => match model.origins.get(&model.group_screen.name) {
-                Some(origin) if !matches!(model.group_screen.tab, Tab::Overview | Tab::Schema | Tab::Use) => {
+                Some(origin) if matches!(model.group_screen.tab, Tab::Drift | Tab::Data | Tab::Files | Tab::Datasets) => {
                     states::elsewhere(model, origin, theme, frame, parts.body);
                 }
                 _ => group::draw(model, theme, frame, parts.body),

@@ -90,7 +90,9 @@ fn standing(model: &Model, group: &FeatureGroup, found: &Found, theme: &Theme) -
         (Some(_), Some(expires)) => say(format!("expires in {}", time_span(expires.saturating_sub(model.now))), theme.muted),
         (Some(_), None) => {}
         (None, _) if found.versions.is_empty() => {}
-        (None, _) if group.online.is_none() => say("offline only".to_owned(), theme.muted),
+        (None, _) if group.online.is_none() && !model.origins.contains_key(group.name.as_str()) => {
+            say("offline only".to_owned(), theme.muted);
+        }
         (None, _) if newest_deleted => say(format!("{} deleted", sign::BAD), theme.bad),
         (None, _) => say(format!("{} expired", sign::WATCH), theme.watch),
     }
@@ -108,8 +110,12 @@ fn offered(model: &Model, group: &FeatureGroup, theme: &Theme, frame: &mut Frame
     let inner = layout::indent(area, 1);
     let (heading, body) = layout::below(inner, 2);
     if offers.is_empty() {
+        let kept_by = model.origins.get(group.name.as_str()).map(|origin| origin.source.as_str());
         let text = match (record.offers.error(), record.offers.value(), record.line.is_empty()) {
             (Some(error), ..) => format!("{} {}", sign::BAD, error.line()),
+            (None, Some(_), _) if kept_by.is_some() => {
+                format!("kept by {}: type an identifier and ↵ asks there", kept_by.unwrap_or_default())
+            }
             (None, Some(_), _) if group.online.is_none() => "kept offline only: type an identifier and ↵ shows its history".to_owned(),
             (None, Some(_), false) => "no identifier begins like this; ↵ looks it up all the same".to_owned(),
             (None, Some(_), true) => "no records online yet".to_owned(),

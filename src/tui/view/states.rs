@@ -87,14 +87,14 @@ pub(super) fn nothing(filtered: &Filtered, what: &str, elsewhere: Option<String>
     }
 }
 
-/// A tab of a group that a sync brought in: its records are not here.
+/// A tab of a group that a sync brought in: its rows are not here.
 pub(super) fn elsewhere(model: &Model, origin: &Origin, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let air = u16::from(area.height >= 14);
     super::group::tabs(model, theme, frame, layout::below(area, 1 + air).0);
     let inner = layout::indent(layout::below(area, 2 + air).1, 3);
     let lines = [
-        vec![Span::styled("Nothing of it lies in this store. ", theme.text), Span::styled(format!("⇣ {}", origin.source), theme.strong)],
-        vec![Span::styled("a sync brought in its definition; its records, statistics and lineage are where it comes from", theme.muted)],
+        vec![Span::styled("Its rows are not in this store. ", theme.text), Span::styled(format!("⇣ {}", origin.source), theme.strong)],
+        vec![Span::styled("what a sync brought in stands under Overview, Schema, Stats and Lineage; Online asks its source", theme.muted)],
     ];
     for (row, spans) in lines.into_iter().enumerate() {
         put(frame.buffer_mut(), inner, row as u16, &Line::from(spans));
