@@ -86,8 +86,8 @@ pub(crate) type NamedSummary = (String, Result<Summary, ErrorText>);
 /// What a job brings. A job may bring several; the last of them ends it.
 #[derive(Debug, Clone)]
 pub(crate) enum News {
-    /// All groups, and where those come from that are not of this store.
-    Groups(Result<(Vec<Arc<FeatureGroup>>, Origins), ErrorText>),
+    /// All groups with their features, and where those come from that are not of this store.
+    Groups(Result<(Arc<Listing>, Origins), ErrorText>),
     /// Numbers of groups, by name of the group.
     Summaries(Result<Vec<NamedSummary>, ErrorText>),
     /// Identifiers that begin with what was typed.

@@ -15,9 +15,12 @@ mod columns;
 mod facets;
 mod filters;
 mod find;
+mod listed;
 mod query;
+mod standing;
 
-pub use columns::{Drift, Listing, Standing};
 pub use facets::{ListedCount, ListedFacet};
 pub use find::{Asked, Finder, Listed, Order};
+pub use listed::{Listing, ListingBuilder};
 pub use query::{ListQuery, terms};
+pub use standing::{Drift, Standing};

@@ -18,6 +18,10 @@ pub(super) fn enter(model: &mut Model) -> Vec<Effect> {
 
 /// Asks again for what is shown.
 pub(super) fn refresh(model: &mut Model) -> Vec<Effect> {
+    // Of what lies elsewhere this store knows neither readers nor expectations.
+    if model.origins.contains_key(&model.overview.group) {
+        return Vec::new();
+    }
     let now = model.now;
     model.overview.known.ask(now);
     vec![model.ask(Slot::Overview, Request::Overview(Question::Known(model.overview.group.clone())))]
