@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::model::FeatureGroup;
+use crate::tui::listing::Listing;
 use crate::tui::model::data::{DemoProgress, Found, Origins, Summary};
 use crate::tui::model::key::Key;
 use crate::tui::model::mouse::Mouse;

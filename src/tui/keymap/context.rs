@@ -289,9 +289,20 @@ impl Focus {
             Self::Facets => &[C::Facets, C::Catalog, C::Filter, C::Move, C::Ends, C::Global, C::Always],
             Self::Overview => &[C::Overview, C::Edits, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
             Self::Use => &[C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
-            Self::Schema => {
-                &[C::Schema, C::OpenRow, C::Filter, C::Marks, C::Export, C::Edits, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always]
-            }
+            Self::Schema => &[
+                C::Schema,
+                C::OpenRow,
+                C::Filter,
+                C::Marks,
+                C::Export,
+                C::Edits,
+                C::Tabs,
+                C::TabArrows,
+                C::Move,
+                C::Ends,
+                C::Global,
+                C::Always,
+            ],
             Self::Record => &[C::Record, C::Export, C::Tabs, C::Move, C::Global, C::Always],
             Self::Stats => &[C::Stats, C::OpenRow, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
             Self::Drift => &[C::Drift, C::OpenRow, C::Export, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],

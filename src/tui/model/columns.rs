@@ -22,8 +22,7 @@ pub(crate) enum Listed {
 
 impl Listed {
     /// Every list.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Features, Self::Groups, Self::Schema, Self::Stats, Self::Files, Self::Datasets, Self::Jobs];
+    pub(crate) const ALL: [Self; 7] = [Self::Features, Self::Groups, Self::Schema, Self::Stats, Self::Files, Self::Datasets, Self::Jobs];
 
     /// Stable name in the state that is kept.
     pub(crate) fn name(self) -> &'static str {

@@ -133,7 +133,8 @@ fn no_state_is_told_by_colour_alone() {
                     column += 1;
                 }
                 if matches!(color, Color::Indexed(201..=203)) && !run.trim().is_empty() {
-                    let told = run.chars().any(char::is_alphanumeric) || [sign::GOOD, sign::WATCH, sign::BAD].iter().any(|sign| run.contains(sign));
+                    let told = run.chars().any(char::is_alphanumeric)
+                        || [sign::GOOD, sign::WATCH, sign::BAD].iter().any(|sign| run.contains(sign));
                     assert!(told, "{place}: '{run}' in row {row} says what it means by {color} alone\n{}", stage.text());
                 }
             }
@@ -154,7 +155,8 @@ fn contrast(one: (u8, u8, u8), other: (u8, u8, u8)) -> f64 {
 
 #[test]
 fn every_theme_is_read_on_its_ground_on_every_screen() {
-    let grounds = [("slate", (0x1e, 0x1e, 0x1e)), ("paper", (0xff, 0xff, 0xff)), ("blue-orange", (0x1e, 0x1e, 0x1e)), ("contrast", (0, 0, 0))];
+    let grounds =
+        [("slate", (0x1e, 0x1e, 0x1e)), ("paper", (0xff, 0xff, 0xff)), ("blue-orange", (0x1e, 0x1e, 0x1e)), ("contrast", (0, 0, 0))];
     assert_eq!(grounds.len() + 1, built_in().len(), "every theme but the terminal's own");
     everywhere(|place, stage| {
         for (theme, ground) in grounds {

@@ -106,7 +106,7 @@ pub(crate) fn offers(model: &Model) -> Vec<String> {
     let begins = |name: &&str| name.len() > bare.len() && name.get(..bare.len()).is_some_and(|head| head.eq_ignore_ascii_case(bare));
     let tables = groups.iter().map(|group| group.name.as_str()).filter(begins);
     let listing = model.catalog_screen.stock.as_ref().map(|stock| &*stock.0);
-    let features = listing.into_iter().flat_map(|listing| (0..listing.len()).map(|row| listing.name(row))).filter(begins);
+    let features = listing.into_iter().flat_map(|listing| (0..listing.len()).map(move |row| listing.name(row))).filter(begins);
     let mut found: Vec<String> = Vec::new();
     for name in tables.chain(features) {
         let name = sql_name(name);

@@ -81,7 +81,10 @@ impl<'a> Facts<'a> {
             for Saying { source, says, is_shown } in said {
                 let style = if *is_shown { theme.text } else { theme.muted };
                 let mark = if *is_shown { sign::GOOD } else { " " };
-                self.spans(&fit::cut(&crate::tui::clean::clean(source), 11), vec![span(&format!("{mark} "), theme.good), span(says, style)]);
+                self.spans(
+                    &fit::cut(&crate::tui::clean::clean(source), 11),
+                    vec![span(&format!("{mark} "), theme.good), span(says, style)],
+                );
             }
         }
     }
@@ -143,8 +146,10 @@ pub(super) fn disagreements_on<'a>(model: &'a Model, group: &FeatureGroup, featu
         Some(origin) => &origin.disagreements[..],
         None => page.and_then(|page| page.known.value()).map(|known| &known.disagreements[..]).unwrap_or_default(),
     };
-    let name_in = |path: &'a str| path.strip_prefix("features.")?.split('.').next();
-    all.iter().filter(|(path, _)| name_in(path).is_some_and(|name| name.eq_ignore_ascii_case(feature))).collect()
+    let is_of = |path: &str| {
+        path.strip_prefix("features.").and_then(|of| of.split('.').next()).is_some_and(|name| name.eq_ignore_ascii_case(feature))
+    };
+    all.iter().filter(|field| is_of(&field.0)).collect()
 }
 
 fn stores(facts: &mut Facts<'_>, model: &Model, group: &FeatureGroup) {
