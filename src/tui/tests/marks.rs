@@ -95,7 +95,7 @@ fn every_list_can_be_hidden_only_in_columns_that_it_has() {
 #[test]
 fn columns_are_chosen_in_the_schema_and_among_the_statistics() {
     for (tab, title) in [("]", "TYPE"), ("]]", "TYPE")] {
-        let mut stage = Stage::open(Shop::stocked(), (120, 30));
+        let mut stage = Stage::open(Shop::stocked(), (240, 40));
         stage.keys("j<enter>").keys(tab);
         assert!(stage.text().contains(title));
         stage.keys("a<space><esc>");

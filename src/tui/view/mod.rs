@@ -98,7 +98,7 @@ fn draw_screen(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
             Screen::Jobs => jobs::draw(model, theme, frame, parts.body),
         }
         if states::looks_old(model, &model.groups) && matches!(model.screen, Screen::Catalog | Screen::Groups) {
-            frame.buffer_mut().set_style(parts.body, theme.stale);
+            states::fade(frame.buffer_mut(), parts.body, theme.stale);
         }
     }
     frame::hints(model, theme, frame, parts.hints);

@@ -21,10 +21,10 @@ use crate::tui::widgets::text::{put, put_right, span};
 pub(super) const FEATURES: [Column; 6] = [
     Column::text("FEATURE", 14, 40, 0),
     Column::text("TYPE", 10, 14, 5),
-    Column::number("NULL", 6, 1),
-    Column::number("DISTINCT", 8, 3),
-    Column::number("MEAN", 9, 2),
-    Column::text("SHAPE", 8, 8, 0),
+    Column::number("NULL", 6, 2),
+    Column::number("DISTINCT", 8, 4),
+    Column::number("MEAN", 9, 3),
+    Column::text("SHAPE", 8, 8, 1),
 ];
 /// From this width on the large picture stands beside the list.
 const WIDE: u16 = 110;
@@ -63,7 +63,7 @@ pub(super) fn stats(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: R
         picture(model, feature, theme, frame, layout::indent(area, 1));
     }
     if states::looks_old(model, &page.numbers) {
-        frame.buffer_mut().set_style(rest, theme.stale);
+        states::fade(frame.buffer_mut(), rest, theme.stale);
     }
 }
 
