@@ -33,6 +33,10 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         return Vec::new();
     }
     let Some(group) = model.open_group().cloned() else { return Vec::new() };
+    if model.origins.contains_key(group.name.as_str()) {
+        super::tell(model, "its records are where it comes from; what is expected of them is checked there".to_owned());
+        return Vec::new();
+    }
     if !group.expects_something() {
         let how = format!("larder update {} --expect says what is expected", group.name);
         super::tell(model, format!("nothing is expected of this group; {how}"));

@@ -147,6 +147,7 @@ pub(super) fn hints(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: R
                 model.demo.waiting_since().is_none() && !asked
             }
             Action::OtherList => model.screen == Screen::Group,
+            Action::CheckExpectations => model.origins.contains_key(&model.group_screen.name),
             Action::Filter if focus == Focus::Waiting => {
                 model.groups.error().is_some() || !matches!(model.screen, Screen::Catalog | Screen::Groups)
             }
