@@ -91,11 +91,14 @@ impl Columns {
         let mut found = Bits::none(self.len());
         let Ok(pattern) = RegexBuilder::new(&regex::escape(word)).case_insensitive(true).build() else { return found };
         let mut row = 0;
-        for hit in pattern.find_iter(self.descriptions.all()) {
+        let mut from = 0;
+        // One hit in a row is enough: the search goes on behind it.
+        while let Some(hit) = pattern.find_at(self.descriptions.all(), from) {
             while self.descriptions.start(row + 1) <= hit.start() {
                 row += 1;
             }
             found.put(row);
+            from = self.descriptions.start(row + 1);
         }
         found
     }
