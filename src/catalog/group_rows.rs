@@ -6,8 +6,10 @@
 
 use std::collections::BTreeMap;
 
+use futures::TryStreamExt;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use tokio::sync::mpsc::Sender;
 use uuid::Uuid;
 
 use crate::model::{Error, EventTime, FeatureDefinition, FeatureGroup, GroupId, GroupName, RemovedFeature, Schema};
@@ -33,6 +35,17 @@ macro_rules! select_groups {
 pub(super) async fn select_all(connection: &mut SqliteConnection) -> SqlResult<Vec<FeatureGroup>> {
     let rows = sqlx::query(select_groups!("ORDER BY g.folded_name")).fetch_all(connection).await?;
     rows.iter().map(decode).collect()
+}
+
+/// Sends the rows of all groups by folded name, to be decoded elsewhere; stops where nobody takes them any more.
+pub(super) async fn send_all(connection: &mut SqliteConnection, to: Sender<SqliteRow>) -> SqlResult<()> {
+    let mut rows = sqlx::query(select_groups!("ORDER BY g.folded_name")).fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        if to.send(row).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// The group of that name, ignoring case.
@@ -177,7 +190,7 @@ async fn insert_tags(connection: &mut SqliteConnection, id: &GroupId, tags: &BTr
     Ok(())
 }
 
-fn decode(row: &SqliteRow) -> SqlResult<FeatureGroup> {
+pub(super) fn decode(row: &SqliteRow) -> SqlResult<FeatureGroup> {
     let id = Uuid::from_slice(row.try_get::<&[u8], _>(0)?).map_err(broken)?;
     let features: Option<&str> = row.try_get(12)?;
     let features: Vec<FeatureDefinition> = from_json(&format!("[{}]", features.unwrap_or_default()))?;

@@ -13,6 +13,8 @@ use crate::model::{
     GroupStatus, Result, Ttl,
 };
 
+/// Groups that are read before they are taken.
+const READ_AHEAD: usize = 256;
 /// Longest failure reason that is kept, in characters.
 const MAX_FAILURE_REASON: usize = 1_024;
 
@@ -67,6 +69,31 @@ impl Catalog {
     pub async fn groups(&self) -> Result<Vec<FeatureGroup>> {
         let mut reader = self.reader.lock().await;
         group_rows::select_all(&mut reader).await.map_err(self.fault("read the feature groups"))
+    }
+
+    /// Hands all groups in that order to `take`, one by one while they are read, so that they need never be in memory together. It runs on a
+    /// thread for work that takes its time.
+    ///
+    /// # Errors
+    /// Those of reading, and what `take` returns.
+    pub async fn read_groups<T: Send + 'static>(
+        &self,
+        take: impl FnOnce(&mut dyn Iterator<Item = Result<FeatureGroup>>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let what = "read the feature groups";
+        let (sender, mut receiver) = tokio::sync::mpsc::channel(READ_AHEAD);
+        let path = self.path.clone();
+        let taking = tokio::task::spawn_blocking(move || {
+            let row = std::iter::from_fn(|| receiver.blocking_recv());
+            take(&mut row.map(|row| group_rows::decode(&row).map_err(|error| fault::explain(what, &path, error))))
+        });
+        let sent = {
+            let mut reader = self.reader.lock().await;
+            group_rows::send_all(&mut reader, sender).await
+        };
+        let taken = taking.await.map_err(|error| Error::internal("the feature groups could not be read").source(error))?;
+        sent.map_err(self.fault(what))?;
+        taken
     }
 
     /// Returns the names of all groups in that order, without reading the groups: for suggestions and completion.

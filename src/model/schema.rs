@@ -5,6 +5,7 @@
 //! ([`super::evolution`]). So nothing that was written has to be written again. Names are unique ignoring case.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,23 +13,31 @@ use super::error::{Error, Result};
 use super::evolution::RemovedFeature;
 use super::expectation::{DriftLimits, Expectation};
 use super::feature::{Collection, FeatureDefinition, FeatureType};
+use super::features::{FeatureKeeper, Features, Shape, free_slots};
 use super::limits;
 use super::name::FeatureName;
 use super::suggest::suggest;
 
 /// Features of a group, its record identifier and its event time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub struct Schema {
-    features: Vec<FeatureDefinition>,
-    /// Where each feature stands in stored rows, in ascending order.
-    slots: Vec<usize>,
+    features: Features,
     /// By slot.
     removed: Vec<RemovedFeature>,
     identifier: usize,
     event_time: usize,
-    by_name: HashMap<String, usize>,
 }
+
+/// Two are the same if they say the same, wherever their features are.
+impl PartialEq for Schema {
+    fn eq(&self, other: &Self) -> bool {
+        let keys = |schema: &Self| (schema.len(), schema.identifier, schema.event_time);
+        keys(self) == keys(other) && self.removed == other.removed && self.features() == other.features()
+    }
+}
+
+impl Eq for Schema {}
 
 /// The form kept in definition files.
 #[derive(Serialize, Deserialize)]
@@ -49,11 +58,10 @@ impl TryFrom<Written> for Schema {
 
 impl From<Schema> for Written {
     fn from(schema: Schema) -> Self {
-        let name = |position: usize| schema.features[position].name.to_string();
         Self {
-            record_identifier: name(schema.identifier),
-            event_time: name(schema.event_time),
-            features: schema.features,
+            record_identifier: schema.identifier().name.to_string(),
+            event_time: schema.event_time().name.to_string(),
+            features: schema.features().to_vec(),
             removed: schema.removed,
         }
     }
@@ -101,8 +109,7 @@ impl Schema {
                 .remedy(format!("define 1 to {}", limits::MAX_FEATURES)));
         }
         removed.sort_by_key(|removed| removed.slot);
-        let is_taken = |slot: &usize| removed.binary_search_by_key(slot, |removed| removed.slot).is_ok();
-        let slots: Vec<usize> = (0..width).filter(|slot| !is_taken(slot)).collect();
+        let slots = free_slots(width, &removed);
         if slots.len() != features.len() {
             return Err(Error::corrupt("two features that were removed have one slot, or one beyond all")
                 .remedy("restore the group's definition from a backup"));
@@ -120,7 +127,8 @@ impl Schema {
         if features.iter().filter(|feature| matches!(feature.collection, Some(Collection::Vector { .. }))).count() > 1 {
             return Err(Error::invalid("more than one Vector in a group").remedy("keep one Vector, make the others Lists"));
         }
-        let mut schema = Self { features, slots, removed, identifier: 0, event_time: 0, by_name };
+        let features = Features::AtHand(Shape { features, slots, by_name });
+        let mut schema = Self { features, removed, identifier: 0, event_time: 0 };
         schema.check_former_names()?;
         schema.identifier = schema.key_position("record identifier", identifier, &FeatureType::ALL)?;
         schema.event_time = schema.key_position("event time", event_time, &[FeatureType::String, FeatureType::Fractional])?;
@@ -134,9 +142,16 @@ impl Schema {
 
     /// A schema of features that were checked before, each at its own slot.
     pub(super) fn unchecked(features: Vec<FeatureDefinition>, identifier: usize, event_time: usize) -> Self {
-        let slots = (0..features.len()).collect();
-        let by_name = features.iter().enumerate().map(|(position, feature)| (feature.name.folded(), position)).collect();
-        Self { features, slots, removed: Vec::new(), identifier, event_time, by_name }
+        Self { features: Features::AtHand(Shape::of_checked(features, &[])), removed: Vec::new(), identifier, event_time }
+    }
+
+    /// The same schema with its features left to a keeper, under the number it knows the group by.
+    pub fn kept_by(self, keeper: Arc<dyn FeatureKeeper>, group: usize) -> Self {
+        Self { features: Features::kept(keeper, group, self.len()), ..self }
+    }
+
+    fn shape(&self) -> &Shape {
+        self.features.shape(&self.removed)
     }
 
     fn key_position(&self, role: &str, name: &str, types: &[FeatureType]) -> Result<usize> {
@@ -152,12 +167,12 @@ impl Schema {
 
     /// All features in definition order.
     pub fn features(&self) -> &[FeatureDefinition] {
-        &self.features
+        &self.shape().features
     }
 
     /// For the catalog, which changes what people wrote about a feature but not what it is.
     pub fn features_mut(&mut self) -> impl Iterator<Item = WrittenAbout<'_>> {
-        self.features.iter_mut().map(|feature| WrittenAbout {
+        self.features.features_mut(&self.removed).iter_mut().map(|feature| WrittenAbout {
             name: &feature.name,
             description: &mut feature.description,
             parameters: &mut feature.parameters,
@@ -168,27 +183,27 @@ impl Schema {
 
     /// Number of features.
     pub fn len(&self) -> usize {
-        self.features.len()
+        self.features.count()
     }
 
     /// Never true: a schema has at least its identifier and event time.
     pub fn is_empty(&self) -> bool {
-        self.features.is_empty()
+        self.len() == 0
     }
 
     /// Where a feature stands in stored rows.
     pub fn slot(&self, position: usize) -> usize {
-        self.slots.get(position).copied().unwrap_or(position)
+        self.shape().slots.get(position).copied().unwrap_or(position)
     }
 
     /// The feature that stands at a slot of stored rows; none if it was removed.
     pub fn at_slot(&self, slot: usize) -> Option<usize> {
-        self.slots.binary_search(&slot).ok()
+        self.shape().slots.binary_search(&slot).ok()
     }
 
     /// Slots of a row: one for each feature that ever was.
     pub fn width(&self) -> usize {
-        self.features.len() + self.removed.len()
+        self.len() + self.removed.len()
     }
 
     /// Values of the features, as a stored row has them: a feature that was removed has none.
@@ -197,7 +212,7 @@ impl Schema {
             return values;
         }
         let mut row: Vec<Option<T>> = std::iter::repeat_with(|| None).take(self.width()).collect();
-        for (slot, value) in self.slots.iter().zip(values) {
+        for (slot, value) in self.shape().slots.iter().zip(values) {
             row[*slot] = value;
         }
         row
@@ -220,24 +235,25 @@ impl Schema {
 
     /// The record identifier's definition.
     pub fn identifier(&self) -> &FeatureDefinition {
-        &self.features[self.identifier]
+        &self.features()[self.identifier]
     }
 
     /// The event time's definition.
     pub fn event_time(&self) -> &FeatureDefinition {
-        &self.features[self.event_time]
+        &self.features()[self.event_time]
     }
 
     /// Position of a feature, ignoring case.
     pub fn position(&self, name: &str) -> Option<usize> {
         // Almost every look-up uses the exact spelling of an all-lower-case name.
-        self.by_name.get(name).copied().or_else(|| self.by_name.get(&name.to_ascii_lowercase()).copied())
+        let by_name = &self.shape().by_name;
+        by_name.get(name).copied().or_else(|| by_name.get(&name.to_ascii_lowercase()).copied())
     }
 
     /// A feature by name, ignoring case; the error suggests the nearest one.
     pub fn feature(&self, name: &str) -> Result<(usize, &FeatureDefinition)> {
         match self.position(name) {
-            Some(position) => Ok((position, &self.features[position])),
+            Some(position) => Ok((position, &self.features()[position])),
             None => {
                 let error = Error::not_found(format!("there is no feature '{}'", name.escape_debug()));
                 if let Some(renamed) = self.renamed(name) {
@@ -248,7 +264,7 @@ impl Schema {
                         .why(format!("it was removed on {}", &gone.removed.to_iso8601()[..10]))
                         .remedy(format!("its history stays in the column '{}' of the files", gone.feature.column())));
                 }
-                Err(match suggest(name, self.features.iter().map(|feature| feature.name.as_str())) {
+                Err(match suggest(name, self.features().iter().map(|feature| feature.name.as_str())) {
                     Some(near) => error.remedy(format!("did you mean '{near}'?")),
                     None => error.remedy("`larder describe GROUP` lists them"),
                 })
@@ -285,6 +301,7 @@ fn check_feature(feature: &FeatureDefinition) -> Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::model::EventTime;
 
     fn feature(name: &str, feature_type: FeatureType) -> FeatureDefinition {
         FeatureDefinition::new(FeatureName::parse(name).unwrap(), feature_type)
@@ -322,5 +339,27 @@ mod tests {
         assert!(wider.with_added(vec![feature("LATE", FeatureType::Integral)]).is_err());
         let text = serde_json::to_string(&wider).unwrap();
         assert_eq!(serde_json::from_str::<Schema>(&text).unwrap(), wider);
+    }
+
+    struct Keeper(Vec<FeatureDefinition>);
+
+    impl FeatureKeeper for Keeper {
+        fn features(&self, _: usize) -> Vec<FeatureDefinition> {
+            self.0.clone()
+        }
+    }
+
+    #[test]
+    fn a_schema_whose_features_are_kept_is_the_same_schema() {
+        let at_hand = Schema::new(base(), "id", "at").unwrap().with_removed("score", EventTime::MAX).unwrap();
+        let at_hand = at_hand.with_added(vec![feature("late", FeatureType::Integral)]).unwrap();
+        let mut kept = at_hand.clone().kept_by(Arc::new(Keeper(at_hand.features().to_vec())), 0);
+        assert_eq!((kept.len(), kept.width()), (at_hand.len(), at_hand.width()));
+        assert_eq!(kept, at_hand);
+        assert_eq!((kept.slot(2), kept.position("LATE"), kept.at_slot(2)), (3, Some(2), None));
+        assert_eq!(serde_json::to_string(&kept).unwrap(), serde_json::to_string(&at_hand).unwrap());
+        kept.features_mut().for_each(|about| *about.description = Some("new".into()));
+        assert!(kept.features().iter().all(|feature| feature.description.is_some()));
+        assert_ne!(kept, at_hand);
     }
 }

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use super::FeatureStore;
 use crate::backend::online::GroupCounts;
+use crate::catalog::listing::{Listing, ListingBuilder};
 use crate::catalog::{FeatureUpdate, GroupUpdate, OfflineSummary};
 use crate::model::suggest::suggest;
 use crate::model::{
@@ -94,6 +95,30 @@ impl FeatureStore {
     pub async fn list_groups(&self) -> Result<Vec<FeatureGroup>> {
         self.follow_bucket().await?;
         self.inner.catalog.groups().await
+    }
+
+    /// All groups by name, with these others among them, and their features in columns: a list of a million features at a quarter of
+    /// the memory that their definitions would take. The others come in the order of their names.
+    ///
+    /// # Errors
+    /// Those of the catalog; `Full` beyond 4 GiB of names or descriptions.
+    pub async fn listing(&self, others: Vec<FeatureGroup>) -> Result<Listing> {
+        self.follow_bucket().await?;
+        let listed = move |groups: &mut dyn Iterator<Item = Result<FeatureGroup>>| {
+            let mut builder = ListingBuilder::default();
+            let mut others = others.into_iter().peekable();
+            for group in groups {
+                let group = group?;
+                let name = group.name.folded();
+                while let Some(other) = others.next_if(|other| other.name.folded() < name) {
+                    builder.keep(other)?;
+                }
+                builder.keep(group)?;
+            }
+            others.try_for_each(|other| builder.keep(other))?;
+            Ok(builder.build())
+        };
+        self.inner.catalog.read_groups(listed).await
     }
 
     /// The group of that name, ignoring case.

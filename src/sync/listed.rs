@@ -52,7 +52,8 @@ pub async fn listed_group(store: &FeatureStore, name: &str) -> Result<Option<Lis
 /// `Full` beyond 4 GiB of names.
 pub fn found(groups: &[ListedGroup], text: &str, limit: usize, now: i64) -> Result<Vec<(ListedGroup, usize)>> {
     let listing = Arc::new(Listing::new(groups.iter().map(|listed| listed.group.clone()).collect())?);
-    let standing = Standing { sources: groups.iter().map(|listed| Some(listed.source.clone())).collect(), ..Standing::unknown(&listing) };
+    let mut standing = Standing::unknown(&listing);
+    standing.sources = groups.iter().map(|listed| Some(listed.source.clone())).collect();
     let asked = Asked { text: text.to_owned(), limit, order: Order::Group, reversed: false, now };
     let rows = Finder::new(listing.clone(), standing).find(&asked, &mut |_| {}).map(|found| found.rows).unwrap_or_default();
     let hit = |row: u32| {

@@ -182,6 +182,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use crate::model::{FeatureGroup, Result};
+    use crate::tui::listing::Listing;
     use crate::tui::model::data::{DemoProgress, Found, Origins, Summary};
     use async_trait::async_trait;
     use tokio::sync::Notify;
@@ -197,7 +198,7 @@ mod tests {
         fn place(&self) -> String {
             "odd".to_owned()
         }
-        async fn groups(&self) -> Result<(Vec<Arc<FeatureGroup>>, Origins)> {
+        async fn groups(&self) -> Result<(Arc<Listing>, Origins)> {
             panic!("a bug")
         }
         async fn summaries(&self, _: &[Arc<FeatureGroup>]) -> Result<Vec<(String, Result<Summary>)>> {

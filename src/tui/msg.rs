@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::model::FeatureGroup;
+use crate::tui::listing::Listing;
 use crate::tui::model::data::{DemoProgress, Found, Origins, Summary};
 use crate::tui::model::key::Key;
 use crate::tui::model::mouse::Mouse;
@@ -86,8 +87,8 @@ pub(crate) type NamedSummary = (String, Result<Summary, ErrorText>);
 /// What a job brings. A job may bring several; the last of them ends it.
 #[derive(Debug, Clone)]
 pub(crate) enum News {
-    /// All groups, and where those come from that are not of this store.
-    Groups(Result<(Vec<Arc<FeatureGroup>>, Origins), ErrorText>),
+    /// All groups with their features, and where those come from that are not of this store.
+    Groups(Result<(Arc<Listing>, Origins), ErrorText>),
     /// Numbers of groups, by name of the group.
     Summaries(Result<Vec<NamedSummary>, ErrorText>),
     /// Identifiers that begin with what was typed.

@@ -175,3 +175,68 @@ fn install_panic_hook() {
 fn no_terminal(error: io::Error) -> Error {
     Error::io("the terminal can't be drawn on", error)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use std::io::Read;
+
+    use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+    use super::*;
+
+    const CHILD: &str = "tui::term::tests::a_browser_with_a_bug";
+
+    fn settings(master: &dyn MasterPty) -> String {
+        format!("{:?}", master.get_termios())
+    }
+
+    /// Runs this test binary once more in a terminal of its own; returns what was written there and whether its settings are as before.
+    fn in_a_terminal(test: &str) -> (Vec<u8>, bool) {
+        let pair = native_pty_system().openpty(PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 }).unwrap();
+        let before = settings(pair.master.as_ref());
+        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+        command.args(["--exact", test, "--ignored", "--nocapture", "--test-threads", "1"]);
+        command.env("TERM", "xterm-256color");
+        let mut child = pair.slave.spawn_command(command).unwrap();
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let reading = std::thread::spawn(move || {
+            let (mut written, mut buffer) = (Vec::new(), [0; 4096]);
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                written.extend_from_slice(&buffer[..count]);
+            }
+            written
+        });
+        assert!(!child.wait().unwrap().success());
+        let is_as_before = settings(pair.master.as_ref()) == before;
+        // With the last handle of its side the terminal ends, and with it the reading.
+        drop(pair.slave);
+        (reading.join().unwrap(), is_as_before)
+    }
+
+    #[test]
+    fn a_panic_gives_the_terminal_back_and_is_told_where_it_can_be_read() {
+        let (written, is_as_before) = in_a_terminal(CHILD);
+        let mut terminal = vt100::Parser::new(24.try_into().unwrap(), 80.try_into().unwrap(), 0);
+        let taken = b"\x1b[?1049h";
+        let at = written.windows(taken.len()).position(|bytes| bytes == taken).unwrap();
+        terminal.process(&written[..at + taken.len()]);
+        assert!(terminal.screen().alternate_screen(), "it was taken");
+        terminal.process(&written[at + taken.len()..]);
+        let screen = terminal.screen();
+        assert!(screen.contents().contains("a bug in a view"), "{}", screen.contents());
+        assert!(!screen.contents().contains("half a frame"), "{}", screen.contents());
+        assert!(!screen.alternate_screen() && !screen.bracketed_paste() && !screen.hide_cursor());
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+        assert!(is_as_before, "the terminal echoes again");
+    }
+
+    #[test]
+    #[ignore = "panics; the test above runs it in a terminal of its own"]
+    fn a_browser_with_a_bug() {
+        let mut screen = Screen::take("larder").unwrap();
+        screen.set_mouse(true).unwrap();
+        screen.draw(|frame| frame.buffer_mut().set_string(0, 0, "half a frame", ratatui::style::Style::new())).unwrap();
+        let _ = at_work(|| screen.draw(|_| panic!("a bug in a view")));
+    }
+}

@@ -34,7 +34,7 @@ impl Texts {
     /// `Full` beyond 4 GiB.
     pub fn push(&mut self, text: &str) -> Result<()> {
         if self.text.len() + text.len() > MOST_BYTES {
-            return Err(Error::new(ErrorKind::Full, "the names are too many to be searched").why("they are longer than 4 GiB together"));
+            return Err(full());
         }
         self.text.push_str(text);
         self.starts.push(self.text.len() as u32);
@@ -66,6 +66,20 @@ impl Texts {
         self.starts[row] as usize
     }
 
+    /// Adds a text with the end of a line behind the others.
+    ///
+    /// # Errors
+    /// `Full` beyond 4 GiB.
+    pub fn push_line(&mut self, text: &str) -> Result<()> {
+        if self.text.len() + text.len() >= MOST_BYTES {
+            return Err(full());
+        }
+        self.text.push_str(text);
+        self.text.push('\n');
+        self.starts.push(self.text.len() as u32);
+        Ok(())
+    }
+
     /// Gives back what memory there is to spare.
     pub fn shrink(&mut self) {
         self.text.shrink_to_fit();
@@ -76,6 +90,10 @@ impl Texts {
     pub fn bytes(&self) -> usize {
         self.text.capacity() + 4 * self.starts.capacity()
     }
+}
+
+fn full() -> Error {
+    Error::new(ErrorKind::Full, "the names are too many to be searched").why("they are longer than 4 GiB together")
 }
 
 /// The distinct pieces of names.
@@ -205,7 +223,7 @@ impl FuzzyIndex {
     }
 
     /// Number of a name's label.
-    pub(super) fn label(&self, row: usize) -> usize {
+    pub fn label(&self, row: usize) -> usize {
         self.labels.get(row).copied().unwrap_or(0) as usize
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::columns::{Drift, Listing, Standing};
+use super::listed::Listing;
+use super::standing::{Drift, Standing};
 use crate::catalog::fuzzy::Bits;
 
 /// Values of one facet that are told, the most frequent first.
@@ -30,13 +31,14 @@ pub struct ListedCount {
 
 /// Counts the rows of a set.
 pub(super) fn facets(listing: &Listing, standing: &Standing, rows: &Bits, now: i64) -> Vec<ListedFacet> {
-    let mut kinds = vec![0; listing.kind_texts.len()];
-    let mut labels = vec![0; listing.label_sets.len()];
+    let columns = &*listing.columns;
+    let mut kinds = vec![0; columns.kind_texts.len()];
+    let mut labels = vec![0; columns.label_sets.len()];
     let mut drifts = [0; Drift::WORDS.len()];
     for row in rows.rows() {
-        kinds[listing.kinds[row] as usize] += 1;
-        labels[listing.labels[row] as usize] += 1;
-        if let Some(level) = Drift::WORDS.iter().position(|(drift, _)| *drift == standing.drift[row]) {
+        kinds[columns.kind(row)] += 1;
+        labels[columns.label(row)] += 1;
+        if let Some(level) = Drift::WORDS.iter().position(|(drift, _)| *drift == standing.drift(row)) {
             drifts[level] += 1;
         }
     }
@@ -64,10 +66,10 @@ pub(super) fn facets(listing: &Listing, standing: &Standing, rows: &Bits, now: i
             );
         }
     }
-    for (set, count) in listing.label_sets.iter().zip(&labels) {
+    for (set, count) in columns.label_sets.iter().zip(&labels) {
         set.iter().for_each(|(key, value)| tags.add(&format!("{key}={value}"), *count));
     }
-    let kinds = listing.kind_texts.iter().map(|kind| kind.to_lowercase()).zip(kinds);
+    let kinds = columns.kind_texts.iter().map(|kind| kind.to_lowercase()).zip(kinds);
     let drifts = Drift::WORDS.iter().map(|(_, word)| (*word).to_owned()).zip(drifts);
     [
         ("type", Counts(kinds.collect())),

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::columns::{Drift, Listing, Standing};
+use super::listed::Listing;
+use super::standing::{Drift, Standing};
 use crate::catalog::fuzzy::Bits;
 use crate::catalog::search::{Filter, Kind, Side};
 use crate::model::FeatureGroup;
@@ -31,16 +32,16 @@ pub(super) fn rows(listing: &Listing, standing: &Standing, filter: &Filter, now:
             }
         }
         Filter::Type(text) => {
-            let wanted: Vec<bool> = listing.kind_texts.iter().map(|kind| contains(kind, text)).collect();
-            by_row(&|row| wanted[listing.kinds[row] as usize])
+            let wanted: Vec<bool> = listing.columns.kind_texts.iter().map(|kind| contains(kind, text)).collect();
+            by_row(&|row| wanted[listing.columns.kind(row)])
         }
         Filter::Owner(text) => by_group(&|_, group| group.owner.as_deref().is_some_and(|owner| contains(owner, text))),
         Filter::Entity(text) => by_group(&|number, _| contains(&listing.entities[number], text)),
         Filter::Source(text) => by_group(&|number, _| standing.sources[number].as_deref().is_some_and(|source| contains(source, text))),
         Filter::Group(text) => by_group(&|_, group| contains(group.name.as_str(), text)),
         Filter::Tag(key, value) => {
-            let wanted: Vec<bool> = listing.label_sets.iter().map(|set| has_tag(set, key, value.as_deref())).collect();
-            let mut rows = by_row(&|row| wanted[listing.labels[row] as usize]);
+            let wanted: Vec<bool> = listing.columns.label_sets.iter().map(|set| has_tag(set, key, value.as_deref())).collect();
+            let mut rows = by_row(&|row| wanted[listing.columns.label(row)]);
             // What a feature says of a key itself stands before what its group says.
             let of_group = by_group(&|_, group| has_tag(&group.tags, key, value.as_deref()));
             rows.add(&of_group);
@@ -52,16 +53,16 @@ pub(super) fn rows(listing: &Listing, standing: &Standing, filter: &Filter, now:
             by_group(&|number, _| standing.newest[number].is_some_and(holds))
         }
         Filter::Null(side, share) => by_row(&|row| {
-            let nulls = f64::from(standing.nulls[row]);
-            nulls >= 0.0 && if *side == Side::Below { nulls < *share } else { nulls > *share }
+            let holds = |nulls: f64| if *side == Side::Below { nulls < *share } else { nulls > *share };
+            standing.nulls(row).is_some_and(|nulls| holds(nulls.into()))
         }),
         Filter::Drift(level) => {
             let wanted = Drift::WORDS.into_iter().find(|(_, word)| word == level).map_or(Drift::Unknown, |(drift, _)| drift);
-            by_row(&|row| standing.drift[row] == wanted)
+            by_row(&|row| standing.drift(row) == wanted)
         }
         // Readers are counted over 30 days; of a longer time a list knows nothing.
-        Filter::Unused(seconds) if *seconds <= 30 * 86_400 => by_row(&|row| standing.readers[row] == Some(0)),
-        Filter::Documented(yes) => by_row(&|row| (listing.descriptions.start(row + 1) - listing.descriptions.start(row) > 1) == *yes),
+        Filter::Unused(seconds) if *seconds <= 30 * 86_400 => by_row(&|row| standing.readers(row) == Some(0)),
+        Filter::Documented(yes) => by_row(&|row| listing.columns.is_described(row) == *yes),
         Filter::Online(true) => by_group(&|_, group| group.online.is_some()),
         Filter::Online(false) => by_group(&|_, group| group.offline.is_some()),
         Filter::Unused(_) | Filter::UsedBy(_) => return None,

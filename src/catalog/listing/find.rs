@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::columns::{Listing, Standing};
 use super::facets::{ListedFacet, facets};
 use super::filters;
+use super::listed::Listing;
 use super::query::ListQuery;
+use super::standing::Standing;
 use crate::catalog::fuzzy::{self, Among, Bits, Searcher, fold_in_place};
 
 /// In which order rows stand while no word ranks them.
@@ -68,7 +69,7 @@ pub struct Finder {
 impl Finder {
     /// A finder that knows how things stand.
     pub fn new(listing: Arc<Listing>, standing: Standing) -> Self {
-        let searcher = Arc::new(Searcher::new(listing.names.clone(), None));
+        let searcher = Arc::new(Searcher::new(listing.columns.names.clone(), None));
         Self { listing, standing, searcher }
     }
 
@@ -89,7 +90,7 @@ impl Finder {
         }
         let number = xxhash_rust::xxh3::xxh3_64(format!("{:?}{:?}", query.filters, query.excluded).as_bytes());
         let among = among.map(|rows| Among { rows: Arc::new(rows), number });
-        let further = |word: &str| self.listing.described_by(word);
+        let further = |word: &str| self.listing.columns.described_by(word);
         let question = fuzzy::Asked { text: &text, limit: asked.limit, among, further: Some(&further) };
         let listed = |found: &fuzzy::Found| Listed {
             rows: found.hits.iter().map(|hit| hit.row).collect(),
@@ -119,8 +120,8 @@ impl Finder {
             }
         }
         for word in query.excluded.iter().map(|word| fold_in_place(word)) {
-            let mut out = self.listing.described_by(&word);
-            out.add(&self.listing.names.containing(&word));
+            let mut out = self.listing.columns.described_by(&word);
+            out.add(&self.listing.columns.names.containing(&word));
             left.get_or_insert_with(|| Bits::all(self.listing.len())).take_out(&out);
         }
         (left, note)
@@ -129,15 +130,16 @@ impl Finder {
     fn ordered(&self, rows: &Bits, asked: &Asked) -> Vec<u32> {
         let mut ordered: Vec<u32> = rows.rows().map(|row| row as u32).collect();
         let standing = &self.standing;
-        let names = &self.listing.names;
+        let names = &self.listing.columns.names;
         let at = |row: &u32| *row as usize;
+        let nulls = |row: &u32| standing.nulls(at(row)).unwrap_or(-1.0);
         match asked.order {
             Order::Group => {}
             Order::Name => ordered.sort_unstable_by(|left, right| names.name(*left).cmp(names.name(*right)).then(left.cmp(right))),
-            Order::Nulls => ordered.sort_by(|left, right| standing.nulls[at(right)].total_cmp(&standing.nulls[at(left)])),
-            Order::Readers => ordered.sort_by_key(|row| std::cmp::Reverse(standing.readers[at(row)])),
+            Order::Nulls => ordered.sort_by(|left, right| nulls(right).total_cmp(&nulls(left))),
+            Order::Readers => ordered.sort_by_key(|row| std::cmp::Reverse(standing.readers(at(row)))),
             Order::Fresh => ordered.sort_by_key(|row| std::cmp::Reverse(standing.newest[names.group_number(*row)])),
-            Order::Drift => ordered.sort_by_key(|row| std::cmp::Reverse(standing.drift[at(row)] as u8)),
+            Order::Drift => ordered.sort_by_key(|row| std::cmp::Reverse(standing.drift(at(row)) as u8)),
         }
         if asked.reversed {
             ordered.reverse();
@@ -160,8 +162,8 @@ mod tests {
         let groups = vec![Arc::new(group("customer-features")), Arc::new(risk)];
         let listing = Arc::new(Listing::new(groups).unwrap());
         let mut standing = Standing::unknown(&listing);
-        standing.nulls[2] = 0.25;
-        standing.drift[6] = super::super::Drift::Alert;
+        standing.set_nulls(2, 0.25);
+        standing.set_drift(6, super::super::Drift::Alert);
         standing.newest[1] = Some(1_000_000);
         Finder::new(listing, standing)
     }

@@ -44,7 +44,7 @@ catalogue! {
     Mark, "mark", "mark", "Mark the row under the cursor, or take its mark away: copy and export then take the marked ones", [Marks: ["space"]];
     MarkRange, "mark-range", "mark range", "Mark all rows from the one marked last to the cursor", [Marks: ["v"]];
     MarkAll, "mark-all", "mark all", "Mark all rows that are listed, or take all marks away", [Marks: ["C-a"]];
-    ChooseColumns, "choose-columns", "columns", "Choose the columns that are shown", [Sort: ["a"], Files: ["a"], Datasets: ["a"], Jobs: ["a"], Columns: ["a"]];
+    ChooseColumns, "choose-columns", "columns", "Choose the columns that are shown", [Sort: ["a"], Schema: ["a"], Stats: ["a"], Files: ["a"], Datasets: ["a"], Jobs: ["a"], Columns: ["a"]];
     Facets, "facets", "facets", "To the counts by type, owner, tag … and back", [Catalog: ["f", "tab"]];
     ToggleFacet, "toggle-facet", "only these", "List only what has this, or no longer", [Facets: ["space", "enter", "x"]];
     ClearFilters, "clear-filters", "clear", "Take every filter out and keep the words", [Catalog: ["F"]];

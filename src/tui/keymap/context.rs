@@ -38,6 +38,8 @@ pub(crate) enum Context {
     Facets,
     /// The page of an empty store.
     FirstRun,
+    /// The schema of a group.
+    Schema,
     /// Statistics of values.
     Stats,
     /// Drift.
@@ -80,7 +82,7 @@ pub(crate) enum Context {
 
 impl Context {
     /// Every context.
-    pub(crate) const ALL: [Self; 35] = [
+    pub(crate) const ALL: [Self; 36] = [
         Self::Always,
         Self::Global,
         Self::Move,
@@ -97,6 +99,7 @@ impl Context {
         Self::Catalog,
         Self::Facets,
         Self::FirstRun,
+        Self::Schema,
         Self::Stats,
         Self::Drift,
         Self::Lineage,
@@ -137,6 +140,7 @@ impl Context {
             Self::Catalog => "catalog",
             Self::Facets => "facets",
             Self::FirstRun => "first-run",
+            Self::Schema => "schema",
             Self::Stats => "stats",
             Self::Drift => "drift",
             Self::Lineage => "lineage",
@@ -185,6 +189,7 @@ impl Context {
             Self::Record => "Record",
             Self::Catalog | Self::Facets => "Facets",
             Self::FirstRun => "Empty store",
+            Self::Schema => "Schema",
             Self::Stats => "Statistics",
             Self::Drift => "Drift",
             Self::Lineage => "Lineage",
@@ -275,7 +280,7 @@ impl Focus {
     pub(crate) fn contexts(self) -> &'static [Context] {
         use Context as C;
         match self {
-            Self::Waiting => &[C::Global, C::Always],
+            Self::Waiting => &[C::Filter, C::Global, C::Always],
             Self::FirstRun => &[C::FirstRun, C::Global, C::Always],
             Self::Groups => &[C::Open, C::Filter, C::Sort, C::Marks, C::Export, C::Edits, C::Move, C::Ends, C::Global, C::Always],
             Self::Catalog => {
@@ -284,9 +289,20 @@ impl Focus {
             Self::Facets => &[C::Facets, C::Catalog, C::Filter, C::Move, C::Ends, C::Global, C::Always],
             Self::Overview => &[C::Overview, C::Edits, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
             Self::Use => &[C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
-            Self::Schema => {
-                &[C::OpenRow, C::Filter, C::Marks, C::Export, C::Edits, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always]
-            }
+            Self::Schema => &[
+                C::Schema,
+                C::OpenRow,
+                C::Filter,
+                C::Marks,
+                C::Export,
+                C::Edits,
+                C::Tabs,
+                C::TabArrows,
+                C::Move,
+                C::Ends,
+                C::Global,
+                C::Always,
+            ],
             Self::Record => &[C::Record, C::Export, C::Tabs, C::Move, C::Global, C::Always],
             Self::Stats => &[C::Stats, C::OpenRow, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],
             Self::Drift => &[C::Drift, C::OpenRow, C::Export, C::Tabs, C::TabArrows, C::Move, C::Ends, C::Global, C::Always],

@@ -116,7 +116,7 @@ pub(crate) fn entry(action: Action) -> Option<&'static Entry> {
 pub(crate) fn hinted(focus: Focus) -> &'static [Action] {
     use Action as A;
     match focus {
-        Focus::Waiting => &[A::Refresh, A::Close, A::Help],
+        Focus::Waiting => &[A::Filter, A::Refresh, A::Close, A::Help],
         Focus::FirstRun => &[A::FillDemo, A::Cancel, A::Refresh, A::Close, A::Help],
         Focus::Groups => &[A::Open, A::Filter, A::ScreenCatalog, A::ScreenOnline, A::Sort, A::Close, A::Help],
         Focus::Catalog => &[A::Open, A::Filter, A::Facets, A::ScreenGroups, A::Sort, A::Copy, A::Help],

@@ -82,7 +82,17 @@ pub(crate) struct Line {
     pub(crate) readers: Option<u64>,
 }
 
-/// All features in columns, made beside the browser and asked beside it.
+/// All groups and features as the store last told them.
+#[derive(Debug, Clone)]
+pub(crate) struct Stock(pub(crate) Arc<Listing>);
+
+impl PartialEq for Stock {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// All features with how they stand, ready to be searched beside the browser.
 #[derive(Debug, Clone)]
 pub(crate) struct Shelf(pub(crate) Arc<Finder>);
 
@@ -144,8 +154,8 @@ impl Facets {
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Question {
-    /// To put all features into columns.
-    Gather(Vec<Arc<FeatureGroup>>, Knowledge),
+    /// To make all features ready to be searched.
+    Gather(Stock, Knowledge),
     /// The same features, of which something else is known by now.
     Stand(Shelf, Knowledge),
     /// To find features.
@@ -161,7 +171,7 @@ pub(crate) enum Question {
 pub(crate) enum Answer {
     /// Lines.
     Evidence(Result<Arc<Evidence>, ErrorText>),
-    /// The columns.
+    /// They are ready.
     Gathered(Result<Shelf, ErrorText>),
     /// What was found; once more if descriptions add to it.
     Found(Result<Listed, ErrorText>),

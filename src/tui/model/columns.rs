@@ -13,6 +13,8 @@ use super::list::List;
 pub(crate) enum Listed {
     Features,
     Groups,
+    Schema,
+    Stats,
     Files,
     Datasets,
     Jobs,
@@ -20,13 +22,15 @@ pub(crate) enum Listed {
 
 impl Listed {
     /// Every list.
-    pub(crate) const ALL: [Self; 5] = [Self::Features, Self::Groups, Self::Files, Self::Datasets, Self::Jobs];
+    pub(crate) const ALL: [Self; 7] = [Self::Features, Self::Groups, Self::Schema, Self::Stats, Self::Files, Self::Datasets, Self::Jobs];
 
     /// Stable name in the state that is kept.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Features => "features",
             Self::Groups => "groups",
+            Self::Schema => "schema",
+            Self::Stats => "stats",
             Self::Files => "files",
             Self::Datasets => "datasets",
             Self::Jobs => "jobs",
@@ -38,6 +42,8 @@ impl Listed {
         match self {
             Self::Features => &["GROUP", "TYPE", "NULL", "SHAPE", "FRESH", "READERS", "OWNER", "DESCRIPTION"],
             Self::Groups => &["STORES", "FEATURES", "NEWEST", "OWNER", "TAGS"],
+            Self::Schema => &["TYPE", "DESCRIPTION", "PARAMETERS"],
+            Self::Stats => &["TYPE", "NULL", "DISTINCT", "MEAN", "SHAPE"],
             Self::Files => &["SIZE", "EVENT TIME", "IDENTIFIERS", "VERSION", "WRITTEN", "SPAN"],
             Self::Datasets => &["VERSION", "BUILT", "COLUMNS", "FOR"],
             Self::Jobs => &["GROUP", "ROWS", "A SECOND", "TOOK", "BEGAN"],

@@ -51,13 +51,15 @@ pub(crate) struct Question {
     pub(crate) before: Written,
     /// It goes back on an earlier one.
     pub(crate) undoes: bool,
+    /// What was noted here of a group that a source tells of, before anything of this was written: the way back takes away any other note.
+    pub(crate) noted: Vec<String>,
 }
 
 impl Question {
     /// The way back.
     pub(crate) fn undone(&self) -> Self {
         let edit = Edit { written: self.before.clone(), ..self.edit.clone() };
-        Self { edit, before: self.edit.written.clone(), undoes: true }
+        Self { edit, before: self.edit.written.clone(), undoes: true, noted: self.noted.clone() }
     }
 }
 

@@ -188,7 +188,13 @@ impl Model {
     /// What has the keys once nothing lies over the screen.
     pub(crate) fn focus_below_layer(&self) -> Focus {
         if self.groups.value().is_none() {
-            return Focus::Waiting;
+            // What is looked for can be typed before there is anything to look through.
+            let typing = match self.screen {
+                Screen::Groups => self.groups_screen.filtered.typing,
+                Screen::Catalog => self.catalog_screen.filtered.typing,
+                _ => false,
+            };
+            return if typing && self.groups.error().is_none() { Focus::FilterInput } else { Focus::Waiting };
         }
         match self.screen {
             Screen::Groups | Screen::Catalog if self.is_empty_store() => Focus::FirstRun,

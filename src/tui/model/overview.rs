@@ -1,6 +1,7 @@
 //! State of the tab Overview beyond the group itself: how well it is documented, who reads it, whether it is as expected; and what is asked
 //! of the store for it.
 
+use super::data::Saying;
 use super::remote::{ErrorText, Remote};
 use crate::tui::units::Micros;
 
@@ -33,6 +34,8 @@ pub(crate) struct Known {
     pub(crate) reads: Option<Vec<u64>>,
     /// Who read most, with their reads.
     pub(crate) readers: Vec<(String, u64)>,
+    /// Where sources say other things than this store: the field, and who says what.
+    pub(crate) disagreements: Vec<(String, Vec<Saying>)>,
 }
 
 /// One expectation, checked.

@@ -1,6 +1,6 @@
 //! State of each screen: what a person has done there, never what the store holds.
 
-use super::catalog::{Facets, FeatureName, Shelf};
+use super::catalog::{Facets, FeatureName, Shelf, Stock};
 use super::data::Found;
 use super::filtered::Filtered;
 use super::line::Line;
@@ -138,7 +138,9 @@ pub(crate) struct GroupsScreen {
 pub(crate) struct CatalogScreen {
     /// Filter and cursor; rows are those of the shelf.
     pub(crate) filtered: Filtered,
-    /// All features in columns, once they are gathered.
+    /// All features, as soon as the store has told them.
+    pub(crate) stock: Option<Stock>,
+    /// All features, once they are ready to be searched.
     pub(crate) shelf: Option<Shelf>,
     /// Set if the groups changed since they were gathered.
     pub(crate) gather_due: bool,

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::statistics::feature_numbers;
-use crate::model::{Error, Result};
+use crate::model::Error;
 use crate::store::{FeatureEvidence, FeatureStore};
 use crate::sync;
 use crate::tui::jobs::Voice;
 use crate::tui::listing::{Drift, Finder, Listing, Standing};
-use crate::tui::model::catalog::{Answer, Evidence, Knowledge, Line, Question, Shelf};
+use crate::tui::model::catalog::{Answer, Evidence, Knowledge, Line, Question, Shelf, Stock};
 use crate::tui::model::remote::ErrorText;
 use crate::tui::model::statistics::Level;
 use crate::tui::msg::News;
@@ -55,7 +55,10 @@ impl CatalogSource for FeatureStore {
 /// Answers what needs no store: puts features into columns and finds them there. `first` is told what the names alone say.
 pub(crate) fn listed(question: Question, first: &dyn Fn(Answer)) -> Option<Answer> {
     match question {
-        Question::Gather(groups, known) => Some(Answer::Gathered(gathered(groups, &known).map_err(|error| ErrorText::from(&error)))),
+        Question::Gather(Stock(listing), known) => {
+            let standing = standing(&listing, &known);
+            Some(Answer::Gathered(Ok(Shelf(Arc::new(Finder::new(listing, standing))))))
+        }
         Question::Stand(shelf, known) => {
             let standing = standing(shelf.listing(), &known);
             Some(Answer::Gathered(Ok(Shelf(Arc::new(shelf.0.standing(standing))))))
@@ -68,12 +71,6 @@ pub(crate) fn listed(question: Question, first: &dyn Fn(Answer)) -> Option<Answe
     }
 }
 
-fn gathered(groups: Vec<Arc<crate::model::FeatureGroup>>, known: &Knowledge) -> Result<Shelf> {
-    let listing = Listing::new(groups)?;
-    let standing = standing(&listing, known);
-    Ok(Shelf(Arc::new(Finder::new(Arc::new(listing), standing))))
-}
-
 /// What is known, as columns beside those of the listing.
 fn standing(listing: &Listing, known: &Knowledge) -> Standing {
     let mut standing = Standing::unknown(listing);
@@ -81,20 +78,25 @@ fn standing(listing: &Listing, known: &Knowledge) -> Standing {
         standing.sources[number] = known.origins.get(group.name.as_str()).map(|origin| origin.source.clone());
         standing.newest[number] = known.newest.get(group.name.as_str()).copied();
         let lines = known.evidence.as_ref().and_then(|evidence| evidence.lines.get(&group.id));
-        for (name, line) in lines.into_iter().flatten() {
-            let Ok((place, _)) = group.schema.feature(name) else { continue };
-            let row = listing.rows_of(number).start + place;
+        let Some(lines) = lines else { continue };
+        for row in listing.rows_of(number) {
+            let Some(line) = lines.get(&listing.name(row).to_lowercase()) else { continue };
             if let Some((nulls, rows)) = line.nulls {
-                standing.nulls[row] = (nulls as f64 / rows as f64) as f32;
+                standing.set_nulls(row, (nulls as f64 / rows as f64) as f32);
             }
-            standing.drift[row] = match line.drift {
+            let drift = match line.drift {
                 Some(Level::Alert) => Drift::Alert,
                 Some(Level::Watch) => Drift::Watch,
                 Some(Level::Ok) => Drift::Ok,
                 Some(Level::Few) => Drift::Few,
                 None => Drift::Unknown,
             };
-            standing.readers[row] = line.readers.map(|readers| u32::try_from(readers).unwrap_or(u32::MAX));
+            if drift != Drift::Unknown {
+                standing.set_drift(row, drift);
+            }
+            if let Some(readers) = line.readers {
+                standing.set_readers(row, readers);
+            }
         }
     }
     standing

@@ -89,8 +89,8 @@ fn features(list: &FeatureList) -> std::result::Result<RecordBatch, arrow::error
         .rows
         .iter()
         .filter_map(|row| {
-            let (group, place) = listing.place(*row)?;
-            let feature = group.schema.features().get(place)?;
+            let (group, _) = listing.place(*row)?;
+            let feature = listing.feature(*row)?;
             let known = list.evidence.as_ref().and_then(|evidence| evidence.of(group, feature.name.as_str()));
             Some((&**group, feature, known))
         })
@@ -128,6 +128,8 @@ fn group_rows(groups: &[(Arc<FeatureGroup>, Option<Summary>)]) -> std::result::R
         let newest = summary.as_ref().and_then(|summary| summary.newest)?;
         EventTime::from_unix_micros(newest).map(|time| time.to_string())
     };
+    // Copies, so that the groups of a large list don't keep what was read of them.
+    let schemas = || groups.iter().map(|(group, _)| group.schema.clone());
     let wide = groups.iter().map(|(group, _)| Some(group.schema.len() as u64)).collect::<UInt64Array>();
     RecordBatch::try_from_iter_with_nullable([
         ("group", texts(groups.iter().map(|(group, _)| Some(group.name.as_str()))), false),
@@ -135,8 +137,8 @@ fn group_rows(groups: &[(Arc<FeatureGroup>, Option<Summary>)]) -> std::result::R
         ("description", texts(groups.iter().map(|(group, _)| group.description.as_deref())), true),
         ("owner", texts(groups.iter().map(|(group, _)| group.owner.as_deref())), true),
         ("tags", texts(groups.iter().map(|(group, _)| pairs(&group.tags))), true),
-        ("record_identifier", texts(groups.iter().map(|(group, _)| Some(group.schema.identifier().name.as_str()))), false),
-        ("event_time", texts(groups.iter().map(|(group, _)| Some(group.schema.event_time().name.as_str()))), false),
+        ("record_identifier", texts(schemas().map(|schema| Some(schema.identifier().name.to_string()))), false),
+        ("event_time", texts(schemas().map(|schema| Some(schema.event_time().name.to_string()))), false),
         ("features", Arc::new(wide), false),
         ("online", yes(|group| group.online.is_some()), false),
         ("offline", yes(|group| group.offline.is_some()), false),

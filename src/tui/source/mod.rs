@@ -31,6 +31,7 @@ use crate::model::{Error, ErrorKind, FeatureGroup, FeatureName, FeatureValue, Re
 use crate::store::demo::{self, DemoOptions};
 use crate::store::{FeatureStore, GroupSummary, HistoryRow, HistorySource, OnlineRecord};
 use crate::sync::{Disagreement, ListedGroup, listed_group, listed_groups, look_up};
+use crate::tui::listing::Listing;
 
 /// Identifiers offered at once.
 const OFFERED: usize = 64;
@@ -62,8 +63,8 @@ pub(super) trait Source:
     async fn changes(&self) -> Result<(i64, u64)> {
         Ok((0, 0))
     }
-    /// All groups by name, those that a sync brought in among them, and where these come from.
-    async fn groups(&self) -> Result<(Vec<Arc<FeatureGroup>>, Origins)>;
+    /// All groups by name and their features, those that a sync brought in among them, and where these come from.
+    async fn groups(&self) -> Result<(Arc<Listing>, Origins)>;
     /// Numbers of these groups.
     async fn summaries(&self, groups: &[Arc<FeatureGroup>]) -> Result<Vec<(String, Result<Summary>)>>;
     /// Some identifiers of a group that begin so, in their order.
@@ -94,12 +95,8 @@ impl Source for FeatureStore {
         FeatureStore::changes(self).await
     }
 
-    async fn groups(&self) -> Result<(Vec<Arc<FeatureGroup>>, Origins)> {
-        let mut groups: Vec<Arc<FeatureGroup>> = self.list_groups().await?.into_iter().map(Arc::new).collect();
+    async fn groups(&self) -> Result<(Arc<Listing>, Origins)> {
         let synced = listed_groups(self).await?;
-        if synced.is_empty() {
-            return Ok((groups, Origins::new()));
-        }
         let origin = |listed: &ListedGroup| Origin {
             source: listed.source.clone(),
             seen: listed.seen.map(|seen| seen.unix_micros()),
@@ -108,9 +105,9 @@ impl Source for FeatureStore {
             disagreements: listed.disagreements.iter().map(told).collect(),
         };
         let origins = synced.iter().map(|listed| (listed.group.name.to_string(), origin(listed))).collect();
-        groups.extend(synced.into_iter().map(|listed| listed.group));
-        groups.sort_by_key(|group| group.name.folded());
-        Ok((groups, origins))
+        let mut others: Vec<FeatureGroup> = synced.into_iter().map(|listed| Arc::unwrap_or_clone(listed.group)).collect();
+        others.sort_by_key(|group| group.name.folded());
+        Ok((Arc::new(self.listing(others).await?), origins))
     }
 
     async fn summaries(&self, groups: &[Arc<FeatureGroup>]) -> Result<Vec<(String, Result<Summary>)>> {

@@ -1,4 +1,4 @@
-//! Asks the store how well a group is documented, who reads it, and whether it is as expected.
+//! Asks the store how well a group is documented, who reads it, what sources say otherwise, and whether it is as expected.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use crate::model::Result;
 use crate::store::FeatureStore;
+use crate::sync::disagreements;
 use crate::tui::model::overview::{Answer, Known, Question, READ_DAYS, Rule};
 use crate::tui::model::remote::ErrorText;
 
@@ -33,7 +34,7 @@ impl OverviewSource for FeatureStore {
 
 async fn known(store: &FeatureStore, group: &str) -> Result<Known> {
     let report = store.documentation(Some(group)).await?;
-    let mut known = Known::default();
+    let mut known = Known { disagreements: disagreements(store, group).await?.iter().map(super::told).collect(), ..Known::default() };
     if let Some(found) = report.groups.first() {
         known.score = found.score;
         known.parts = found.parts.iter().map(|part| (part.name, part.value)).collect();

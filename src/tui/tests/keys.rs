@@ -229,11 +229,11 @@ fn coming_to_the_front_refreshes() {
 fn an_answer_that_comes_too_late_is_dropped() {
     let mut stage = shop();
     for slot in SLOTS {
-        stage.send(Msg::News(slot, 0, News::Groups(Ok((Vec::new(), Default::default())))));
+        stage.send(Msg::News(slot, 0, News::Groups(Ok(Default::default()))));
     }
     assert_eq!(stage.model.groups.value().map(Vec::len), Some(8));
     stage.keys("1");
-    stage.send(Msg::News(Slot::Record, 99, News::Groups(Ok((Vec::new(), Default::default())))));
+    stage.send(Msg::News(Slot::Record, 99, News::Groups(Ok(Default::default()))));
     assert_eq!(stage.model.groups.value().map(Vec::len), Some(8));
 }
 
@@ -328,6 +328,29 @@ fn a_message_leaves_by_itself_and_then_nothing_wakes_the_process() {
     stage.send(Msg::Wake);
     assert!(stage.model.toasts.is_empty());
     assert_eq!(stage.model.next_wake(), None);
+}
+
+#[test]
+fn what_is_typed_before_the_catalog_is_here_is_looked_for_once_it_is() {
+    for (screen, script) in [(Screen::Catalog, "/loyalty_sc"), (Screen::Groups, "/payment")] {
+        let mut stage = Stage::opening(Shop::stocked(), (80, 24));
+        stage.model.screen = screen;
+        stage.keys(script);
+        let typed = script.trim_start_matches('/');
+        assert!(stage.text().contains(typed), "it is seen at once\n{}", stage.text());
+        stage.release();
+        let shown = stage.text();
+        let (found, other) = if screen == Screen::Catalog { ("loyalty_score", "fare_amount") } else { ("payment-risk", "green-trips") };
+        assert!(shown.contains(found) && !shown.contains(other), "{shown}");
+        stage.keys("x");
+        assert!(stage.text().contains(&format!("{typed}x")), "typing goes on");
+    }
+    let mut stage = Stage::opening(Shop::broken(), (80, 24));
+    stage.keys("/q").release();
+    assert!(stage.text().contains("try again"));
+    stage.shop = Shop::stocked();
+    stage.keys("r");
+    assert!(stage.model.groups.value().is_some(), "the key is a key again where nothing can be looked through");
 }
 
 #[test]

@@ -80,10 +80,26 @@ fn every_list_can_be_hidden_only_in_columns_that_it_has() {
             assert!(shown.contains(title), "{title} in\n{shown}");
         }
     }
-    stage.keys("2j<enter>]]]]]]<tab>");
-    let shown = stage.text();
-    for title in Listed::Files.columns() {
-        assert!(shown.contains(title), "{title} in\n{shown}");
+    for (list, script) in [(Listed::Files, "]]]]]]<tab>"), (Listed::Schema, "]"), (Listed::Stats, "]]")] {
+        let mut stage = Stage::open(Shop::stocked(), (240, 40));
+        stage.keys("j<enter>").keys(script);
+        for title in list.columns() {
+            assert!(stage.text().contains(title), "{title} in\n{}", stage.text());
+            stage.model.hidden_columns.toggle(list, title);
+            assert!(!stage.text().contains(title), "{title} in\n{}", stage.text());
+            stage.model.hidden_columns.toggle(list, title);
+        }
+    }
+}
+
+#[test]
+fn columns_are_chosen_in_the_schema_and_among_the_statistics() {
+    for (tab, title) in [("]", "TYPE"), ("]]", "TYPE")] {
+        let mut stage = Stage::open(Shop::stocked(), (240, 40));
+        stage.keys("j<enter>").keys(tab);
+        assert!(stage.text().contains(title));
+        stage.keys("a<space><esc>");
+        assert!(!stage.text().contains(title), "{}", stage.text());
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::shop::Shop;
 use super::stage::Stage;
+use crate::tui::model::data::Saying;
 use crate::tui::model::overview::{Answer, Known, Question, Rule};
+use crate::tui::model::remote::Remote;
 
 pub(super) fn answer(question: &Question) -> Answer {
     match question {
@@ -13,6 +15,7 @@ pub(super) fn answer(question: &Question) -> Answer {
             datasets: 2,
             reads: Some((0..30).map(|day| day * day % 17).collect()),
             readers: vec![("anna".to_owned(), 1_204), ("scoring-service".to_owned(), 88)],
+            disagreements: Vec::new(),
         })),
         Question::Known(_) => Answer::Known(Ok(Known::default())),
         Question::Check(_) => {
@@ -49,4 +52,20 @@ fn expectations_are_checked_when_asked_and_what_is_broken_comes_first() {
     assert!(stage.text().contains("1 of 2 hold"), "it stays while the browser is open");
     stage.keys("<esc>k<enter>x");
     assert!(stage.text().contains("nothing is expected of this group"));
+}
+
+#[test]
+fn what_sources_say_otherwise_stands_on_the_page_of_the_group_and_of_the_feature() {
+    let mut stage = Stage::open(Shop::stocked(), (160, 60));
+    stage.keys("j<enter>");
+    let said = |source: &str, says: &str, is_shown| Saying { source: source.to_owned(), says: says.to_owned(), is_shown };
+    let field = "features.loyalty_score.description".to_owned();
+    let disagreements = vec![(field, vec![said("here", "Share of months", true), said("lake", "Points", false)])];
+    stage.model.overview.known = Remote::Ready(Known { disagreements, ..Known::default() });
+    for (feature, is_told) in [(None, true), (Some("loyalty_score"), true), (Some("return_rate"), false)] {
+        stage.model.group_screen.feature = feature.map(str::to_owned);
+        let shown = stage.text();
+        assert_eq!(shown.contains("SOURCES DISAGREE"), is_told, "{feature:?}\n{shown}");
+        assert_eq!(shown.contains("lake") && shown.contains("Points"), is_told, "{feature:?}\n{shown}");
+    }
 }

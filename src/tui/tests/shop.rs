@@ -7,6 +7,7 @@ use crate::model::{
     Collection, Error, EventTime, FeatureDefinition, FeatureGroup, FeatureName, FeatureType, GroupId, GroupName, GroupStatus,
     OfflineSettings, OnlineSettings, Schema, Ttl,
 };
+use crate::tui::listing::{Listing, ListingBuilder};
 use crate::tui::model::catalog::{Answer, Evidence, Line, Question};
 use crate::tui::model::data::{Found, Origins, Summary, Value, Version};
 use crate::tui::model::remote::ErrorText;
@@ -44,11 +45,18 @@ impl Shop {
         Self { broken: Some(ErrorText::from(&error)), ..Self::default() }
     }
 
+    /// What a store tells: groups that leave their features to the columns.
+    fn listing(&self) -> Arc<Listing> {
+        let mut builder = ListingBuilder::default();
+        self.groups.iter().for_each(|group| builder.keep(group.as_ref().clone()).unwrap());
+        Arc::new(builder.build())
+    }
+
     /// The answers to a question, in the order they come.
     pub(super) fn answer(&mut self, request: &Request) -> Vec<News> {
         let broken = self.broken.clone();
         match request {
-            Request::Groups => vec![News::Groups(broken.map_or_else(|| Ok((self.groups.clone(), self.origins.clone())), Err))],
+            Request::Groups => vec![News::Groups(broken.map_or_else(|| Ok((self.listing(), self.origins.clone())), Err))],
             Request::Summaries(groups) => {
                 let named = |group: &Arc<FeatureGroup>| (group.name.to_string(), Ok(self.summary(group.name.as_str())));
                 vec![News::Summaries(Ok(groups.iter().map(named).collect()))]

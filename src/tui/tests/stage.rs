@@ -91,7 +91,7 @@ impl Stage {
         }
     }
 
-    fn frame(&mut self) -> Buffer {
+    pub(super) fn frame(&mut self) -> Buffer {
         let (model, look) = (&self.model, &self.look);
         self.terminal.draw(|frame| draw(model, look, frame)).unwrap();
         self.terminal.backend().buffer().clone()

@@ -46,6 +46,8 @@ pub(crate) fn plain(symbol: &str) -> Option<&'static str> {
         "⠹" | "⠴" => "-",
         "⠦" | "⠧" => "\\",
         "−" => "-",
+        // What a character of no use was replaced with.
+        "\u{fffd}" => "?",
         "µ" => "u",
         "σ" => "s",
         "Δ" => "d",

@@ -86,20 +86,14 @@ pub(super) fn go(model: &mut Model, to: Move) {
 
 /// Remembers the feature under the cursor, to find it again in another list.
 pub(super) fn remember(model: &mut Model) {
-    let named = |(group, place): (&std::sync::Arc<FeatureGroup>, usize)| {
-        Some((group.name.to_string(), group.schema.features().get(place)?.name.to_string()))
-    };
     // With no rows left the old one stays: clearing the filter brings the cursor back.
-    if let Some(feature) = model.feature_under_cursor().and_then(named) {
+    if let Some(feature) = named_under_cursor(model) {
         model.catalog_screen.aim = Some(feature);
     }
 }
 
 pub(super) fn open(model: &mut Model) -> Vec<Effect> {
-    let target = model
-        .feature_under_cursor()
-        .and_then(|(group, place)| Some((group.name.to_string(), group.schema.features().get(place)?.name.to_string())));
-    match target {
+    match named_under_cursor(model) {
         Some((group, feature)) => super::group::open(model, &group, Tab::Schema, Some(feature)),
         None => Vec::new(),
     }
@@ -124,9 +118,9 @@ pub(super) fn follow(model: &mut Model) -> Vec<Effect> {
 fn ask_list(model: &mut Model) -> Vec<Effect> {
     let screen = &model.catalog_screen;
     if screen.gather_due
-        && let Some(groups) = model.groups.value()
+        && let Some(stock) = screen.stock.clone()
     {
-        let question = Question::Gather(groups.clone(), knowledge(model));
+        let question = Question::Gather(stock, knowledge(model));
         return gathering(model, question);
     }
     if screen.stand_due
@@ -190,8 +184,14 @@ fn under_cursor(model: &Model) -> Option<FeatureName> {
     if model.screen != Screen::Catalog {
         return None;
     }
-    let (group, place) = model.feature_under_cursor()?;
-    Some((group.name.to_string(), group.schema.features().get(place)?.name.to_string()))
+    named_under_cursor(model)
+}
+
+/// The feature under the cursor of the list.
+pub(super) fn named_under_cursor(model: &Model) -> Option<FeatureName> {
+    let screen = &model.catalog_screen;
+    let (group, feature) = screen.shelf.as_ref()?.listing().names(screen.filtered.selected()?)?;
+    Some((group.to_owned(), feature.to_owned()))
 }
 
 /// Takes an answer in.

@@ -40,6 +40,8 @@ fn of(model: &Model) -> Option<ColumnsOf> {
         (Screen::Datasets, _) | (Screen::Group, Tab::Datasets) if model.datasets.open.is_some() => return Some(ColumnsOf::Rows),
         (Screen::Datasets, _) | (Screen::Group, Tab::Datasets) => Listed::Datasets,
         (Screen::Group, Tab::Files) => Listed::Files,
+        (Screen::Group, Tab::Schema) => Listed::Schema,
+        (Screen::Group, Tab::Stats) if model.group_screen.feature.is_none() => Listed::Stats,
         _ => return None,
     }))
 }

@@ -45,6 +45,11 @@ fn write(
     }
     let definition = feature.as_ref().and_then(|name| group.schema.features().iter().find(|known| known.name.as_str() == name));
     let written = read(&group, definition);
+    let note = match model.origins.contains_key(group.name.as_str()) {
+        true if matches!(written, Written::Tags(_)) => note,
+        true => "a note of yours; empty shows what the source says",
+        false => note,
+    };
     // A feature has no owner of its own.
     let feature = feature.filter(|_| !matches!(written, Written::Owner(_)));
     let title = feature.as_ref().map_or_else(|| group.name.to_string(), |feature| format!("{}.{feature}", group.name));
@@ -60,8 +65,8 @@ pub(super) fn subject(model: &Model) -> Option<(Arc<FeatureGroup>, Option<String
     match model.screen {
         Screen::Groups => Some((model.group_under_cursor()?.clone(), None)),
         Screen::Catalog => {
-            let (group, feature) = model.feature_under_cursor()?;
-            Some((group.clone(), Some(group.schema.features().get(feature)?.name.to_string())))
+            let (group, _) = model.feature_under_cursor()?;
+            Some((group.clone(), super::catalog::named_under_cursor(model).map(|(_, feature)| feature)))
         }
         Screen::Group => {
             let group = model.open_group()?.clone();
@@ -132,7 +137,8 @@ pub(super) fn submit(model: &mut Model) -> Vec<Effect> {
     match read_line(&before.written, form.line.text()) {
         Ok(written) if written == before.written => Vec::new(),
         Ok(written) => {
-            let question = Question { edit: Edit { written, ..before.clone() }, before: before.written, undoes: false };
+            let noted = model.origins.get(&before.group).map(|origin| origin.local.clone()).unwrap_or_default();
+            let question = Question { edit: Edit { written, ..before.clone() }, before: before.written, undoes: false, noted };
             vec![model.ask(Slot::Edits, Request::Edits(question))]
         }
         Err(complaint) => {
@@ -166,7 +172,8 @@ pub(super) fn take(model: &mut Model, answer: Answer) -> Vec<Effect> {
             } else {
                 let key = model.keymap.shown(model.focus(), Action::UndoEdit);
                 let way_back = key.map(|key| format!("; {key} undoes it")).unwrap_or_default();
-                format!("{} is written{way_back}", question.edit.subject())
+                let done = if model.origins.contains_key(&question.edit.group) { "noted here" } else { "written" };
+                format!("{} is {done}{way_back}", question.edit.subject())
             };
             if !question.undoes {
                 model.written.push(question);

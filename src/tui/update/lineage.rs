@@ -43,8 +43,8 @@ fn reference(model: &Model, of: Screen) -> Option<String> {
     let (group, feature) = match of {
         Screen::Groups => (model.group_under_cursor()?.clone(), None),
         Screen::Catalog => {
-            let (group, place) = model.feature_under_cursor()?;
-            (group.clone(), group.schema.features().get(place).map(|feature| feature.name.to_string()))
+            let (group, _) = model.feature_under_cursor()?;
+            (group.clone(), super::catalog::named_under_cursor(model).map(|(_, feature)| feature))
         }
         Screen::Datasets => return super::datasets::reference(model).map(|reference| format!("dataset:{reference}")),
         Screen::Group => {

@@ -103,8 +103,8 @@ fn name_of(model: &Model, row: usize) -> Option<String> {
     match model.screen {
         Screen::Groups => Some(model.groups.value()?.get(row)?.name.to_string()),
         Screen::Catalog => {
-            let (group, place) = model.catalog_screen.shelf.as_ref()?.listing().place(row)?;
-            Some(feature_name(group.name.as_str(), group.schema.features().get(place)?.name.as_str()))
+            let (group, feature) = model.catalog_screen.shelf.as_ref()?.listing().names(row)?;
+            Some(feature_name(group, feature))
         }
         _ => Some(model.open_group()?.schema.features().get(row)?.name.to_string()),
     }

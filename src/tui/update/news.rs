@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::{catalog, datasets, files, forms, group, groups, jobs, lineage, overview, record, refresh, rows, sql, statistics, writes};
 use crate::model::FeatureGroup;
+use crate::tui::listing::Listing;
 use crate::tui::model::Model;
+use crate::tui::model::catalog::Stock;
 use crate::tui::model::data::Origins;
 use crate::tui::model::remote::{ErrorText, Remote};
 use crate::tui::msg::{Effect, News, Request, Slot};
@@ -87,10 +89,12 @@ pub(super) fn take(model: &mut Model, news: News) -> Vec<Effect> {
     }
 }
 
-fn take_groups(model: &mut Model, answer: Result<(Vec<Arc<FeatureGroup>>, Origins), ErrorText>) -> Vec<Effect> {
+fn take_groups(model: &mut Model, answer: Result<(Arc<Listing>, Origins), ErrorText>) -> Vec<Effect> {
     let failure = answer.as_ref().err().map(ErrorText::line);
-    let answer = answer.map(|(groups, origins)| {
+    let answer = answer.map(|(listing, origins)| {
         model.origins = origins;
+        let groups = listing.groups.clone();
+        model.catalog_screen.stock = Some(Stock(listing));
         groups
     });
     model.groups.answer(answer);

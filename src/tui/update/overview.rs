@@ -18,6 +18,10 @@ pub(super) fn enter(model: &mut Model) -> Vec<Effect> {
 
 /// Asks again for what is shown.
 pub(super) fn refresh(model: &mut Model) -> Vec<Effect> {
+    // Of what lies elsewhere this store knows neither readers nor expectations.
+    if model.origins.contains_key(&model.overview.group) {
+        return Vec::new();
+    }
     let now = model.now;
     model.overview.known.ask(now);
     vec![model.ask(Slot::Overview, Request::Overview(Question::Known(model.overview.group.clone())))]
@@ -29,6 +33,10 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         return Vec::new();
     }
     let Some(group) = model.open_group().cloned() else { return Vec::new() };
+    if model.origins.contains_key(group.name.as_str()) {
+        super::tell(model, "its records are where it comes from; what is expected of them is checked there".to_owned());
+        return Vec::new();
+    }
     if !group.expects_something() {
         let how = format!("larder update {} --expect says what is expected", group.name);
         super::tell(model, format!("nothing is expected of this group; {how}"));

@@ -105,7 +105,8 @@ pub(crate) fn offers(model: &Model) -> Vec<String> {
     let Some(groups) = model.groups.value() else { return Vec::new() };
     let begins = |name: &&str| name.len() > bare.len() && name.get(..bare.len()).is_some_and(|head| head.eq_ignore_ascii_case(bare));
     let tables = groups.iter().map(|group| group.name.as_str()).filter(begins);
-    let features = groups.iter().flat_map(|group| group.schema.features()).map(|feature| feature.name.as_str()).filter(begins);
+    let listing = model.catalog_screen.stock.as_ref().map(|stock| &*stock.0);
+    let features = listing.into_iter().flat_map(|listing| (0..listing.len()).map(move |row| listing.name(row))).filter(begins);
     let mut found: Vec<String> = Vec::new();
     for name in tables.chain(features) {
         let name = sql_name(name);

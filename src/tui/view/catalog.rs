@@ -37,7 +37,7 @@ pub(super) const ALL: [Column; 9] = [
     Column::text("DESCRIPTION", 22, 90, 5),
 ];
 
-const SCHEMA: [Column; 4] = [
+pub(super) const SCHEMA: [Column; 4] = [
     Column::text("FEATURE", 16, 34, 0),
     Column::text("TYPE", 10, 14, 1),
     Column::text("DESCRIPTION", 16, 90, 2),
@@ -46,12 +46,11 @@ const SCHEMA: [Column; 4] = [
 
 /// All features of all groups.
 pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Rect) {
-    let Some(all_groups) = model.groups.value() else { return };
     let screen = &model.catalog_screen;
     let (facets_area, list_area, detail_area) = layout::around(body);
     let (filter_area, table_area) = layout::below(list_area, 1);
-    let Some(shelf) = &screen.shelf else {
-        groups::counted_line(&screen.filtered, 0, 0, PLACEHOLDER, theme, frame, filter_area);
+    let (Some(all_groups), Some(shelf)) = (model.groups.value(), &screen.shelf) else {
+        groups::filter_input(&screen.filtered, PLACEHOLDER, theme, frame, filter_area);
         states::loading(model, model.groups.waiting_since(), "reading the catalog", theme, frame, table_area);
         return;
     };
@@ -71,15 +70,17 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
         states::nothing(&screen.filtered, "feature", elsewhere, theme, frame, table_area);
         return;
     }
+    // Rows are read from the columns: the group of each would read all its features for one of them.
     let found = |row: &usize| {
         let (group, at) = listing.place(*row)?;
-        Some((group, group.schema.features().get(at)?))
+        Some((group, at, listing.feature(*row)?))
     };
-    let shown = || screen.filtered.rows.iter().take(groups::MEASURED).filter_map(found);
+    let shown = || screen.filtered.rows.iter().take(groups::MEASURED);
     let mut columns = ALL;
-    columns[0] = columns[0].fitting(shown().map(|(_, feature)| fit::width(feature.name.as_str())).max().unwrap_or(0), table_area.width);
-    columns[1] = columns[1].fitting(shown().map(|(group, _)| fit::width(group.name.as_str())).max().unwrap_or(0), table_area.width);
-    let longest_owner = shown().filter_map(|(group, _)| group.owner.as_deref()).map(fit::width).max().unwrap_or(0);
+    columns[0] = columns[0].fitting(shown().map(|row| fit::width(listing.name(*row))).max().unwrap_or(0), table_area.width);
+    let groups_shown = || shown().filter_map(|row| Some(listing.place(*row)?.0));
+    columns[1] = columns[1].fitting(groups_shown().map(|group| fit::width(group.name.as_str())).max().unwrap_or(0), table_area.width);
+    let longest_owner = groups_shown().filter_map(|group| group.owner.as_deref()).map(fit::width).max().unwrap_or(0);
     columns[7] = columns[7].fitting(longest_owner, table_area.width);
     let evidence = model.known.evidence.value();
     let columns = columns.map(|column| {
@@ -93,10 +94,9 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
         column.hidden_if(is_empty || model.hidden_columns.holds(Listed::Features, column.title))
     });
     let is_marked = |row: usize| {
-        let found = screen.filtered.rows.get(row).and_then(found);
-        found.is_some_and(|(group, feature)| {
-            !screen.filtered.marks.is_empty() && screen.filtered.marks.contains(&feature_name(group.name.as_str(), feature.name.as_str()))
-        })
+        let marks = &screen.filtered.marks;
+        let named = screen.filtered.rows.get(row).filter(|_| !marks.is_empty()).and_then(|row| listing.names(*row));
+        named.is_some_and(|(group, feature)| marks.contains(&feature_name(group, feature)))
     };
     let ordered = ORDERS.iter().find(|(order, _)| *order == screen.order).map(|(order, title)| {
         // Numbers stand with the largest first.
@@ -111,19 +111,17 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
         marked: Some(&is_marked),
     };
     table.draw(frame.buffer_mut(), table_area, theme, |row, widths| {
-        let Some((group, feature)) = screen.filtered.rows.get(row).and_then(found) else { return Vec::new() };
+        let Some((group, place, feature)) = screen.filtered.rows.get(row).and_then(found) else { return Vec::new() };
         widths
             .iter()
-            .map(|(at, width)| match known_cell(model, ALL[*at].title, group, feature, theme) {
+            .map(|(at, width)| match known_cell(model, ALL[*at].title, group, &feature, theme) {
                 Some(line) => line,
-                None => cell(ALL[*at].title, *width, group, feature, &query, theme),
+                None => cell(ALL[*at].title, *width, group, place, &feature, &query, theme),
             })
             .collect()
     });
-    if let (Some(area), Some((group, at))) = (detail_area, model.feature_under_cursor())
-        && let Some(feature) = group.schema.features().get(at)
-    {
-        beside(Some(model), group, feature, &query, theme, frame, area);
+    if let (Some(area), Some((group, _, feature))) = (detail_area, screen.filtered.selected().as_ref().and_then(found)) {
+        beside(Some(model), group, &feature, &query, theme, frame, area);
     }
 }
 
@@ -169,6 +167,7 @@ pub(super) fn schema(model: &Model, group: &FeatureGroup, theme: &Theme, frame: 
     columns[1] = columns[1].fitting(kinds.max().unwrap_or(0), table_area.width);
     // A column without anything in it would only take room.
     columns[3] = columns[3].hidden_if(group.schema.features().iter().all(|feature| feature.parameters.is_empty()));
+    let columns = columns.map(|column| column.hidden_if(model.hidden_columns.holds(Listed::Schema, column.title)));
     let table = Table {
         columns: &columns,
         length: filtered.rows.len(),
@@ -178,8 +177,9 @@ pub(super) fn schema(model: &Model, group: &FeatureGroup, theme: &Theme, frame: 
         marked: Some(&is_marked),
     };
     table.draw(frame.buffer_mut(), table_area, theme, |row, widths| {
-        let Some(feature) = filtered.rows.get(row).and_then(|place| group.schema.features().get(*place)) else { return Vec::new() };
-        widths.iter().map(|(at, width)| cell(SCHEMA[*at].title, *width, group, feature, &query, theme)).collect()
+        let Some(place) = filtered.rows.get(row).copied() else { return Vec::new() };
+        let Some(feature) = group.schema.features().get(place) else { return Vec::new() };
+        widths.iter().map(|(at, width)| cell(SCHEMA[*at].title, *width, group, place, feature, &query, theme)).collect()
     });
     if let Some(feature) = filtered.selected().and_then(|place| group.schema.features().get(place)) {
         match detail_area {
@@ -189,7 +189,15 @@ pub(super) fn schema(model: &Model, group: &FeatureGroup, theme: &Theme, frame: 
     }
 }
 
-fn cell(title: &str, width: u16, group: &FeatureGroup, feature: &FeatureDefinition, query: &Query, theme: &Theme) -> Line<'static> {
+fn cell(
+    title: &str,
+    width: u16,
+    group: &FeatureGroup,
+    place: usize,
+    feature: &FeatureDefinition,
+    query: &Query,
+    theme: &Theme,
+) -> Line<'static> {
     let columns = usize::from(width);
     match title {
         "FEATURE" => {
@@ -202,7 +210,7 @@ fn cell(title: &str, width: u16, group: &FeatureGroup, feature: &FeatureDefiniti
         }
         "TYPE" => Line::from(Span::styled(fit::cut(&feature.type_text(), columns), theme.muted)),
         "OWNER" => optional(group.owner.as_deref(), columns, query, theme),
-        "DESCRIPTION" => match role(group, feature) {
+        "DESCRIPTION" => match role_at(group, place) {
             // What a key is for matters more than what was written about it.
             Some(role) if feature.description.is_none() => Line::from(prose(role, columns, &[], theme.muted, theme.matched)),
             _ => optional(feature.description.as_deref(), columns, query, theme),
@@ -227,10 +235,15 @@ fn parameters(feature: &FeatureDefinition) -> String {
 }
 
 pub(super) fn role(group: &FeatureGroup, feature: &FeatureDefinition) -> Option<&'static str> {
-    match () {
-        () if group.schema.identifier().name == feature.name => Some("record identifier"),
-        () if group.schema.event_time().name == feature.name => Some("event time"),
-        () => None,
+    role_at(group, group.schema.position(feature.name.as_str())?)
+}
+
+/// What the feature at a place of its group is for, if it is a key.
+fn role_at(group: &FeatureGroup, place: usize) -> Option<&'static str> {
+    match place {
+        place if place == group.schema.identifier_position() => Some("record identifier"),
+        place if place == group.schema.event_time_position() => Some("event time"),
+        _ => None,
     }
 }
 
@@ -330,7 +343,8 @@ pub(super) fn about(
             facts.fact(&fit::cut(&crate::tui::clean::clean(key), 11), value);
         }
     }
-    if model.is_some() {
+    if let Some(model) = model {
+        facts.disagreements(super::facts::disagreements_on(model, group, feature.name.as_str()));
         facts.heading("group");
         facts.fact("name", group.name.as_str());
         facts.fact("about", group.description.as_deref().unwrap_or_default());

@@ -114,7 +114,7 @@ fn list(model: &Model, datasets: &[Dataset], theme: &Theme, frame: &mut Frame<'_
         widths.iter().map(cell).collect()
     });
     if states::looks_old(model, &screen.datasets) {
-        frame.buffer_mut().set_style(area, theme.stale);
+        states::fade(frame.buffer_mut(), area, theme.stale);
     }
 }
 

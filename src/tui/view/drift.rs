@@ -49,7 +49,7 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
             None => uncompared(drift, name, theme, frame, layout::indent(rest, 3)),
         }
         if states::looks_old(model, &page.drift) {
-            frame.buffer_mut().set_style(rest, theme.stale);
+            states::fade(frame.buffer_mut(), rest, theme.stale);
         }
         return;
     }
@@ -79,7 +79,7 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
         put(frame.buffer_mut(), notes_area, row as u16, &Line::from(Span::styled(format!(" {} {text}", sign::WATCH), theme.muted)));
     }
     if states::looks_old(model, &page.drift) {
-        frame.buffer_mut().set_style(rest, theme.stale);
+        states::fade(frame.buffer_mut(), rest, theme.stale);
     }
 }
 

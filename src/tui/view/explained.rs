@@ -50,7 +50,7 @@ pub(super) fn draw(model: &Model, open: &OpenDataset, theme: &Theme, frame: &mut
     let (_, rest) = layout::below(area, lines.len() as u16 + 1);
     candidates(model, found, theme, frame, rest);
     if states::looks_old(model, &open.cell) {
-        frame.buffer_mut().set_style(area, theme.stale);
+        states::fade(frame.buffer_mut(), area, theme.stale);
     }
 }
 

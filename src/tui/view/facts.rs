@@ -70,6 +70,25 @@ impl<'a> Facts<'a> {
         text
     }
 
+    /// Fields of which different things are said, with who says what; what is shown bears a tick.
+    pub(super) fn disagreements<'b>(&mut self, fields: impl IntoIterator<Item = &'b (String, Vec<Saying>)>) {
+        let theme = self.theme;
+        for (number, (path, said)) in fields.into_iter().enumerate() {
+            if number == 0 {
+                self.heading("sources disagree");
+            }
+            self.lines.push(Line::from(span(&fit::cut_middle(&crate::tui::clean::clean(path), self.columns), theme.text)));
+            for Saying { source, says, is_shown } in said {
+                let style = if *is_shown { theme.text } else { theme.muted };
+                let mark = if *is_shown { sign::GOOD } else { " " };
+                self.spans(
+                    &fit::cut(&crate::tui::clean::clean(source), 11),
+                    vec![span(&format!("{mark} "), theme.good), span(says, style)],
+                );
+            }
+        }
+    }
+
     /// A paragraph.
     pub(super) fn paragraph(&mut self, text: &str, query: &Query) {
         for part in fit::wrap(&crate::tui::clean::clean(text), self.columns) {
@@ -117,18 +136,20 @@ fn elsewhere(facts: &mut Facts<'_>, model: &Model, origin: &Origin) {
     if !origin.local.is_empty() {
         facts.fact("noted here", &origin.local.join("  "));
     }
-    if !origin.disagreements.is_empty() {
-        facts.heading("sources disagree");
-    }
-    let theme = facts.theme;
-    for (path, said) in &origin.disagreements {
-        facts.lines.push(Line::from(span(&fit::cut_middle(&crate::tui::clean::clean(path), facts.columns), theme.text)));
-        for Saying { source, says, is_shown } in said {
-            let style = if *is_shown { theme.text } else { theme.muted };
-            let mark = if *is_shown { sign::GOOD } else { " " };
-            facts.spans(&fit::cut(&crate::tui::clean::clean(source), 11), vec![span(&format!("{mark} "), theme.good), span(says, style)]);
-        }
-    }
+    facts.disagreements(&origin.disagreements);
+}
+
+/// Where sources say different things of a feature; of a group of this store it is known once its page was open.
+pub(super) fn disagreements_on<'a>(model: &'a Model, group: &FeatureGroup, feature: &str) -> Vec<&'a (String, Vec<Saying>)> {
+    let page = Some(&model.overview).filter(|page| page.group == group.name.as_str());
+    let all = match model.origins.get(group.name.as_str()) {
+        Some(origin) => &origin.disagreements[..],
+        None => page.and_then(|page| page.known.value()).map(|known| &known.disagreements[..]).unwrap_or_default(),
+    };
+    let is_of = |path: &str| {
+        path.strip_prefix("features.").and_then(|of| of.split('.').next()).is_some_and(|name| name.eq_ignore_ascii_case(feature))
+    };
+    all.iter().filter(|field| is_of(&field.0)).collect()
 }
 
 fn stores(facts: &mut Facts<'_>, model: &Model, group: &FeatureGroup) {

@@ -66,7 +66,7 @@ pub(super) fn draw(model: &Model, group: &FeatureGroup, theme: &Theme, frame: &m
         put(frame.buffer_mut(), hint_area, 0, &line);
     }
     if states::looks_old(model, &page.files) {
-        frame.buffer_mut().set_style(rest, theme.stale);
+        states::fade(frame.buffer_mut(), rest, theme.stale);
     }
 }
 

@@ -147,6 +147,10 @@ pub(super) fn hints(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: R
                 model.demo.waiting_since().is_none() && !asked
             }
             Action::OtherList => model.screen == Screen::Group,
+            Action::CheckExpectations => model.origins.contains_key(&model.group_screen.name),
+            Action::Filter if focus == Focus::Waiting => {
+                model.groups.error().is_some() || !matches!(model.screen, Screen::Catalog | Screen::Groups)
+            }
             Action::PutRecord | Action::DeleteRecord | Action::PinBaseline | Action::Export | Action::ExportList => model.read_only,
             Action::FillDemo => model.read_only || model.demo.waiting_since().is_some(),
             Action::Older | Action::Newer | Action::Oldest | Action::Newest => versions < 2,

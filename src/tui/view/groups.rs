@@ -34,13 +34,19 @@ pub(super) const COLUMNS: [Column; 7] = [
 const MOST_RANKED: usize = 20_000;
 /// Rows whose names are measured to find how wide a column must be.
 pub(super) const MEASURED: usize = 500;
+/// What can be typed, for whoever has typed nothing yet.
+const PLACEHOLDER: &str = "words   tag:pii   owner:growth";
 
 pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Rect) {
-    let Some(groups) = model.groups.value() else { return };
     let screen = &model.groups_screen;
     let (list_area, detail_area) = layout::beside(body);
     let (filter_area, table_area) = layout::below(list_area, 1);
-    filter_line(&screen.filtered, groups.len(), "words   tag:pii   owner:growth", theme, frame, filter_area);
+    let Some(groups) = model.groups.value() else {
+        filter_input(&screen.filtered, PLACEHOLDER, theme, frame, filter_area);
+        states::loading(model, model.groups.waiting_since(), "reading the catalog", theme, frame, table_area);
+        return;
+    };
+    filter_line(&screen.filtered, groups.len(), PLACEHOLDER, theme, frame, filter_area);
     let query = screen.filtered.query();
     if screen.filtered.rows.is_empty() {
         // Of a large catalog the other list says so itself, when one goes there.
@@ -184,8 +190,7 @@ pub(super) fn counted_line(
     frame: &mut Frame<'_>,
     area: Rect,
 ) {
-    let placeholder = if filtered.typing { placeholder } else { "" };
-    let taken = Input { sign: "/", placeholder, line: &filtered.line, typing: filtered.typing }.draw(frame, area, theme);
+    let taken = filter_input(filtered, placeholder, theme, frame, area);
     let count = match filtered.line.is_empty() {
         true => format!("{} ", exact(all as u64)),
         false => format!("{} of {} ", exact(matching as u64), exact(all as u64)),
@@ -195,4 +200,10 @@ pub(super) fn counted_line(
         spans.insert(0, Span::styled(format!("{} {} marked   ", sign::MARK, exact(filtered.marks.len() as u64)), theme.accent));
     }
     put_right(frame.buffer_mut(), area, 0, taken + 2, &Line::from(spans));
+}
+
+/// The filter alone, as over a list that is not here yet: what is typed is looked for as soon as it is. Returns the columns it takes.
+pub(super) fn filter_input(filtered: &Filtered, placeholder: &str, theme: &Theme, frame: &mut Frame<'_>, area: Rect) -> u16 {
+    let placeholder = if filtered.typing { placeholder } else { "" };
+    Input { sign: "/", placeholder, line: &filtered.line, typing: filtered.typing }.draw(frame, area, theme)
 }

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
-use super::layout;
+use super::{layout, states};
 use crate::tui::clean::clean;
 use crate::tui::fit;
 use crate::tui::keymap::entry;
@@ -28,7 +28,7 @@ pub(super) fn popup(title: &str, columns: u16, rows: u16, theme: &Theme, frame: 
         // Slivers of the screen beside the popup would only disturb.
         Clear.render(body, frame.buffer_mut());
     } else {
-        frame.buffer_mut().set_style(body, theme.muted);
+        states::fade(frame.buffer_mut(), body, theme.muted);
         Clear.render(area, frame.buffer_mut());
     }
     let title = Span::styled(format!(" {title} "), theme.strong);

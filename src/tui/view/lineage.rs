@@ -53,7 +53,7 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: Re
         card(model, graph, theme, frame, layout::indent(area, 2));
     }
     if states::looks_old(model, &screen.graph) {
-        frame.buffer_mut().set_style(rest, theme.stale);
+        states::fade(frame.buffer_mut(), rest, theme.stale);
     }
 }
 

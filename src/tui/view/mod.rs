@@ -74,9 +74,11 @@ fn draw_screen(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
     let parts = layout::parts(frame.area());
     frame::header(model, theme, frame, parts.header);
     if model.groups.value().is_none() {
-        match model.groups.error() {
-            Some(error) => states::failed(error, "the catalog", theme, frame, parts.body),
-            None => states::loading(model, model.groups.waiting_since(), "reading the catalog", theme, frame, parts.body),
+        match (model.groups.error(), model.screen) {
+            (Some(error), _) => states::failed(error, "the catalog", theme, frame, parts.body),
+            (None, Screen::Groups) => groups::draw(model, theme, frame, parts.body),
+            (None, Screen::Catalog) => catalog::draw(model, theme, frame, parts.body),
+            (None, _) => states::loading(model, model.groups.waiting_since(), "reading the catalog", theme, frame, parts.body),
         }
     } else if model.is_empty_store() {
         states::first_run(model, theme, frame, parts.body);
@@ -96,7 +98,7 @@ fn draw_screen(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
             Screen::Jobs => jobs::draw(model, theme, frame, parts.body),
         }
         if states::looks_old(model, &model.groups) && matches!(model.screen, Screen::Catalog | Screen::Groups) {
-            frame.buffer_mut().set_style(parts.body, theme.stale);
+            states::fade(frame.buffer_mut(), parts.body, theme.stale);
         }
     }
     frame::hints(model, theme, frame, parts.hints);
@@ -135,7 +137,7 @@ fn seal(buffer: &mut Buffer, look: &Look) {
 
 #[cfg(test)]
 mod tests {
-    use super::{catalog, datasets, files, groups, jobs};
+    use super::{catalog, datasets, files, groups, jobs, statistics};
     use crate::tui::model::columns::Listed;
 
     #[test]
@@ -144,6 +146,8 @@ mod tests {
             let drawn = match list {
                 Listed::Features => &catalog::ALL[..],
                 Listed::Groups => &groups::COLUMNS,
+                Listed::Schema => &catalog::SCHEMA,
+                Listed::Stats => &statistics::FEATURES,
                 Listed::Files => &files::COLUMNS,
                 Listed::Datasets => &datasets::COLUMNS,
                 Listed::Jobs => &jobs::COLUMNS,

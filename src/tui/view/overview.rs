@@ -24,12 +24,13 @@ pub(super) fn lines(model: &Model, group: &FeatureGroup, theme: &Theme, columns:
     let mut facts = Facts::new(theme, columns);
     facts.lines.push(Line::default());
     let page = &model.overview;
-    if page.group != group.name.as_str() {
+    if page.group != group.name.as_str() || model.origins.contains_key(group.name.as_str()) {
         return Vec::new();
     }
     expectations(&mut facts, model, group);
     match (page.known.value(), page.known.error()) {
         (Some(known), _) => {
+            facts.disagreements(&known.disagreements);
             documentation(&mut facts, known);
             usage(&mut facts, known);
         }

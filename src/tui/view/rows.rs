@@ -49,7 +49,7 @@ pub(super) fn draw(model: &Model, group: &FeatureGroup, theme: &Theme, frame: &m
     grid::draw(model, &page.grid, page.order.as_ref(), theme, frame, rest);
     let renewed = page.is_query() && states::looks_old(model, &page.grid.rows);
     if renewed || page.grid.rows.error().is_some() {
-        frame.buffer_mut().set_style(rest, theme.stale);
+        states::fade(frame.buffer_mut(), rest, theme.stale);
     }
 }
 

@@ -1,7 +1,9 @@
 //! A pane that has nothing to show yet: waiting, failed, nothing found, an empty store.
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
 
 use super::layout;
@@ -31,6 +33,12 @@ pub(super) fn looks_old<T>(model: &Model, remote: &Remote<T>) -> bool {
         Remote::Stale(_, since) => model.now.saturating_sub(*since) >= PATIENCE,
         _ => false,
     }
+}
+
+/// Fades what stands there: old data, or what lies behind something. A ground of its own goes too, since faded text would not be read on it;
+/// what is chosen keeps its sign.
+pub(super) fn fade(buffer: &mut Buffer, area: Rect, style: Style) {
+    buffer.set_style(area, Style { bg: Some(Color::Reset), ..style });
 }
 
 /// A pane whose data is on its way. Draws nothing at first, so that a fast answer doesn't flash.

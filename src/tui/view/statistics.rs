@@ -9,6 +9,7 @@ use crate::tui::clean::clean;
 use crate::tui::fit;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
+use crate::tui::model::columns::Listed;
 use crate::tui::model::statistics::{FeatureNumbers, Numbers, Standing};
 use crate::tui::numbers::{columns, number, series, share, spark};
 use crate::tui::theme::{Theme, sign};
@@ -17,13 +18,13 @@ use crate::tui::update::shown_feature;
 use crate::tui::widgets::table::{Column, Table};
 use crate::tui::widgets::text::{put, put_right, span};
 
-const FEATURES: [Column; 6] = [
+pub(super) const FEATURES: [Column; 6] = [
     Column::text("FEATURE", 14, 40, 0),
     Column::text("TYPE", 10, 14, 5),
-    Column::number("NULL", 6, 1),
-    Column::number("DISTINCT", 8, 3),
-    Column::number("MEAN", 9, 2),
-    Column::text("SHAPE", 8, 8, 0),
+    Column::number("NULL", 6, 2),
+    Column::number("DISTINCT", 8, 4),
+    Column::number("MEAN", 9, 3),
+    Column::text("SHAPE", 8, 8, 1),
 ];
 /// From this width on the large picture stands beside the list.
 const WIDE: u16 = 110;
@@ -62,7 +63,7 @@ pub(super) fn stats(model: &Model, theme: &Theme, frame: &mut Frame<'_>, body: R
         picture(model, feature, theme, frame, layout::indent(area, 1));
     }
     if states::looks_old(model, &page.numbers) {
-        frame.buffer_mut().set_style(rest, theme.stale);
+        states::fade(frame.buffer_mut(), rest, theme.stale);
     }
 }
 
@@ -109,6 +110,7 @@ fn list(model: &Model, numbers: &Numbers, theme: &Theme, frame: &mut Frame<'_>, 
     let features = &numbers.features;
     let mut columns = FEATURES;
     columns[0] = columns[0].fitting(features.iter().take(500).map(|feature| fit::width(&feature.name)).max().unwrap_or(0), area.width);
+    let columns = columns.map(|column| column.hidden_if(model.hidden_columns.holds(Listed::Stats, column.title)));
     let table =
         Table { columns: &columns, length: features.len(), list: &model.statistics.list, focused: true, sorted: None, marked: None };
     table.draw(frame.buffer_mut(), area, theme, |row, widths| {
