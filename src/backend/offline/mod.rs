@@ -26,6 +26,7 @@ use object_store::ObjectStore;
 use object_store::prefix::PrefixStore;
 
 mod additions;
+mod bucket_keys;
 pub mod bounds;
 pub mod cached;
 pub mod check;
