@@ -23,7 +23,8 @@ pub(super) async fn with_keys(builder: AmazonS3Builder, url: &str) -> Result<Ama
         return Ok(builder);
     }
     let profile = std::env::var("AWS_PROFILE").ok().filter(|name| !name.is_empty());
-    let (region, endpoint) = (value(AmazonS3ConfigKey::Region), value(AmazonS3ConfigKey::S3Endpoint).or(value(AmazonS3ConfigKey::Endpoint)));
+    let (region, endpoint) =
+        (value(AmazonS3ConfigKey::Region), value(AmazonS3ConfigKey::S3Endpoint).or(value(AmazonS3ConfigKey::Endpoint)));
     let options = ChainOptions {
         profile: profile.as_deref(),
         region: region.as_deref(),
@@ -73,7 +74,9 @@ impl BucketKeys {
             (_, Some(profile)) => Error::new(ErrorKind::Io, what)
                 .why(aws::causes(error))
                 .remedy(format!("sign in again: `aws sso login --profile {profile}`, or renew the keys of the profile")),
-            (_, None) => Error::new(ErrorKind::Io, what).why(aws::causes(error)).remedy("sign in again with `aws sso login`, or renew the keys"),
+            (_, None) => {
+                Error::new(ErrorKind::Io, what).why(aws::causes(error)).remedy("sign in again with `aws sso login`, or renew the keys")
+            }
         }
     }
 }

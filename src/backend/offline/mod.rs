@@ -26,8 +26,8 @@ use object_store::ObjectStore;
 use object_store::prefix::PrefixStore;
 
 mod additions;
-mod bucket_keys;
 pub mod bounds;
+mod bucket_keys;
 pub mod cached;
 pub mod check;
 pub mod columns;
