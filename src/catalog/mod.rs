@@ -37,6 +37,7 @@ mod settings;
 mod summaries;
 mod sync;
 mod sync_notes;
+mod sync_profiles;
 mod sync_reports;
 
 use std::path::{Path, PathBuf};
@@ -61,6 +62,7 @@ pub use settings::STORE_ID;
 pub use summaries::OfflineSummary;
 pub use sync::{SyncChangeRow, SyncFileChanges, SyncFileRow, SyncGroupRow, SyncOutcome, SyncSourceRow};
 pub use sync_notes::SyncNoteRow;
+pub use sync_profiles::{SyncFeatureLine, SyncProfile};
 pub use sync_reports::SyncReportRow;
 
 use crate::model::Result;

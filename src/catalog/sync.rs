@@ -61,6 +61,13 @@ pub struct SyncGroupRow {
     pub seen: Option<EventTime>,
 }
 
+impl SyncGroupRow {
+    /// The group in rows about its files: native id and incarnation.
+    pub fn owner(&self) -> String {
+        format!("{} {}", self.native_id, self.incarnation)
+    }
+}
+
 /// One line of what a run changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncChangeRow {
@@ -164,6 +171,9 @@ impl Catalog {
                 "DELETE FROM sync_groups WHERE source = ?1",
                 "DELETE FROM sync_cursors WHERE source = ?1",
                 "DELETE FROM sync_files WHERE source = ?1",
+                "DELETE FROM sync_profiles WHERE source = ?1",
+                "DELETE FROM sync_profile_columns WHERE source = ?1",
+                "DELETE FROM sync_profiled_files WHERE source = ?1",
             ]
         } else {
             &["DELETE FROM sync_sources WHERE name = ?1"]

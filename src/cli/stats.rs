@@ -19,6 +19,7 @@ use crate::store::statistics::{
     ColumnProfile, DayLine, Distinct, FeatureStatistics, Figures, GroupStatistics, Histogram, HistogramBins, Population, QUANTILE_RANKS,
     Standing, StatisticsOptions, StatisticsWatch, Value,
 };
+use crate::sync;
 
 /// Bars of a histogram that stand below each other.
 const MOST_BARS: usize = 20;
@@ -110,7 +111,7 @@ impl Stats {
         };
         let watch = StatisticsWatch::default();
         let options = StatisticsOptions { population, refresh: self.refresh, watch: watch.clone() };
-        let mut statistics = watched(console, &watch, store.statistics(&self.group, &options)).await?;
+        let mut statistics = watched(console, &watch, sync::statistics(&store, &self.group, &options)).await?;
         if !self.features.is_empty() {
             let group = statistics.group.clone();
             let mut chosen = Vec::new();
@@ -129,7 +130,7 @@ impl Stats {
             write_heading(console, &statistics)?;
             for feature in &features {
                 let line = match population {
-                    Population::Events => store.statistics_by_day(&self.group, Some(&feature.name)).await?,
+                    Population::Events => sync::statistics_by_day(&store, &self.group, Some(&feature.name)).await?,
                     Population::Latest => Vec::new(),
                 };
                 console.line("")?;

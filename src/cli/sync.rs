@@ -4,19 +4,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::console::Console;
+use super::console::{Console, output_failure};
 use super::exit::{Exit, Failure, Verdict};
 use super::interrupt::{Begun, Stopped, stopping_on_signal, until_signal};
 use super::place::Place;
 use super::progress::{Progress, Stand};
 use super::sync_questions::{Show, Status};
-use super::text::visible;
+use super::text::{counted, harmless_json, visible};
 use crate::model::{Error, EventTime, TimeMode, Ttl};
 use crate::store::FeatureStore;
 use crate::sync::{
-    Change, FieldChange, MaxDelete, Prune, SourceReport, SourceStatus, SyncOptions, SyncReport, SyncWatch, Withheld, changes_since, sync,
+    Change, FieldChange, MaxDelete, Part, Prune, Scope, SourceReport, SourceStatus, SyncEvent, SyncOptions, SyncReport, SyncWatch,
+    Withheld, changes_since, sync,
 };
 
 /// Version of the document of `sync --json`.
@@ -31,6 +34,9 @@ Examples:
   larder sync
   larder sync team --dry-run
   larder sync --check --json
+  larder sync --only groups,features
+  larder sync lake --stats sketch --stats-budget 5m
+  larder sync --json-stream | jq -c 'select(.event == \"change\")'
   larder sync --watch 15m -q
   larder sync status
   larder sync history --since 7d
@@ -47,6 +53,9 @@ pub(crate) struct Sync {
     /// Only groups whose names match
     #[arg(long, value_name = "GLOB")]
     groups: Option<String>,
+    /// Take in only these parts of what sources tell; without groups none is made or marked as deleted
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,…")]
+    only: Vec<PartWord>,
     /// Read every group, changed or not
     #[arg(long)]
     full: bool,
@@ -62,6 +71,15 @@ pub(crate) struct Sync {
     /// Most groups to mark as deleted, a number or a part [default: 25%, or 10]
     #[arg(long, value_name = "N|N%")]
     max_delete: Option<String>,
+    /// Which statistics to take: what footers of Parquet files say, or also what their values are
+    #[arg(long, value_enum, default_value_t = StatisticsWord::Footer)]
+    stats: StatisticsWord,
+    /// Begin no file after this time when values are read; the next run goes on
+    #[arg(long, value_name = "TIME", default_value = "10m")]
+    stats_budget: String,
+    /// Tell each change, and at the end the whole, as one line of JSON each, as it happens
+    #[arg(long, conflicts_with = "json")]
+    json_stream: bool,
     /// Sync again and again, this long after each run, until a signal comes; trouble is told and ends nothing
     #[arg(long, value_name = "TIME", conflicts_with_all = ["check", "dry_run"])]
     watch: Option<String>,
@@ -99,6 +117,37 @@ enum PruneWord {
     Force,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum PartWord {
+    /// That groups are there, and what is said of them as a whole
+    Groups,
+    /// Their features
+    Features,
+    /// Where data comes from and goes to
+    Lineage,
+    /// What files hold
+    Stats,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum StatisticsWord {
+    /// None
+    None,
+    /// Rows, nulls and ranges, as the footers of files say
+    Footer,
+    /// Distributions as well, from the values in the files
+    Sketch,
+}
+
+/// How a run is told.
+#[derive(Clone, Copy)]
+struct Telling {
+    /// That changes are pending makes the exit code.
+    check: bool,
+    /// As lines of JSON while it runs.
+    stream: bool,
+}
+
 impl Sync {
     pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
         match self.question {
@@ -107,13 +156,13 @@ impl Sync {
             Some(Question::Show(show)) => return show.run(place, console).await,
             None => {}
         }
-        let check = self.check;
+        let telling = Telling { check: self.check, stream: self.json_stream };
         let every = self.watch.as_deref().map(seconds).transpose()?;
         let options = self.options()?;
         let store = place.open().await?;
         let exit = match every {
-            None => once(&store, &options, check, console).await?.exit,
-            Some(every) => again_and_again(&store, &options, Duration::from_secs(every), console).await?,
+            None => once(&store, &options, telling, console).await?.exit,
+            Some(every) => again_and_again(&store, &options, Duration::from_secs(every), telling, console).await?,
         };
         store.close().await?;
         Ok(exit)
@@ -127,8 +176,14 @@ impl Sync {
             "0" => Duration::ZERO,
             text => Duration::from_secs(seconds(text)?),
         };
+        let parts: Vec<Part> = self.only.iter().map(|part| part.part()).collect();
+        let scope = if parts.is_empty() { Scope::ALL } else { Scope::only(&parts) };
+        let scope = if self.stats == StatisticsWord::None { scope.without_statistics() } else { scope };
+        let budget = Duration::from_secs(seconds(&self.stats_budget)?);
         Ok(SyncOptions {
             sources: self.sources,
+            scope,
+            sketch: (self.stats == StatisticsWord::Sketch).then_some(budget),
             groups: self.groups.map(pattern).transpose()?,
             full: self.full,
             dry_run: self.dry_run || self.check,
@@ -144,6 +199,17 @@ impl Sync {
     }
 }
 
+impl PartWord {
+    fn part(self) -> Part {
+        match self {
+            Self::Groups => Part::Groups,
+            Self::Features => Part::Features,
+            Self::Lineage => Part::Lineage,
+            Self::Stats => Part::Statistics,
+        }
+    }
+}
+
 /// How a run ended, once it was told.
 struct Told {
     exit: Exit,
@@ -152,7 +218,7 @@ struct Told {
 }
 
 /// One run, told.
-async fn once(store: &FeatureStore, options: &SyncOptions, check: bool, console: &mut Console) -> Result<Told, Failure> {
+async fn once(store: &FeatureStore, options: &SyncOptions, telling: Telling, console: &mut Console) -> Result<Told, Failure> {
     let started = store.now();
     let stop = AtomicBool::new(false);
     let mut progress = Progress::new(console);
@@ -160,12 +226,14 @@ async fn once(store: &FeatureStore, options: &SyncOptions, check: bool, console:
         let (done, total) = options.watch.counts();
         Some(Stand { words: options.watch.to_line(), note: String::new(), rows: 0, done, total: Some(total) })
     };
+    let events = telling.stream.then(|| options.watch.events());
     let stopping = stopping_on_signal(progress.during_showing(sync(store, options, &stop), stand), || {
         stop.store(true, Ordering::Relaxed);
         Begun::Yes
     });
-    let stopped = stopping.await;
+    let (stopped, told) = tokio::join!(stopping, tell(events, &stop, console));
     progress.clear();
+    told?;
     let (report, signal) = match stopped {
         Stopped::No(report) => (report?, None),
         Stopped::Amid(report, number) => (report?, Some(number)),
@@ -173,10 +241,14 @@ async fn once(store: &FeatureStore, options: &SyncOptions, check: bool, console:
     };
     let exit = match signal {
         Some(number) if report.interrupted => Exit::Signal(number),
-        _ => exit_of(&report, check),
+        _ => exit_of(&report, telling.check),
     };
     complain(console, &report, exit);
-    if console.json() {
+    if telling.stream {
+        let mut whole = document(&report, exit, started, store.now());
+        whole["event"] = json!("done");
+        told_line(console, &whole)?;
+    } else if console.json() {
         console.document(&document(&report, exit, started, store.now()))?;
     } else {
         write(console, &report, options.dry_run)?;
@@ -184,10 +256,30 @@ async fn once(store: &FeatureStore, options: &SyncOptions, check: bool, console:
     Ok(Told { exit, signal })
 }
 
+/// Writes what happens in a run, line by line, until it ends. Nobody is left to tell it to once the reader is gone: the run is stopped.
+async fn tell(events: Option<UnboundedReceiver<SyncEvent>>, stop: &AtomicBool, console: &mut Console) -> Result<(), Failure> {
+    let Some(mut events) = events else { return Ok(()) };
+    let mut told = Ok(());
+    while let Some(event) = events.recv().await {
+        if told.is_ok() {
+            told = told_line(console, &event);
+            stop.fetch_or(told.is_err(), Ordering::Relaxed);
+        }
+    }
+    told
+}
+
+/// One line of JSON, at once.
+fn told_line(console: &mut Console, line: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(line).map_err(|error| Error::internal("what happened is no JSON").source(error))?;
+    console.line(if console.page().is_terminal() { harmless_json(&text) } else { text.into() })?;
+    console.out().flush().map_err(output_failure)
+}
+
 /// Runs until a signal comes. Trouble of a run is told and ends nothing: the next one may go well.
-async fn again_and_again(store: &FeatureStore, options: &SyncOptions, every: Duration, console: &mut Console) -> Verdict {
+async fn again_and_again(store: &FeatureStore, options: &SyncOptions, every: Duration, telling: Telling, console: &mut Console) -> Verdict {
     loop {
-        match once(store, options, false, console).await {
+        match once(store, options, telling, console).await {
             Ok(Told { signal: Some(number), .. }) => return Ok(Exit::Signal(number)),
             Ok(_) => {}
             Err(Failure::Error(error)) => console.complain(error.to_string()),
@@ -308,7 +400,8 @@ fn complain(console: &mut Console, report: &SyncReport, exit: Exit) {
         }
     }
     if exit == Exit::CheckSaysNo {
-        console.complain(format!("{} changes are pending; `larder sync` makes them", report.changes.len()));
+        let (changes, them) = (counted(report.changes.len() as u64, "change"), if report.changes.len() == 1 { "it" } else { "them" });
+        console.complain(format!("{changes} pending: `larder sync` brings {them} in"));
     }
 }
 
@@ -330,6 +423,10 @@ fn write(console: &mut Console, report: &SyncReport, dry: bool) -> Result<(), Fa
             source.deleted,
             source.unchanged
         ))?;
+        if let Some(read) = source.statistics {
+            let left = if read.files_left > 0 { format!(", {} left", counted(read.files_left, "file")) } else { String::new() };
+            console.line(format!("    statistics: {} in {}{left}", counted(read.rows, "row"), counted(read.files, "file")))?;
+        }
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ use datafusion::execution::context::SQLOptions;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::registry::FunctionRegistry;
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::AnalyzerRule;
@@ -87,6 +87,10 @@ pub struct GlueTable {
 /// Batches that an operator may hold within its share of memory, and bytes of a wide row: what batch sizes are made of.
 const BATCHES_IN_MEMORY: usize = 64;
 const WIDE_ROW: usize = 256;
+
+/// Bytes of file footers that are kept. Those of files that compaction took away stay until newer ones push them out, so a server that writes
+/// for days holds this much of them.
+const FOOTERS: usize = 16 << 20;
 
 /// Limits of the SQL engine.
 #[derive(Debug, Clone)]
@@ -154,8 +158,9 @@ impl QueryEngine {
         };
         let disk = DiskManagerBuilder::default().with_mode(mode).with_max_temp_directory_size(options.spill_limit);
         let pool = TrackConsumersPool::new(FairSpillPool::new(options.memory_limit), NonZeroUsize::MIN);
-        let runtime: Arc<RuntimeEnv> =
-            RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc().map_err(from_engine)?;
+        let runtime =
+            RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).with_metadata_cache_limit(FOOTERS);
+        let runtime = runtime.build_arc().map_err(from_engine)?;
         let parallelism = options.parallelism.max(1);
         // Operators hold several batches each: in little memory a batch must be small, or a sort that could spill fails.
         let batch_rows = (options.memory_limit / parallelism / BATCHES_IN_MEMORY / WIDE_ROW).clamp(256, 8_192);

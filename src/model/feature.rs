@@ -49,7 +49,9 @@ impl FromStr for FeatureType {
             "integral" | "int" | "integer" | "bigint" | "bool" | "boolean" => Ok(Self::Integral),
             "fractional" | "float" | "double" => Ok(Self::Fractional),
             "string" | "text" | "timestamp" => Ok(Self::String),
-            _ => Err(Error::invalid(format!("'{text}' is not a feature type")).remedy("use Integral, Fractional or String")),
+            _ => {
+                Err(Error::invalid(format!("'{}' is not a feature type", text.escape_debug())).remedy("use Integral, Fractional or String"))
+            }
         }
     }
 }

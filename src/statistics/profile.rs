@@ -122,6 +122,17 @@ impl ColumnProfile {
         Ok(())
     }
 
+    /// Adds rows without a value.
+    ///
+    /// # Errors
+    /// `Invalid` beyond the rows a profile holds.
+    pub fn add_nulls(&mut self, rows: u64) -> Result<()> {
+        self.check_rows(rows)?;
+        self.nulls += rows;
+        self.rows += rows;
+        Ok(())
+    }
+
     fn check_kind(&self, data_type: &DataType) -> Result<()> {
         let theirs = ColumnKind::of(data_type)?;
         let fits = theirs == self.kind

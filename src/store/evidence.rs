@@ -28,6 +28,13 @@ pub struct FeatureEvidence {
     pub readers: Option<u64>,
 }
 
+impl FeatureEvidence {
+    /// What a profile says at a glance; `shape` is bars or most frequent values in JSON.
+    pub fn of_line(rows: u64, nulls: u64, shape: Option<&str>) -> Self {
+        Self { rows, nulls, shape: bars(shape), ..Self::default() }
+    }
+}
+
 /// Evidence by group and name of the feature in lower case.
 pub type EvidenceByGroup = HashMap<GroupId, HashMap<String, FeatureEvidence>>;
 
@@ -38,8 +45,7 @@ impl FeatureStore {
         let catalog = &self.inner.catalog;
         let mut evidence = EvidenceByGroup::new();
         for ((group, feature), line) in catalog.feature_lines().await? {
-            let known =
-                FeatureEvidence { rows: line.rows, nulls: line.nulls, shape: bars(line.shape.as_deref()), ..FeatureEvidence::default() };
+            let known = FeatureEvidence::of_line(line.rows, line.nulls, line.shape.as_deref());
             evidence.entry(group).or_default().insert(feature, known);
         }
         for ((group, feature), level) in catalog.drift_levels().await? {

@@ -57,7 +57,8 @@ pub fn found(groups: &[ListedGroup], text: &str, limit: usize, now: i64) -> Resu
     Ok(rows.into_iter().take(limit).filter_map(hit).collect())
 }
 
-fn listed(synced: SyncedGroup) -> Option<ListedGroup> {
+/// A group in the form of our own; none if it is not legal here.
+pub(super) fn listed(synced: SyncedGroup) -> Option<ListedGroup> {
     let SyncedGroup { source, seen, fault, group, disagreements, local } = synced;
     let time = |text: &Option<String>| text.as_deref().and_then(|text| EventTime::parse_text(text, TimeMode::Lenient).ok());
     let features: Option<Vec<FeatureDefinition>> = group.features.iter().map(feature).collect();

@@ -205,6 +205,9 @@ pub struct ObservedFeature {
     /// Keys with values.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, String>,
+    /// Its column in the group's files, where that has another name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
     /// Nulls among its values, where the source counts them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nulls: Option<u64>,

@@ -3,14 +3,17 @@
 //! Listing comes before reading, and what was listed counts as seen however reading it ends: a group that can't be read is faulty,
 //! never deleted. A source that could not list everything must say so ([`Listing::complete`]); nothing is deleted then.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 
 use super::observed::ObservedGroup;
-use crate::catalog::SyncFileChanges;
+use crate::catalog::{SyncFileChanges, SyncFileRow};
 use crate::model::{Error, ErrorKind};
 use crate::store::OnlineRecord;
+use crate::store::statistics::ColumnProfile;
 
 /// A group that a source has.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,6 +116,17 @@ pub struct Besides {
     pub files: SyncFileChanges,
 }
 
+/// What the values of one file look like.
+#[derive(Debug, Clone, Default)]
+pub struct FileProfile {
+    /// Its rows.
+    pub rows: u64,
+    /// Delete markers among them, whose values are in no profile.
+    pub deleted: u64,
+    /// Features whose columns it has and whose types have figures.
+    pub columns: BTreeMap<String, ColumnProfile>,
+}
+
 /// A place that knows feature groups.
 #[async_trait]
 pub trait Source: Send + Sync {
@@ -133,6 +147,16 @@ pub trait Source: Send + Sync {
             .why("its source tells of groups and serves no records")
             .remedy("read them where they are kept, or make the group here and load them");
         Err(SourceError::new(Trouble::Other, error))
+    }
+
+    /// True if it lists files whose values can be read.
+    fn holds_values(&self) -> bool {
+        false
+    }
+
+    /// Reads the values of a file of a group for statistics, as a whole or not at all; `Interrupted` once `cancel` is set.
+    async fn profile(&self, file: &SyncFileRow, _group: &ObservedGroup, _cancel: Arc<AtomicBool>) -> Result<FileProfile, SourceError> {
+        Err(SourceError::new(Trouble::Other, Error::invalid(format!("the values of {} can't be read from here", file.path))))
     }
 
     /// True if it repeats requests itself, so that a call that failed with passing trouble is not worth repeating.

@@ -251,3 +251,126 @@ fn a_faulty_definition_degrades_its_source_and_deletes_nothing() {
     larder.run("sync").ended(1).says(&["no definition file"]);
     assert_eq!(names(&larder), ["third", "trips"]);
 }
+
+fn stats(larder: &Larder, group: &str) -> Value {
+    larder.run_words(&["stats", group, "--json"]).ok().json()
+}
+
+/// Rows, nulls, mean and median of a feature.
+fn figures(stats: &Value, feature: &str) -> (u64, u64, Option<f64>, Value) {
+    let found = stats["features"].as_array().unwrap().iter().find(|found| found["name"] == feature).unwrap();
+    let nulls = found["nulls"].as_u64().unwrap();
+    (found["count"].as_u64().unwrap() + nulls, nulls, found["mean"].as_f64(), found["quantiles"]["0.5"].clone())
+}
+
+#[test]
+fn values_of_synced_files_give_the_statistics_that_the_same_rows_have_here() {
+    let (larder, folder) = reading("parquet");
+    trips(&folder.join("trips/a.parquet"), &[1, 2, 3, 4]);
+    larder.run("sync").ok();
+    assert_eq!(stats(&larder, "trips")["state"], "footers", "no value was read");
+    let fare = figures(&stats(&larder, "trips"), "fare");
+    assert_eq!((fare.0, fare.1, fare.2), (4, 2, None));
+
+    let told = larder.run("sync --stats sketch --json").ok().json();
+    assert_eq!(told["sources"][0]["statistics"], json!({"files": 1, "rows": 4, "files_left": 0}));
+    trips(&folder.join("trips/b.parquet"), &[6, 8, 9]);
+    larder.run("sync").ok();
+    let stale = stats(&larder, "trips");
+    assert_eq!((&stale["state"], &stale["missing_rows"]), (&json!("stale"), &json!(3)));
+    let told = larder.run("sync --stats sketch --json").ok().json();
+    assert_eq!(told["sources"][0]["statistics"], json!({"files": 1, "rows": 3, "files_left": 0}), "a file counts once");
+    let again = larder.run("sync --stats sketch --json").ok().json();
+    assert_eq!(again["sources"][0]["statistics"]["files"], 0);
+
+    // The same rows as a group of this store, by the way that is not under test.
+    let own = Larder::new();
+    trips(&own.path("all.parquet"), &[1, 2, 3, 4, 6, 8, 9]);
+    let file = own.path("all.parquet");
+    own.run_words(&["create", "trips", "--from", file.to_str().unwrap(), "--id", "trip", "--event-time", "at"]).ok();
+    own.run_words(&["ingest", "trips", file.to_str().unwrap()]).ok();
+    let (theirs, ours) = (stats(&larder, "trips"), stats(&own, "trips"));
+    assert_eq!((&theirs["state"], &theirs["rows"]), (&json!("fresh"), &ours["rows"]));
+    for feature in ["trip", "at", "fare"] {
+        assert_eq!(figures(&theirs, feature), figures(&ours, feature), "{feature}");
+    }
+    assert_eq!(figures(&theirs, "fare").2, Some(5.0));
+}
+
+#[test]
+fn a_replaced_file_is_taken_out_of_the_statistics_and_a_corrupt_one_never_gets_in() {
+    let (larder, folder) = reading("parquet");
+    let first = folder.join("trips/a.parquet");
+    trips(&first, &[2, 4]);
+    trips(&folder.join("trips/b.parquet"), &[6]);
+    larder.run("sync --stats sketch").ok();
+    assert_eq!(figures(&stats(&larder, "trips"), "fare").2, Some(4.0));
+    trips(&first, &[10, 20, 30]);
+    let modified = std::fs::metadata(&first).unwrap().modified().unwrap();
+    File::options().write(true).open(&first).unwrap().set_modified(modified + Duration::from_secs(5)).unwrap();
+    larder.run("sync --stats sketch").ok();
+    assert_eq!(figures(&stats(&larder, "trips"), "fare").2, Some(16.5));
+
+    // Its footer is whole, its values are not.
+    let torn = folder.join("trips/torn.parquet");
+    trips(&torn, &(0..2000).map(|id| id * 2).collect::<Vec<_>>());
+    let length = std::fs::metadata(&torn).unwrap().len() as usize;
+    std::os::unix::fs::FileExt::write_all_at(&File::options().write(true).open(&torn).unwrap(), &vec![0xff; length / 2], 4).unwrap();
+    larder.run("sync --stats sketch").ended(3).says(&["torn.parquet"]);
+    let after = stats(&larder, "trips");
+    assert_eq!((&after["state"], figures(&after, "fare").2), (&json!("stale"), Some(16.5)));
+    larder.run_words(&["stats", "trips", "--refresh"]).ended(1).says(&["torn.parquet"]);
+}
+
+#[test]
+fn a_budget_ends_between_files_and_the_next_run_goes_on() {
+    let (larder, folder) = reading("parquet");
+    for number in 0..5 {
+        trips(&folder.join(format!("trips/{number}.parquet")), &[number * 2]);
+    }
+    larder.run("sync").ok();
+    let told = larder.run("sync --stats sketch --stats-budget 0s --json").ended(2);
+    told.says(&["0s"]);
+    let told = larder.run("sync --stats sketch --stats-budget 1m --json").ok().json();
+    assert_eq!(told["sources"][0]["statistics"], json!({"files": 5, "rows": 5, "files_left": 0}));
+}
+
+#[test]
+fn only_some_parts_are_taken_in_and_the_next_run_takes_the_rest() {
+    let (larder, folder) = reading("parquet");
+    trips(&folder.join("trips/a.parquet"), &[1, 2]);
+    larder.run("sync --stats none").ok();
+    let without = page(&larder, "trips");
+    assert_eq!((&without["history"], &without["features"][2]["max"]), (&Value::Null, &Value::Null));
+    larder.run("sync").ok();
+    assert_eq!(page(&larder, "trips")["history"]["rows"], 2);
+
+    std::fs::remove_dir_all(folder.join("trips")).unwrap();
+    trips(&folder.join("rides/a.parquet"), &[1, 2]);
+    larder.run("sync --only features,lineage,stats").ok();
+    assert_eq!(names(&larder), ["trips"], "groups neither come nor go without being in scope");
+    larder.run("sync --only groups --prune force").ok();
+    assert_eq!(names(&larder), ["rides"]);
+    assert_eq!(page(&larder, "rides")["features"], json!([]));
+    larder.run("sync --check").ended(4);
+    larder.run("sync").ok();
+    assert_eq!(page(&larder, "rides")["features"].as_array().unwrap().len(), 3);
+    larder.run("sync --check").ended(0);
+}
+
+#[test]
+fn what_happens_is_told_line_by_line_and_the_last_line_is_the_whole() {
+    let (larder, folder) = reading("parquet");
+    trips(&folder.join("trips/a.parquet"), &[1, 2]);
+    let told = larder.run("sync --json-stream").ok();
+    let lines: Vec<Value> = told.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let kinds: Vec<&str> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    assert_eq!(kinds.first(), Some(&"reading"));
+    assert_eq!(kinds[kinds.len() - 3..], ["change", "source", "done"]);
+    let [change, of_source, whole] = &lines[lines.len() - 3..] else { panic!() };
+    assert_eq!((&change["op"], &change["id"]), (&json!("create"), &json!("trips")));
+    assert_eq!((&of_source["name"], &of_source["created"]), (&json!("lake"), &json!(1)));
+    assert_eq!((&whole["status"], &whole["exit_code"], &whole["sources"][0]), (&json!("done"), &json!(0), &whole["sources"][0]));
+    assert_eq!(whole["changes"][0]["id"], "trips");
+    larder.run("sync --json-stream --json").ended(2);
+}

@@ -19,6 +19,7 @@ pub use check::{CheckReport, CheckedRule};
 pub use drift::check_drift_limits;
 pub use drift::{BaselineChoice, DriftOptions, DriftReport, FeatureDrift, Freshness, Shapes as DriftShapes, Window as DriftWindow};
 pub use group::{FeatureStatistics, GroupStatistics, Standing, StatisticsOptions};
+pub use stored::stored_column;
 
 pub use crate::catalog::{DayLine, Population};
 pub use crate::dataset::point_in_time::JoinWatch as StatisticsWatch;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::catalog::{Population, StoredColumn, StoredProfile, Window};
 use crate::model::{Error, EventTime, Result};
-use crate::statistics::windows::{ColumnNumbers, DayNumbers, DayProfile, RowsProfile, nulls};
+use crate::statistics::windows::{ColumnNumbers, DayNumbers, DayProfile, RowsProfile};
 use crate::statistics::{ColumnProfile, Figures};
 
 /// Figures of a column of which only rows, nulls and mean are known.
@@ -125,15 +125,7 @@ fn joined(names: &[String], window: Window, known: Option<StoredProfile>, part: 
 fn with_profile(name: &str, known: Option<StoredColumn>, new: &ColumnProfile, earlier_rows: u64) -> Result<StoredColumn> {
     let Some(known) = known else {
         let mut state = new.clone();
-        if earlier_rows > 0 {
-            // In pieces, since as many rows may lie in files as an array can't hold.
-            const PIECE: u64 = 1 << 16;
-            let piece = nulls(state.kind(), PIECE as usize);
-            for _ in 0..earlier_rows / PIECE {
-                state.update(piece.as_ref())?;
-            }
-            state.update(piece.slice(0, (earlier_rows % PIECE) as usize).as_ref())?;
-        }
+        state.add_nulls(earlier_rows)?;
         return stored_column(name, &state);
     };
     let Some(bytes) = &known.state else {
@@ -164,7 +156,8 @@ fn numbers_of(column: &StoredColumn) -> ColumnNumbers {
     ColumnNumbers { rows: column.rows, nulls: column.nulls, numbers, mean: column.mean.unwrap_or(0.0) }
 }
 
-fn stored_column(name: &str, state: &ColumnProfile) -> Result<StoredColumn> {
+/// A column in the form the catalog keeps.
+pub fn stored_column(name: &str, state: &ColumnProfile) -> Result<StoredColumn> {
     let figures: Figures = state.figures();
     Ok(StoredColumn {
         feature: name.to_owned(),

@@ -37,6 +37,15 @@ impl fmt::Display for Fault {
 }
 
 impl Fault {
+    /// A fault in one line, whatever of the text its message repeats.
+    pub(super) fn new(place: Place, message: &str) -> Self {
+        let mut line = String::with_capacity(message.len());
+        for letter in message.chars() {
+            if letter.is_control() { line.extend(letter.escape_debug()) } else { line.push(letter) }
+        }
+        Self { place, message: line }
+    }
+
     /// The same as an error of the store.
     pub fn error(&self) -> Error {
         Error::invalid(self.to_string())

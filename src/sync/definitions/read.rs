@@ -87,9 +87,7 @@ fn shapes() -> &'static (Shape, Shape) {
 impl Reading {
     fn note(&mut self, file: &str, flaws: Vec<Flaw>) {
         self.faults.extend(
-            flaws
-                .into_iter()
-                .map(|(at, message)| Fault { place: Place { file: file.to_owned(), line: at.line, column: at.column }, message }),
+            flaws.into_iter().map(|(at, message)| Fault::new(Place { file: file.to_owned(), line: at.line, column: at.column }, &message)),
         );
     }
 
@@ -134,7 +132,7 @@ impl Reading {
         for definition in &self.definitions {
             if let Some(earlier) = first.get(&definition.name.folded()) {
                 let message = format!("'{}' is defined already in {earlier}; keep one of them", definition.name);
-                self.faults.push(Fault { place: definition.place.clone(), message });
+                self.faults.push(Fault::new(definition.place.clone(), &message));
                 twins.push(definition.name.folded());
             } else {
                 first.insert(definition.name.folded(), definition.place.clone());
@@ -216,6 +214,13 @@ consumers: [{kind: model, name: churn, uses: [fare]}]
             other[0].place = yaml[0].place.clone();
             assert_eq!(other, yaml);
         }
+    }
+
+    #[test]
+    fn a_fault_is_one_line_whatever_the_text_holds() {
+        let reading = read_one("a.yaml", GOOD.replace("type: String", "type: \"Str\\ning\""));
+        assert_eq!(reading.faults.len(), 1);
+        assert!(reading.faults[0].message.starts_with("'Str\\ning' is not a feature type"), "{}", reading.faults[0]);
     }
 
     #[test]

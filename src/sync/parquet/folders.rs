@@ -164,7 +164,7 @@ fn is_data(path: &str) -> bool {
 }
 
 /// An ETag is of the content in a bucket, and of inode, time and size on a disk.
-fn version_of(object: &ObjectMeta) -> String {
+pub(super) fn version_of(object: &ObjectMeta) -> String {
     let tag = object.e_tag.as_deref().unwrap_or_default();
     format!("{tag} {} {}", object.size, object.last_modified.timestamp_micros())
 }

@@ -20,7 +20,7 @@ use crate::backend::offline::{Bound, footer_statistics};
 use crate::model::{Error, Result};
 
 /// Bytes of a file's end that are asked for at first: the footers of most files are smaller.
-const FIRST_READ: usize = 64 << 10;
+pub(super) const FIRST_READ: usize = 64 << 10;
 /// Bytes of a text bound that are kept.
 const MAX_BOUND: usize = 256;
 
@@ -48,9 +48,10 @@ pub(super) struct Column {
     pub(super) max: Option<Bound>,
 }
 
-struct Ranges {
-    store: Arc<dyn ObjectStore>,
-    location: Path,
+/// An object whose footer is read.
+pub(super) struct Ranges {
+    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) location: Path,
 }
 
 impl MetadataFetch for Ranges {

@@ -79,6 +79,10 @@ impl Sum {
             None => self.inferred(folder, is_sagemaker, keys),
         };
         for feature in &mut group.features {
+            if let Some(Ok((_, defined))) = defined.map(|defined| defined.schema.feature(&feature.name)) {
+                let column = defined.column().as_str();
+                feature.column = (column != feature.name).then(|| column.to_owned());
+            }
             if let Some((column, _)) = self.columns.iter().find(|(column, _)| column.name.eq_ignore_ascii_case(&feature.name)) {
                 feature.nulls = column.nulls;
                 feature.min = column.min.as_ref().and_then(shown);

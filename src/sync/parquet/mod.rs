@@ -7,10 +7,12 @@
 mod folders;
 mod footer;
 mod group;
+mod values;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -21,8 +23,8 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 use super::kinds::{Kind, SourcePlace, absolute_path};
-use super::observed::{ObservedFlow, ObservedGroup, ObservedNode};
-use super::source::{Besides, Fetched, Listed, Listing, Source, SourceError, Trouble};
+use super::observed::{ObservedFeature, ObservedFlow, ObservedGroup, ObservedNode};
+use super::source::{Besides, Fetched, FileProfile, Listed, Listing, Source, SourceError, Trouble};
 use crate::backend::offline::{RemoteSettings, from_object_store, live_files, parse_definition};
 use crate::catalog::{EdgeKind, NodeKind, SyncFileChanges, SyncFileRow};
 use crate::lineage::names::FILE;
@@ -303,6 +305,28 @@ impl Source for ParquetFolder {
             });
         }
         Ok(fetched)
+    }
+
+    fn holds_values(&self) -> bool {
+        true
+    }
+
+    async fn profile(
+        &self,
+        file: &SyncFileRow,
+        group: &ObservedGroup,
+        cancel: Arc<AtomicBool>,
+    ) -> std::result::Result<FileProfile, SourceError> {
+        let column = |feature: &ObservedFeature| feature.column.as_ref().unwrap_or(&feature.name).to_lowercase();
+        let wanted = values::Wanted {
+            objects: self.open()?.0,
+            location: Path::from(file.path.as_str()),
+            shown: self.shown(&file.path),
+            version: file.version.clone(),
+            features: group.features.iter().map(|feature| (column(feature), feature.name.clone())).collect(),
+            cancel,
+        };
+        Ok(values::profile(wanted).await?)
     }
 
     async fn besides(&self) -> Besides {

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::statistics::feature_numbers;
 use crate::model::{Error, Result};
 use crate::store::{FeatureEvidence, FeatureStore};
+use crate::sync;
 use crate::tui::jobs::Voice;
 use crate::tui::listing::{Drift, Finder, Listing, Standing};
 use crate::tui::model::catalog::{Answer, Evidence, Knowledge, Line, Question, Shelf};
@@ -37,14 +38,14 @@ impl CatalogSource for FeatureStore {
                 });
             }
             Question::Evidence => {
-                let found = self.feature_evidence().await.map_err(text);
+                let found = sync::evidence(self).await.map_err(text);
                 let lines = |found: crate::store::EvidenceByGroup| {
                     found.into_iter().map(|(group, of)| (group, of.into_iter().map(|(name, of)| (name, line(of))).collect())).collect()
                 };
                 Answer::Evidence(found.map(|found| Arc::new(Evidence::new(lines(found)))))
             }
             Question::Figures((group, feature)) => {
-                let found = self.kept_statistics(&group, &feature).await.map_err(text);
+                let found = sync::kept_statistics(self, &group, &feature).await.map_err(text);
                 Answer::Figures(found.map(|found| Box::new(found.as_ref().map(feature_numbers))))
             }
         })

@@ -10,6 +10,7 @@ use crate::store::statistics::{
     self, BaselineChoice, DriftOptions, DriftReport, DriftWindow, FeatureStatistics, GroupStatistics, HistogramBins, Population,
     StatisticsOptions, StatisticsWatch, Value,
 };
+use crate::sync;
 use crate::tui::jobs::Voice;
 use crate::tui::model::remote::ErrorText;
 use crate::tui::model::statistics::{
@@ -38,13 +39,13 @@ impl StatisticsSource for FeatureStore {
                 let reading = |read, of| News::Statistics(Answer::Reading(read, of));
                 let work = |watch| async move {
                     let options = StatisticsOptions { refresh, watch, ..StatisticsOptions::of(population) };
-                    self.statistics(&group, &options).await
+                    sync::statistics(self, &group, &options).await
                 };
                 let found = watched(voice, reading, work).await;
                 Answer::Numbers(found.map(|found| numbers(&found)).map_err(|error| ErrorText::from(&error)))
             }
             Question::Days { group, feature } => {
-                let found = self.statistics_by_day(&group, Some(&feature)).await;
+                let found = sync::statistics_by_day(self, &group, Some(&feature)).await;
                 let days = found.map(|days| days.iter().filter_map(day).collect());
                 Answer::Days(feature, days.map_err(|error| ErrorText::from(&error)))
             }
