@@ -76,6 +76,13 @@ impl Shop {
         answer
     }
 
+    /// The cells of one machine's answer and, where there is one, of a cluster's, which the caller compares.
+    pub async fn cells_of_each(&self, sql: &str) -> Vec<Vec<Vec<String>>> {
+        let mut answers = vec![cells(&self.try_query_here(sql).await.unwrap())];
+        answers.extend(self.cluster.answer(&self.store, sql).await.map(|answer| cells(&answer.unwrap())));
+        answers
+    }
+
     async fn try_query_here(&self, sql: &str) -> Result<RecordBatch, Error> {
         let stream = self.store.query(sql, None).await?;
         let schema = stream.schema();
