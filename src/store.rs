@@ -17,6 +17,7 @@ mod drains;
 pub mod duplicates;
 mod evidence;
 mod files;
+mod following;
 mod group_changes;
 mod groups;
 pub mod lineage;
@@ -118,7 +119,7 @@ struct Inner {
     emitter: Emitter,
     objects: Arc<objects::ObjectLocks>,
     executions: athena::Executions,
-    following: attachment::Following,
+    following: following::Following,
 }
 
 /// Parsed definitions by folded name, and when they were last known to be current.
@@ -192,7 +193,7 @@ impl FeatureStore {
         };
         let offline = OfflineOptions {
             root: folder.join("s3"),
-            remote: attachment::client(&settings, options.objects)?,
+            remote: attachment::client(&settings, options.objects).await?,
             cache: attachment::cache(&folder, &settings, options.read_only),
             account: settings.account.clone(),
             region: settings.region.clone(),
@@ -223,7 +224,7 @@ impl FeatureStore {
             emitter: lineage::emitter(&settings)?,
             objects: objects::ObjectLocks::new(),
             executions: athena::Executions::default(),
-            following: attachment::Following::default(),
+            following: following::Following::default(),
             definitions: Mutex::default(),
             engine: OnceLock::new(),
             faults: options.faults,

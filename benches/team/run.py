@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""The figures of a team, on loopback: `benches/team/run.py [--larder FILE] [--seconds N] [redis] [commits] [bytes]`.
+"""The figures of a team, on loopback: `benches/team/run.py [--larder FILE] [--seconds N] [redis] [commits] [bytes] [cluster]`.
 
     redis    look-ups and durable puts through two servers over one Redis, beside plain HGETALL; needs redis-server, redis-benchmark and wrk
     commits  three writers with a folder each drain a hundred times into one group of a bucket
     bytes    what a cold point-in-time build reads from the bucket, beside the bytes of the columns it needs
+    cluster  a training dataset and a statement on a scheduler and two workers of one core each, beside one process with both cores; needs a
+             larder that was built with `--features cluster`. Ends with the constants that `simulate.py` reckons with (`--constants FILE`)
 
-Python needs `moto[s3,server]`, `boto3` and `pyarrow`. The bucket is moto's, which answers one request at a time: it and the two wrk processes share the
+Python needs `moto[s3,server]`, `boto3`, `numpy` and `pyarrow`. The bucket is moto's, which answers one request at a time: it and the two wrk processes share the
 machine's cores with what is measured. Nothing here is an assertion, but for records that are lost.
 """
 
@@ -13,9 +15,11 @@ import argparse
 import concurrent.futures
 import csv
 import io
+import json
 import os
 import random
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -33,6 +37,9 @@ parser.add_argument("figures", nargs="*", default=[])
 parser.add_argument("--larder", default=os.path.join(HERE, "../../target/release/larder"))
 parser.add_argument("--seconds", type=int, default=10)
 parser.add_argument("--ids", type=int, default=100_000)
+parser.add_argument("--rows", type=int, default=4_000_000, help="records of the history that a cluster joins")
+parser.add_argument("--labels", type=int, default=400_000, help="rows of the spine that it joins them to")
+parser.add_argument("--constants", help="write what the cluster's figures come to, as JSON")
 options = parser.parse_args()
 larder = os.path.abspath(options.larder)
 
@@ -163,7 +170,103 @@ def bytes_of_a_build(folder):
     )
 
 
-for name, figure in {"redis": redis, "commits": commits, "bytes": bytes_of_a_build}.items():
+def history(folder, rows, labels):
+    """A history of ten doubles and labels for it, as Parquet; few large files, as a compaction leaves them."""
+    import numpy
+    import pyarrow
+    import pyarrow.parquet
+
+    chance = numpy.random.default_rng(7)
+    identifiers = max(rows // 40, 1)
+    name = lambda numbers: pyarrow.array([f"C{number:09}" for number in numbers])
+    ids = numpy.sort(chance.integers(0, identifiers, rows))
+    for part, chosen in enumerate(numpy.array_split(ids, max(rows // 500_000, 1))):
+        columns = {"id": name(chosen), "at": pyarrow.array(1.7e9 + chance.integers(0, 10_000_000, len(chosen)).astype(float))}
+        columns |= {f"f{number}": pyarrow.array(chance.random(len(chosen))) for number in range(10)}
+        pyarrow.parquet.write_table(pyarrow.table(columns), os.path.join(folder, f"history-{part}.parquet"))
+    for file, count in (("labels", labels), ("quarter", max(labels // 4, 1))):
+        columns = {
+            "id": name(chance.integers(0, identifiers, count)),
+            "at": pyarrow.array(1.7e9 + chance.integers(0, 10_000_000, count).astype(float)),
+            "label": pyarrow.array(chance.integers(0, 2, count)),
+        }
+        pyarrow.parquet.write_table(pyarrow.table(columns), os.path.join(folder, f"{file}.parquet"))
+
+
+def cluster(folder):
+    local = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LARDER_"))}
+
+    def measured(store, words, repeats=3):
+        """Medians of several runs of a verb: seconds of the whole process, those of its cores; and the document of the last."""
+        taken, worked = [], []
+        for _ in range(repeats):
+            begun, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+            said = parts.run(larder, store, *words, environment=local, answer="--format" not in words)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            taken.append(time.monotonic() - begun)
+            worked.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        return statistics.median(taken), statistics.median(worked), said
+
+    def prepared(name, rows, labels):
+        place = os.path.join(folder, name)
+        os.makedirs(place)
+        history(place, rows, labels)
+        store, files = os.path.join(place, "store"), os.path.join(place, "history-*.parquet")
+        parts.run(larder, store, "create", "history", "--from", files, "--id", "id", "--event-time", "at", "--offline-only", environment=local)
+        parts.run(larder, store, "ingest", "history", files, environment=local)
+        parts.run(larder, store, "compact", "history", environment=local)
+
+        def build(spine="labels"):
+            words = ["--spine", os.path.join(place, f"{spine}.parquet"), "--spine-id", "id", "--spine-time", "at"]
+            return ["dataset", "build", *words, "--features", "history", "-o", os.path.join(place, "train.parquet")]
+
+        _, at = parts.start([larder, "--store", store, "cluster", "scheduler", "--bind", "127.0.0.1:0"], local, say="listening on ")
+        for number in range(2):
+            worker = [larder, "--store", store, "cluster", "worker", "--scheduler", at, "--cores", "1", "--folder", os.path.join(place, f"worker-{number}")]
+            parts.start(worker, local, say="working at ")
+        return store, build, at
+
+    print(f"{options.rows:,} records of 10 doubles, {options.labels:,} labels; two workers of one core each", flush=True)
+    store, build, at = prepared("large", options.rows, options.labels)
+    on_cluster = lambda number: ["--cluster", at, "--parts", str(number)]
+    one, _, expected = measured(store, build())
+    print(f"a training dataset, one process           {one:7.2f} s", flush=True)
+    large = {}
+    for number in (2, 4, 16):
+        large[number], asking, answer = measured(store, build() + on_cluster(number))
+        assert answer["content_hash"] == expected["content_hash"], "the cluster built something else"
+        print(f"                    the cluster, {number:3} parts {large[number]:7.2f} s, {large[number] / one:.2f} × one process; {asking:.2f} s of a core where it was asked", flush=True)
+    quarter, asking_quarter, _ = measured(store, build("quarter") + on_cluster(2))
+    _, asking, _ = measured(store, build() + on_cluster(2))
+    asked = "select cast(substr(id, 2, 4) as bigint) as block, count(*) as n, avg(f0) as a, max(f9) as m from history group by 1 order by 1"
+    query = ["query", asked, "--format", "csv", "-o", os.path.join(folder, "rows.csv")]
+    alone, _, _ = measured(store, query)
+    together, _, _ = measured(store, query + on_cluster(2))
+    print(f"a statement over all records: one process {alone:.2f} s, the cluster {together:.2f} s, {together / alone:.2f} ×", flush=True)
+    parts.end_all()
+
+    # A job that has next to nothing to do shows what jobs and tasks cost by themselves.
+    store, build, at = prepared("small", 2_000, 2_000)
+    empty = {number: measured(store, build() + on_cluster(number))[0] for number in (2, 64)}
+    of_a_part = max(empty[64] - empty[2], 0) / 62
+    of_a_label = max(large[2] - quarter, 0) / (options.labels * 0.75)
+    constants = {
+        "rows": options.rows, "labels": options.labels,
+        "one_process_seconds": one, "cluster_seconds": large,
+        "job_seconds": empty[2] - 2 * of_a_part, "part_seconds": of_a_part,
+        # Of one core: two of them shared what workers did.
+        "record_seconds": max(quarter - empty[2] - of_a_label * options.labels / 4, 0) * 2 / options.rows,
+        "label_seconds_where_asked": max(asking - asking_quarter, 0) / (options.labels * 0.75),
+        "label_seconds": of_a_label,
+    }
+    print("a job costs {job_seconds:.3f} s, each part {part_seconds:.4f} s, a million records {0:.2f} s of a core, a million labels {1:.2f} s, of which {2:.2f} s where it was asked".format(
+        constants["record_seconds"] * 1e6, of_a_label * 1e6, constants["label_seconds_where_asked"] * 1e6, **constants), flush=True)
+    if options.constants:
+        with open(options.constants, "w") as file:
+            json.dump(constants, file, indent=1)
+
+
+for name, figure in {"redis": redis, "commits": commits, "bytes": bytes_of_a_build, "cluster": cluster}.items():
     if not options.figures or name in options.figures:
         with tempfile.TemporaryDirectory() as folder:
             figure(folder)

@@ -40,7 +40,7 @@ pub(super) fn from_engine(error: DataFusionError) -> Error {
 }
 
 /// The same for an error that other readers hold too: texts are copied, sources can't be.
-fn from_shared(error: &DataFusionError) -> Error {
+pub(super) fn from_shared(error: &DataFusionError) -> Error {
     match error {
         DataFusionError::External(source) => from_source(source.as_ref()),
         DataFusionError::Shared(shared) => from_shared(shared),
@@ -63,6 +63,7 @@ fn from_shared(error: &DataFusionError) -> Error {
             .why(first_line(text))
             .remedy("allow it more memory, or ask for fewer columns or a shorter time range"),
         DataFusionError::ParquetError(error) => from_parquet(error),
+        DataFusionError::ObjectStore(error) => from_source(error.as_ref()),
         DataFusionError::ExecutionJoin(error) if error.is_cancelled() => Error::interrupted("the query was stopped"),
         other => Error::internal("the SQL engine failed").why(first_line(&other.strip_backtrace())),
     }

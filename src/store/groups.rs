@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use super::FeatureStore;
+use super::following::Asks;
 use crate::backend::online::GroupCounts;
 use crate::catalog::listing::{Listing, ListingBuilder};
 use crate::catalog::{FeatureUpdate, GroupUpdate, OfflineSummary};
@@ -93,7 +94,7 @@ pub struct GroupSummary {
 impl FeatureStore {
     /// All groups, ordered by name ignoring case.
     pub async fn list_groups(&self) -> Result<Vec<FeatureGroup>> {
-        self.follow_bucket().await?;
+        self.follow_bucket(Asks::ToList).await?;
         self.inner.catalog.groups().await
     }
 
@@ -140,13 +141,15 @@ impl FeatureStore {
     }
 
     async fn find_group(&self, name: &str) -> Result<Arc<FeatureGroup>> {
-        self.follow_bucket().await?;
+        self.follow_bucket(Asks::ToLookUp).await?;
         if let Some(group) = self.known_definition(name).await? {
             return Ok(group);
         }
-        let Some(group) = self.inner.catalog.group(name).await? else {
-            return Err(self.no_such_group(name).await);
-        };
+        let mut found = self.inner.catalog.group(name).await?;
+        if found.is_none() && self.look_for_missing().await {
+            found = self.inner.catalog.group(name).await?;
+        }
+        let Some(group) = found else { return Err(self.no_such_group(name).await) };
         let group = match group.status {
             GroupStatus::Creating if !self.inner.read_only => self.finish_creation(&group).await?,
             _ => group,

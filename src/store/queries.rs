@@ -29,8 +29,13 @@ impl FeatureStore {
     /// The same as [`Self::query`], where uploaded tables that are named without a database are looked for in this one first.
     pub(super) async fn query_in(&self, database: Option<&str>, sql: &str, max_rows: Option<u64>) -> Result<QueryStream> {
         let options = QueryOptions { now: self.now(), max_rows };
-        let source = Groups { store: self.clone(), counts: true, database: database.map(str::to_owned) };
-        self.query_engine()?.query(sql, Arc::new(source), &options).await
+        let source = Arc::new(Groups { store: self.clone(), counts: true, database: database.map(str::to_owned) });
+        let engine = self.query_engine()?;
+        match engine.query(sql, source.clone(), &options).await {
+            // Perhaps another machine has just made the group.
+            Err(error) if error.kind() == ErrorKind::NotFound && self.look_for_missing().await => engine.query(sql, source, &options).await,
+            answered => answered,
+        }
     }
 
     /// The engine, made by the first statement.

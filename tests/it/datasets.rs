@@ -21,6 +21,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use crate::differential::Beside;
+
 /// The first second of the stories.
 const START: i64 = 1_700_000_000;
 
@@ -33,6 +35,7 @@ struct Bench {
     folder: tempfile::TempDir,
     store: FeatureStore,
     clock: Arc<AtomicI64>,
+    cluster: Beside,
 }
 
 impl Bench {
@@ -40,11 +43,12 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(AtomicI64::new(START * 1_000_000));
         let store = opened(folder.path(), &clock, OpenOptions { create: true, ..OpenOptions::default() }).await;
-        Self { folder, store, clock }
+        Self { folder, store, clock, cluster: Beside::default() }
     }
 
     /// Opens the store anew.
     async fn reopen(&mut self, options: OpenOptions) {
+        self.cluster.end();
         self.store.close().await.unwrap();
         self.store = opened(self.folder.path(), &self.clock, options).await;
     }
@@ -105,7 +109,9 @@ impl Bench {
     }
 
     async fn build(&self, request: &DatasetRequest, output: &str) -> BuiltDataset {
-        self.store.build_dataset(request, &options(self.path(output))).await.unwrap()
+        let built = self.store.build_dataset(request, &options(self.path(output))).await.unwrap();
+        self.cluster.dataset(&self.store, request, &built.manifest.content_hash).await;
+        built
     }
 }
 

@@ -23,6 +23,7 @@ mod definitions;
 mod definitions_fuzz;
 mod demo;
 mod dialects;
+mod differential;
 mod evolution;
 mod faults;
 mod files;

@@ -20,7 +20,9 @@ use object_store::{
     PutOptions as PutOptionsOfBucket, PutPayload, PutResult,
 };
 
+use crate::cli::Larder;
 use crate::offline::feature;
+use crate::server::Serving;
 
 const URL: &str = "s3://team/features";
 
@@ -121,6 +123,30 @@ async fn changes_of_the_catalog_travel_by_the_bucket() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_machine_has_just_made_is_there() {
+    let bucket = Arc::new(Counting::default());
+    let folders: Vec<_> = (0..2).map(|_| tempfile::tempdir().unwrap()).collect();
+    let one = open_with(folders[0].path(), bucket.clone(), None).await.unwrap();
+    let two = open_with(folders[1].path(), bucket.clone(), None).await.unwrap();
+    assert!(two.list_groups().await.unwrap().is_empty());
+    // Sooner than a catalog that was looked after is doubted.
+    one.create_group(new_group("things")).await.unwrap();
+    assert_eq!(two.group("Things").await.unwrap().name.as_str(), "things");
+    one.create_group(new_group("others")).await.unwrap();
+    let mut rows = two.query("select count(*) as n from others", None).await.unwrap();
+    assert_eq!(rows.next().await.unwrap().unwrap().num_rows(), 1);
+    assert_eq!(two.query("select * from elsewhere", None).await.err().unwrap().kind(), ErrorKind::NotFound);
+
+    let before = bucket.asked.load(Ordering::Relaxed);
+    let names: Vec<String> = (0..200).map(|number| format!("nobody-made-{number}")).collect();
+    for missed in futures::future::join_all(names.iter().map(|name| two.group(name))).await {
+        assert_eq!(missed.unwrap_err().kind(), ErrorKind::NotFound);
+    }
+    let asked = bucket.asked.load(Ordering::Relaxed) - before;
+    assert!((1..=10).contains(&asked), "{asked} requests for 200 names that nobody made");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whichever_step_fails_an_acknowledged_record_is_in_the_bucket_once() {
     let script = async |store: &FeatureStore, acknowledged: &mut BTreeSet<i64>| -> Result<()> {
         for n in 0..3usize {
@@ -170,10 +196,11 @@ async fn a_folder_belongs_to_one_place() {
     assert_eq!(open_with(local.path(), bucket, None).await.err().unwrap().kind(), ErrorKind::Usage);
 }
 
-/// A bucket that counts the bytes of data files that are asked of it.
+/// A bucket that counts what is asked of it, and the bytes of data files.
 #[derive(Debug, Default)]
 struct Counting {
     inner: InMemory,
+    asked: AtomicU64,
     fetched: AtomicU64,
 }
 
@@ -198,6 +225,7 @@ impl ObjectStore for Counting {
     }
 
     async fn get_opts(&self, location: &ObjectPath, options: GetOptions) -> object_store::Result<GetResult> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         let found = self.inner.get_opts(location, options).await?;
         if location.as_ref().ends_with(".parquet") {
             self.fetched.fetch_add(found.range.end - found.range.start, Ordering::Relaxed);
@@ -371,4 +399,51 @@ fn a_machine_with_only_the_url_sees_the_teams_groups_over_http() {
     // A bucket that is away stops no look-up in the online store.
     drop(server);
     assert!(done(larder("one", &["get", "things", "C7"])).contains("14"));
+}
+
+#[test]
+fn the_keys_of_a_profile_open_the_bucket() {
+    let larder = Larder::new();
+    std::fs::create_dir_all(larder.path("served/s3/team")).unwrap();
+    let serving = Serving::start(&larder.path("served"), Some("AKIDTEAM:a-secret/of+keys"));
+    std::fs::create_dir(larder.path(".aws")).unwrap();
+    let keys = larder.file("keys.json", r#"{"Version": 1, "AccessKeyId": "AKIDTEAM", "SecretAccessKey": "a-secret/of+keys"}"#);
+    let endpoint = format!("http://{}", serving.address);
+    larder.file(
+        ".aws/config",
+        &format!(
+            "[default]\nregion = eu-west-1\n[profile team]\nregion = eu-central-1\nendpoint_url = {endpoint}\n\
+             [profile program]\ncredential_process = cat {}\nendpoint_url = {endpoint}\n[profile empty]\nregion = eu-west-1\n",
+            keys.display()
+        ),
+    );
+    larder.file(
+        ".aws/credentials",
+        "[default]\naws_access_key_id = AKIDOTHER\naws_secret_access_key = other\n\
+         [team]\naws_access_key_id = AKIDTEAM\naws_secret_access_key = a-secret/of+keys\n",
+    );
+    let list = |store: &str, variables: &[(&str, &str)]| {
+        let mut command = larder.command(&["--store", store, "--object-store", URL, "list", "--json"]);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
+            command.env_remove(name);
+        }
+        let done = command.env("LARDER_OBJECT_STORE_ALLOW_HTTP", "true").envs(variables.iter().copied()).output().unwrap();
+        (done.status.code(), String::from_utf8(done.stderr).unwrap())
+    };
+    for profile in ["team", "program"] {
+        let (code, said) = list(profile, &[("AWS_PROFILE", profile)]);
+        assert_eq!(code, Some(0), "{profile}: {said}");
+    }
+    let here = ("LARDER_OBJECT_STORE_ENDPOINT", endpoint.as_str());
+    let (code, said) = list("default", &[here]);
+    assert!(code == Some(1) && said.contains("can't write to s3://team/features"), "{code:?} {said}");
+    for profile in ["nobody", "empty"] {
+        let (code, said) = list(profile, &[here, ("AWS_PROFILE", profile)]);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("no usable AWS credentials for s3://team/features") && said.contains(&format!("'{profile}'")), "{said}");
+    }
+    // Those of the environment come first, as everywhere.
+    let environment = [here, ("AWS_PROFILE", "nobody"), ("AWS_ACCESS_KEY_ID", "AKIDTEAM"), ("AWS_SECRET_ACCESS_KEY", "a-secret/of+keys")];
+    let (code, said) = list("environment", &environment);
+    assert_eq!(code, Some(0), "{said}");
 }

@@ -19,6 +19,8 @@ use parquet::arrow::ArrowWriter;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use crate::differential::Beside;
+
 const START: i64 = 1_800_000_000;
 const IDENTIFIERS: i64 = 9;
 
@@ -43,6 +45,7 @@ struct Story {
     records: Vec<Remembered>,
     identifier: FeatureType,
     event_time: FeatureType,
+    cluster: Beside,
 }
 
 fn named(kind: FeatureType, identifier: i64) -> String {
@@ -80,7 +83,7 @@ impl Story {
         let mut group = NewGroup::new(GroupName::parse("G").unwrap(), Schema::new(features, "id", "at").unwrap());
         group.online = Some(OnlineSettings { ttl: ttl.map(|text| text.parse().unwrap()), ..OnlineSettings::default() });
         store.create_group(group).await.unwrap();
-        Self { folder, store, now, records: Vec::new(), identifier, event_time }
+        Self { folder, store, now, records: Vec::new(), identifier, event_time, cluster: Beside::default() }
     }
 
     /// Puts, deletes, loads, drains and clock steps; few instants, so that most are ties.
@@ -119,6 +122,25 @@ impl Story {
                 _ => *self.now.lock().unwrap() += random.random_range(1..4),
             }
         }
+    }
+
+    /// The rows of a request, which a cluster must find as well.
+    async fn joined(&self, request: &DatasetRequest, options: &PlanOptions) -> RecordBatch {
+        let found = rows_of(self.store.plan_dataset(request, options).await.unwrap()).await;
+        self.cluster.joined(&self.store, request, options, &found).await;
+        found
+    }
+
+    /// The answer to a statement, which a cluster must give as well.
+    async fn ask(&self, sql: &str) -> larder::model::Result<RecordBatch> {
+        let here = async {
+            let stream = self.store.query(sql, None).await?;
+            let schema = stream.schema();
+            stream.collect().await.map(|batches| concat_batches(&schema, &batches).unwrap())
+        };
+        let answer = here.await;
+        self.cluster.statement(&self.store, sql, &answer).await;
+        answer
     }
 
     /// The value that the definition gives a row, looked up record by record.
@@ -208,7 +230,7 @@ async fn each_row_sees_what_the_definition_says() {
                     request.ttls = vec![TtlOverride { group: (round % 2 == 0).then(|| "G".into()), ttl }];
                 }
                 let options = PlanOptions { known_then, parallelism: Some(1 + turn % 2), ..PlanOptions::default() };
-                let found = rows_of(story.store.plan_dataset(&request, &options).await.unwrap()).await;
+                let found = story.joined(&request, &options).await;
                 assert_eq!(values(&found, "n"), (0..60).map(Some).collect::<Vec<_>>(), "one row for each, in order");
                 let expected: Vec<_> = rows.iter().map(|row| story.expected(*row, as_of, known_then, ttl)).collect();
                 assert_eq!(
@@ -241,10 +263,8 @@ async fn sql_with_window_functions_says_the_same() {
                 from labels l join g on l.who = g.id and g.at <= extract(epoch from l.\"Time\"))
             select l.n, case when is_deleted then null else value end as value
             from labels l left join (select * from seen where place = 1) s on l.n = s.n order by l.n";
-        let stream = story.store.query(sql, None).await.unwrap();
-        let schema = stream.schema();
-        let expected = concat_batches(&schema, &stream.collect().await.unwrap()).unwrap();
-        let found = rows_of(story.store.plan_dataset(&request(SpineSource::File(file)), &PlanOptions::default()).await.unwrap()).await;
+        let expected = story.ask(sql).await.unwrap();
+        let found = story.joined(&request(SpineSource::File(file)), &PlanOptions::default()).await;
         assert_eq!(values(&found, "value"), values(&expected, "value"), "seed {seed}");
         assert!(found.column_by_name("value").unwrap().null_count() < 80);
     }
@@ -264,7 +284,7 @@ async fn a_look_up_now_is_the_join_at_now() {
             let file = story.folder.path().join("now.csv");
             std::fs::write(&file, format!("who,time\n{lines}")).unwrap();
             let request = request(SpineSource::File(file.to_string_lossy().into_owned()));
-            let found = rows_of(story.store.plan_dataset(&request, &PlanOptions::default()).await.unwrap()).await;
+            let found = story.joined(&request, &PlanOptions::default()).await;
             let mut online = Vec::new();
             for id in &ids {
                 let record = story.store.get("g", id, Some(&["value".into()])).await.unwrap();
@@ -302,6 +322,7 @@ async fn several_uses_of_a_group_have_columns_of_their_own() {
     let names: Vec<String> = plan.schema().fields().iter().map(|field| field.name().clone()).collect();
     assert_eq!(names, ["who", "other", "value", "time", "G__value", "o__value", "renamed"]);
     let found = rows_of(plan).await;
+    assert_eq!(story.joined(&request, &PlanOptions::default()).await, found);
     let of = |identifier: i64| story.expected((Some(identifier + 4), Some(last)), None, false, None);
     assert_eq!(values(&found, "G__value"), [of(3), None]);
     assert_eq!(values(&found, "o__value"), [of(-1), None]);
@@ -370,9 +391,8 @@ async fn a_compaction_in_the_middle_of_a_build_changes_nothing() {
         assert!(report.files.1 < report.files.0, "{report:?}");
         // Planned on the files as they were, run after they were replaced.
         assert_eq!(rows_of(amid).await, before, "seed {seed}");
-        let after = plan().await;
-        assert!(after.inputs()[0].version > version);
-        assert_eq!(rows_of(after).await, before, "seed {seed}");
+        assert!(plan().await.inputs()[0].version > version);
+        assert_eq!(story.joined(&request, &PlanOptions::default()).await, before, "seed {seed}");
         let expected: Vec<_> = rows.iter().map(|row| story.expected(*row, None, false, None)).collect();
         assert_eq!(values(&before, "value"), expected, "seed {seed}");
     }
@@ -388,11 +408,7 @@ async fn sql_asks_for_the_join_as_a_table() {
     let mut labels = NewGroup::new(GroupName::parse("Labels").unwrap(), inferred.schema);
     (labels.online, labels.offline, labels.external) = (None, false, Some(file));
     story.store.create_group(labels).await.unwrap();
-    let ask = async |sql: &str| {
-        let stream = story.store.query(sql, None).await?;
-        let schema = stream.schema();
-        stream.collect().await.map(|batches| concat_batches(&schema, &batches).unwrap())
-    };
+    let ask = async |sql: &str| story.ask(sql).await;
     let expected = |ttl| rows.iter().map(|row| story.expected(*row, None, false, ttl)).collect::<Vec<_>>();
     let found = ask("select N, \"value\" from asof('labels', 'WHO', 'time', 'g:value')").await.unwrap();
     assert_eq!(values(&found, "n"), (0..300).map(Some).collect::<Vec<_>>(), "in the order of the spine");

@@ -18,6 +18,8 @@ use larder::model::{
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use crate::differential::Engines;
+
 /// One group and what lies of it where.
 #[derive(Debug, Clone)]
 struct Kept {
@@ -68,6 +70,7 @@ struct Bench {
     groups: Groups,
     engine: QueryEngine,
     now: EventTime,
+    cluster: Engines,
 }
 
 impl Bench {
@@ -82,7 +85,7 @@ impl Bench {
         adjust(&mut options);
         let engine = QueryEngine::new(&options).unwrap();
         let now = instant("2024-06-01T00:00:00Z");
-        Self { folder, groups: Groups { offline, kept: BTreeMap::new() }, engine, now }
+        Self { folder, groups: Groups { offline, kept: BTreeMap::new() }, engine, now, cluster: Engines::default() }
     }
 
     fn group(&mut self, name: &str, features: &[(&str, FeatureType)], ttl: Option<Ttl>) {
@@ -136,6 +139,21 @@ impl Bench {
     }
 
     async fn try_query(&self, sql: &str) -> Result<RecordBatch> {
+        let answer = self.try_query_here(sql).await;
+        for kept in self.groups.kept.values() {
+            let files = match kept.group.is_external() {
+                true => self.groups.offline.external(&kept.group).await.and_then(|table| table.object_store()),
+                false => self.groups.offline.object_store(),
+            };
+            // A test may have taken the files away.
+            files.into_iter().for_each(|files| self.cluster.knows(kept.group.id, files));
+        }
+        let options = QueryOptions { now: self.now, max_rows: None };
+        self.cluster.statement(Arc::new(self.groups.clone()), &options, sql, &answer).await;
+        answer
+    }
+
+    async fn try_query_here(&self, sql: &str) -> Result<RecordBatch> {
         let options = QueryOptions { now: self.now, max_rows: None };
         let stream = self.engine.query(sql, Arc::new(self.groups.clone()), &options).await?;
         let schema = stream.schema();

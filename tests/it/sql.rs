@@ -14,11 +14,14 @@ use larder::store::{FeatureStore, NewGroup, OpenOptions, PutOptions};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use crate::differential::Beside;
+
 /// A store whose clock the test moves.
 pub struct Shop {
     _folder: tempfile::TempDir,
     pub store: FeatureStore,
     now: Arc<AtomicI64>,
+    cluster: Beside,
 }
 
 /// Unix seconds of a time.
@@ -35,7 +38,7 @@ impl Shop {
         let clock = move || EventTime::from_unix_seconds(clock.load(Ordering::Relaxed)).unwrap();
         let options = OpenOptions { create: true, clock: Some(Arc::new(clock)), ..OpenOptions::default() };
         let store = FeatureStore::open(folder.path().join("store"), options).await.unwrap();
-        Self { _folder: folder, store, now }
+        Self { _folder: folder, store, now, cluster: Beside::default() }
     }
 
     pub fn set_now(&self, seconds: i64) {
@@ -68,6 +71,19 @@ impl Shop {
     }
 
     pub async fn try_query(&self, sql: &str) -> Result<RecordBatch, Error> {
+        let answer = self.try_query_here(sql).await;
+        self.cluster.statement(&self.store, sql, &answer).await;
+        answer
+    }
+
+    /// The cells of one machine's answer and, where there is one, of a cluster's, which the caller compares.
+    pub async fn cells_of_each(&self, sql: &str) -> Vec<Vec<Vec<String>>> {
+        let mut answers = vec![cells(&self.try_query_here(sql).await.unwrap())];
+        answers.extend(self.cluster.answer(&self.store, sql).await.map(|answer| cells(&answer.unwrap())));
+        answers
+    }
+
+    async fn try_query_here(&self, sql: &str) -> Result<RecordBatch, Error> {
         let stream = self.store.query(sql, None).await?;
         let schema = stream.schema();
         Ok(concat_batches(&schema, &stream.collect().await?).unwrap())

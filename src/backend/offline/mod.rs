@@ -27,6 +27,7 @@ use object_store::prefix::PrefixStore;
 
 mod additions;
 pub mod bounds;
+mod bucket_keys;
 pub mod cached;
 pub mod check;
 pub mod columns;

@@ -25,6 +25,7 @@ use object_store::{
     ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
 };
 
+use super::bucket_keys::with_keys;
 use super::cached::{Held, PieceCache};
 use super::durable::from_object_store;
 use super::layout::parse_s3_uri;
@@ -75,9 +76,9 @@ impl RemoteSettings {
         Ok(Self { url: url.to_owned(), ..Self::default() })
     }
 
-    /// A client for the bucket. Credentials come from the environment: variables, a web identity's token, the container's or the
-    /// machine's role.
-    pub fn connect(&self) -> Result<Arc<dyn ObjectStore>> {
+    /// A client for the bucket. Credentials come from the usual chain: the environment, a profile, single sign-on, a credential
+    /// process, a web identity's token, the container's or the machine's role. Nothing is asked of the bucket yet.
+    pub async fn connect(&self) -> Result<Arc<dyn ObjectStore>> {
         let key = parse_s3_uri(&self.url)?;
         let (bucket, _) = key.split_once('/').unwrap_or((&key, ""));
         let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
@@ -93,7 +94,7 @@ impl RemoteSettings {
         if self.allow_http {
             builder = builder.with_allow_http(true);
         }
-        let client = builder.build().map_err(|error| {
+        let client = with_keys(builder, &self.url).await?.build().map_err(|error| {
             Error::usage(format!("the object store '{}' can't be used", self.url))
                 .source(error)
                 .remedy("check [object_store] of larder.toml")

@@ -7,6 +7,8 @@
 //!       RepartitionExec     by hash of the identifier
 //!         rows of the spine with their numbers
 //! ```
+//!
+//! A spine that lies in the store was divided when it was written there, and is not repartitioned.
 
 use std::sync::Arc;
 
@@ -46,15 +48,25 @@ pub(in crate::dataset) fn ordered_join(
     parts: usize,
     counts: bool,
 ) -> EngineResult<Arc<dyn ExecutionPlan>> {
+    let Some(identifier) = PointInTimeExec::identifier(&join) else { return internal_err!("a join without groups has no parts") };
+    let parted = RepartitionExec::try_new(spine, Partitioning::Hash(vec![identifier], parts))?;
+    ordered(joined(Arc::new(parted), join, counts))
+}
+
+/// The join of a spine that is divided already, part by part.
+pub(super) fn joined(parts: Arc<dyn ExecutionPlan>, join: Arc<PointInTimeJoin>, counts: bool) -> PointInTimeExec {
+    PointInTimeExec::new(parts, join, true, counts)
+}
+
+/// The parts of a join, put together in the order of the rows' numbers.
+pub(super) fn ordered(joined: PointInTimeExec) -> EngineResult<Arc<dyn ExecutionPlan>> {
+    let (join, ..) = joined.parts();
     let (columns, _) = join.spine();
     let number = columns.fields().len().saturating_sub(1);
     let number = Column::new(columns.field(number).name(), number);
-    let Some(identifier) = PointInTimeExec::identifier(&join) else { return internal_err!("a join without groups has no parts") };
-    let parted = RepartitionExec::try_new(spine, Partitioning::Hash(vec![identifier], parts))?;
-    let joined: Arc<dyn ExecutionPlan> = Arc::new(PointInTimeExec::new(Arc::new(parted), join, true, counts));
     let Some(order) = LexOrdering::new([PhysicalSortExpr::new_default(Arc::new(number))]) else {
         return internal_err!("an order without columns");
     };
-    let sorted = SortExec::new(order.clone(), joined).with_preserve_partitioning(true);
+    let sorted = SortExec::new(order.clone(), Arc::new(joined)).with_preserve_partitioning(true);
     Ok(Arc::new(SortPreservingMergeExec::new(order, Arc::new(sorted))))
 }

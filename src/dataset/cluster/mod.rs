@@ -70,6 +70,16 @@ fn config_for(cluster: Cluster, config: SessionConfig) -> SessionConfig {
         .with_extension(std::sync::Arc::new(PlansInParts(cluster.parts.max(1))))
 }
 
+/// The same settings with joins by hash in all parts.
+fn joining_by_hash(mut config: SessionConfig) -> SessionConfig {
+    let optimizer = &mut config.options_mut().optimizer;
+    optimizer.prefer_hash_join = true;
+    // A side that is collected whole would be built by each task anew.
+    optimizer.hash_join_single_partition_threshold = 0;
+    optimizer.hash_join_single_partition_threshold_rows = 0;
+    config
+}
+
 /// Parts that a session's plans are to be divided into; none on one machine.
 pub(super) fn parts_of(config: &SessionConfig) -> Option<usize> {
     config.get_extension::<PlansInParts>().map(|parts| parts.0)

@@ -21,23 +21,26 @@ use tokio::runtime::Handle;
 use super::codec::PlanCodec;
 use super::distributable::distributable;
 use super::files::{NoFiles, store_url};
+use super::join::{joined, ordered};
 use super::submit::submit;
-use super::{Cluster, config_for, numbered, ordered_join};
+use super::{Cluster, config_for, joining_by_hash, numbered};
 use crate::dataset::QueryEngine;
 use crate::dataset::failure::from_engine;
 use crate::dataset::point_in_time::{JoinWatch, JoinedBatches, JoinedRows, PointInTimeJoin};
-use crate::dataset::scan::balanced;
 use crate::dataset::session::{GroupSource, PlannedStatement, QueryOptions, QueryStream};
 use crate::model::{Error, Result};
 
+/// What the engine says where it has pushed an order below a join of sorted rows that can't keep it, as it does on a cluster. A join by
+/// hash takes none.
+const UNKEPT_ORDER: &str = "does not satisfy order requirements";
 /// How long a join that nobody wants any more may go on unnoticed.
 const LOOK_UP: Duration = Duration::from_millis(50);
 
-/// A spine that lies in files of the store, its rows numbered.
+/// A spine that lies in files of the store, its rows numbered and divided into parts.
 #[derive(Debug, Clone)]
 pub struct StoredSpine {
-    /// The files.
-    pub files: Vec<ObjectMeta>,
+    /// The files of each part; none is without any.
+    pub parts: Vec<Vec<ObjectMeta>>,
     /// Rows of all of them.
     pub rows: usize,
 }
@@ -58,8 +61,15 @@ impl QueryEngine {
     /// # Errors
     /// As [`Self::query`], and `Unavailable` if the cluster does not answer.
     pub async fn query_on(&self, cluster: Cluster, sql: &str, source: Arc<dyn GroupSource>, options: &QueryOptions) -> Result<QueryStream> {
-        let planning = self.with_config(move |config| config_for(cluster, config));
-        let PlannedStatement { plan, task, explains } = planning.physical(sql, source, options).await?;
+        let mut planning = self.with_config(move |config| config_for(cluster, config));
+        let planned = match planning.physical(sql, source.clone(), options).await {
+            Err(error) if error.to_string().contains(UNKEPT_ORDER) => {
+                planning = self.with_config(move |config| joining_by_hash(config_for(cluster, config)));
+                planning.physical(sql, source, options).await?
+            }
+            planned => planned?,
+        };
+        let PlannedStatement { plan, task, explains } = planned;
         if explains {
             let rows = execute_stream(plan.clone(), task).map_err(from_engine)?;
             return Ok(self.stream(rows, plan, options.max_rows));
@@ -86,13 +96,13 @@ impl QueryEngine {
         let planning = self.with_config(move |config| config_for(cluster, config));
         let (columns, time) = join.spine();
         let stored = stored_schema(columns);
-        let files = spine.files.iter().map(|file| PartitionedFile::new_from_meta(file.clone())).collect();
-        let groups: Vec<FileGroup> = balanced(files, cluster.parts.max(1));
+        let files = |part: &Vec<ObjectMeta>| part.iter().map(|file| PartitionedFile::new_from_meta(file.clone())).collect();
+        let groups: Vec<FileGroup> = spine.parts.iter().map(|part| FileGroup::new(files(part))).collect();
         let source = Arc::new(ParquetSource::new(TableSchema::from(&stored)));
         let scan = FileScanConfigBuilder::new(store_url()?, source).with_file_groups(groups).build();
         let numbered = Arc::new(PointInTimeJoin::new(stored, time, join.groups(), join.options().clone())?);
         let rows = DataSourceExec::from_data_source(scan);
-        let plan = ordered_join(rows, numbered, cluster.parts.max(1), true).map_err(from_engine)?;
+        let plan = ordered(joined(rows, numbered, true)).map_err(from_engine)?;
         let rows = planning.submitted(cluster, &plan)?;
         let schema = join.schema().clone();
         let matched: Arc<[AtomicU64]> = join.snapshots().map(|_| AtomicU64::new(0)).collect();

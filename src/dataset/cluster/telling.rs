@@ -21,7 +21,7 @@ use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::prelude::SessionConfig;
 
 use super::failure::{lost, sealed};
-use crate::dataset::failure::from_engine;
+use crate::dataset::failure::{from_engine, from_shared};
 use crate::model::Error;
 
 /// Runs tasks as another does, and tells why they fail.
@@ -95,6 +95,20 @@ fn of_values(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
     }
 }
 
+/// The engine's own error, where Ballista has taken it into one of its own.
+fn innermost(error: &DataFusionError) -> &DataFusionError {
+    match error {
+        DataFusionError::Shared(shared) => innermost(shared),
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => innermost(inner),
+        DataFusionError::External(source) => match (source.downcast_ref::<DataFusionError>(), source.downcast_ref::<BallistaError>()) {
+            (Some(inner), _) => innermost(inner),
+            (None, Some(BallistaError::DataFusionError(inner))) => innermost(inner),
+            _ => error,
+        },
+        _ => error,
+    }
+}
+
 /// The error in our words, where it is about the question or its data.
 fn told(error: DataFusionError) -> DataFusionError {
     if is_lost(&error) {
@@ -103,12 +117,17 @@ fn told(error: DataFusionError) -> DataFusionError {
     if let Some(own) = of_values(&error) {
         return DataFusionError::Execution(sealed(&own));
     }
-    let is_of_the_question = match error.find_root() {
+    let found = innermost(&error);
+    let is_of_the_question = match found.find_root() {
         DataFusionError::External(source) => source.is::<Error>(),
         DataFusionError::ObjectStore(error) => error.source().is_some_and(|source| source.is::<Error>()),
         DataFusionError::ArrowError(error, _) => !matches!(error.as_ref(), ArrowError::ExternalError(_) | ArrowError::IoError(..)),
         DataFusionError::Execution(_) | DataFusionError::ResourcesExhausted(_) | DataFusionError::ParquetError(_) => true,
         _ => false,
     };
-    if is_of_the_question { DataFusionError::Execution(sealed(&from_engine(error))) } else { error }
+    match is_of_the_question {
+        true if std::ptr::eq(found, &error) => DataFusionError::Execution(sealed(&from_engine(error))),
+        true => DataFusionError::Execution(sealed(&from_shared(found))),
+        false => error,
+    }
 }

@@ -148,6 +148,20 @@ impl Identifiers {
         }
     }
 
+    /// A row's identifier as files' bounds have it; none for null.
+    #[cfg(feature = "cluster")]
+    pub(super) fn bound(&self, row: usize) -> Option<Bound> {
+        match self {
+            Self::Text(column) => column.is_valid(row).then(|| Bound::Text(column.value(row).to_owned())),
+            Self::Dictionary { keys, values } => {
+                let key = keys.is_valid(row).then(|| keys.value(row) as usize)?;
+                values.is_valid(key).then(|| Bound::Text(values.value(key).to_owned()))
+            }
+            Self::Integral(column) => column.is_valid(row).then(|| Bound::Int(column.value(row))),
+            Self::Fractional(column) => column.is_valid(row).then(|| Bound::Float(column.value(row))),
+        }
+    }
+
     /// A hash of each row's identifier, the same for the same identifier in every column; none for null. Decides which
     /// part of a spilled join a row belongs to.
     pub(super) fn hash(&self, row: usize) -> Option<u64> {

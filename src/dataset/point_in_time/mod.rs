@@ -15,6 +15,8 @@
 //! The kernel is [`slots`]; it knows neither files nor threads. Everything here blocks and belongs on a thread that may;
 //! only the fetching of bytes is handed to a runtime.
 
+#[cfg(feature = "cluster")]
+mod division;
 mod extent;
 pub(super) mod file;
 mod identifiers;
@@ -36,6 +38,8 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::util::display::array_value_to_string;
 use tokio::runtime::Handle;
 
+#[cfg(feature = "cluster")]
+pub use division::Division;
 pub use pieces::{JoinedBatches, JoinedRows, Piece};
 
 use self::records::KeyColumns;

@@ -30,7 +30,12 @@ impl StoreFiles {
         if let Some(known) = lock().get(&id) {
             return Ok(*known);
         }
-        let groups = wait_for(&self.runtime, self.store.list_groups())??;
+        let listed = || wait_for(&self.runtime, self.store.list_groups())?;
+        let mut groups = listed()?;
+        // Perhaps another machine has just made it.
+        if !groups.iter().any(|group| group.id == id) && wait_for(&self.runtime, self.store.look_for_missing())? {
+            groups = listed()?;
+        }
         let mut known = lock();
         known.extend(groups.iter().map(|group| (group.id, group.is_external())));
         known.get(&id).copied().ok_or_else(|| {

@@ -9,7 +9,7 @@ use super::files::StoreFiles;
 use super::{ClusterOptions, ClusterWorker, OnReady};
 use crate::dataset::cluster::{Cluster, Scheduler, Worker, WorkerOptions};
 use crate::dataset::{EngineOptions, QueryEngine, QueryOptions, QueryStream};
-use crate::model::Result;
+use crate::model::{ErrorKind, Result};
 use crate::store::FeatureStore;
 use crate::store::datasets::half_of_memory;
 
@@ -52,5 +52,12 @@ pub(super) async fn run_worker(store: &FeatureStore, options: ClusterWorker, rea
 
 pub(super) async fn query_on(store: &FeatureStore, cluster: &ClusterOptions, sql: &str, max_rows: Option<u64>) -> Result<QueryStream> {
     let options = QueryOptions { now: store.now(), max_rows };
-    store.query_engine()?.query_on(cluster.into(), sql, store.counted_group_source(), &options).await
+    let (engine, cluster, source) = (store.query_engine()?, Cluster::from(cluster), store.counted_group_source());
+    match engine.query_on(cluster, sql, source.clone(), &options).await {
+        // Perhaps another machine has just made the group.
+        Err(error) if error.kind() == ErrorKind::NotFound && store.look_for_missing().await => {
+            engine.query_on(cluster, sql, source, &options).await
+        }
+        answered => answered,
+    }
 }

@@ -1,4 +1,4 @@
-//! A spine on its way to the workers: in Parquet files of the store, each row with its number.
+//! A spine on its way to the workers: in Parquet files of the store, one part beside another, each row with its number.
 //!
 //! ```text
 //! <home>/_larder/spines/<uuid>/00000.parquet …
@@ -24,13 +24,17 @@ use super::ClusterOptions;
 use super::files::wait_for;
 use crate::backend::offline::from_object_store;
 use crate::dataset::cluster::{StoredSpine, stored_rows, stored_schema};
-use crate::dataset::point_in_time::{JoinWatch, JoinedRows, PointInTimeJoin};
+use crate::dataset::point_in_time::{Division, JoinWatch, JoinedRows, PointInTimeJoin};
 use crate::model::{Error, Result};
 use crate::store::FeatureStore;
 use crate::store::datasets::SpineBatches;
 
-/// Rows of a file.
+/// Most rows of a file.
 const FILE_ROWS: usize = 262_144;
+/// Rows that are held until their parts' files are full.
+const HELD_ROWS: usize = 1 << 22;
+/// Fewest rows of a file, but for the last of a part: a request to the store costs more than a few rows.
+const LEAST_ROWS: usize = 8_192;
 /// How long files are left alone that may belong to a build.
 const LEFT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -50,48 +54,62 @@ pub(crate) fn join_on(
     let (columns, batches) = spine;
     let mut kept = KeptSpine::new(store, runtime)?;
     kept.remove_left_behind();
-    let mut writing = Writing::new(stored_schema(&columns))?;
+    let schema = stored_schema(&columns);
+    let division = Division::of(join, cluster.parts);
+    let file_rows = (HELD_ROWS / division.parts()).clamp(LEAST_ROWS, FILE_ROWS);
+    let mut parts: Vec<Part> = (0..division.parts()).map(|_| Part::default()).collect();
+    let mut rows = 0;
     for batch in batches {
         watch.check()?;
         let batch = batch?;
-        join.check_times(&batch, writing.rows as u64)?;
-        writing.add(&batch)?;
-        if writing.pending >= FILE_ROWS {
-            kept.put(writing.file()?)?;
+        join.check_times(&batch, rows as u64)?;
+        let numbered = stored_rows(&batch, rows as u64, &schema)?;
+        rows += batch.num_rows();
+        for (part, batch) in division.divide(&numbered)? {
+            parts[part].add(&batch)?;
+            if parts[part].pending >= file_rows {
+                kept.put(&mut parts[part])?;
+            }
         }
     }
-    if writing.pending > 0 || kept.files.is_empty() {
-        kept.put(writing.file()?)?;
+    for part in &mut parts {
+        kept.put(part)?;
     }
-    let stored = StoredSpine { files: kept.files.clone(), rows: writing.rows };
+    parts.retain(|part| !part.files.is_empty());
+    if parts.is_empty() {
+        let mut none = Part::default();
+        none.add(&RecordBatch::new_empty(schema))?;
+        kept.put(&mut none)?;
+        parts.push(none);
+    }
+    let stored = StoredSpine { parts: parts.into_iter().map(|part| part.files).collect(), rows };
     store.query_engine()?.join_on((&cluster).into(), join, &stored, watch, Box::new(kept))
 }
 
-/// Encodes the files one after another.
-struct Writing {
-    schema: SchemaRef,
-    writer: ArrowWriter<Vec<u8>>,
-    rows: usize,
+/// A part on its way: its files, and the one that is being written.
+#[derive(Default)]
+struct Part {
+    files: Vec<ObjectMeta>,
+    writer: Option<ArrowWriter<Vec<u8>>>,
     /// Rows of the file at hand.
     pending: usize,
 }
 
-impl Writing {
-    fn new(schema: SchemaRef) -> Result<Self> {
-        Ok(Self { writer: writer(&schema)?, schema, rows: 0, pending: 0 })
-    }
-
-    fn add(&mut self, batch: &RecordBatch) -> Result<()> {
-        let stored = stored_rows(batch, self.rows as u64, &self.schema)?;
-        self.writer.write(&stored).map_err(unwritable)?;
-        self.rows += batch.num_rows();
-        self.pending += batch.num_rows();
+impl Part {
+    fn add(&mut self, rows: &RecordBatch) -> Result<()> {
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => self.writer.insert(writer(&rows.schema())?),
+        };
+        writer.write(rows).map_err(unwritable)?;
+        self.pending += rows.num_rows();
         Ok(())
     }
 
-    fn file(&mut self) -> Result<Vec<u8>> {
+    /// The file at hand, if it was begun.
+    fn file(&mut self) -> Result<Option<Vec<u8>>> {
         self.pending = 0;
-        std::mem::replace(&mut self.writer, writer(&self.schema)?).into_inner().map_err(unwritable)
+        self.writer.take().map(|writer| writer.into_inner().map_err(unwritable)).transpose()
     }
 }
 
@@ -123,7 +141,9 @@ impl KeptSpine {
         Ok(Self { objects: store.inner.offline.object_store()?, runtime: runtime.clone(), spines, folder, files: Vec::new() })
     }
 
-    fn put(&mut self, bytes: Vec<u8>) -> Result<()> {
+    /// Writes the file that a part has at hand.
+    fn put(&mut self, part: &mut Part) -> Result<()> {
+        let Some(bytes) = part.file()? else { return Ok(()) };
         let location = Path::from(format!("{}/{:05}.parquet", self.folder, self.files.len()));
         let size = bytes.len() as u64;
         let fault = |error| from_object_store("can't write the spine to the store", error);
@@ -131,7 +151,8 @@ impl KeptSpine {
         // The workers see the same size and age: a footer they keep is never taken for that of another file.
         let mut meta = wait_for(&self.runtime, self.objects.head(&location))?.map_err(fault)?;
         meta.size = size;
-        self.files.push(meta);
+        self.files.push(meta.clone());
+        part.files.push(meta);
         Ok(())
     }
 

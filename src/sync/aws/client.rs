@@ -13,11 +13,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use url::Url;
 
-use super::connector::is_near;
 use super::credentials::{self, Keys};
 use super::fault::{Answered, CallFault, FaultKind, meaning};
 use super::pace::{Pace, pause};
 use super::place::{self, AwsPlace, Dialect};
+use crate::backend::aws::is_near;
 use crate::model::{Error, ErrorKind};
 
 /// How long a connection may take to be there.

@@ -14,7 +14,6 @@
 
 mod account;
 mod client;
-mod connector;
 mod credentials;
 mod fault;
 mod groups;

@@ -106,7 +106,7 @@ pub(super) async fn bytes(place: &str, bucket: &RemoteSettings) -> Result<Vec<u8
     }
     let (parent, name) = place.rsplit_once('/').unwrap_or((place, ""));
     let settings = RemoteSettings { url: RemoteSettings::of_url(parent)?.url, ..bucket.clone() };
-    let client = settings.connect()?;
+    let client = settings.connect().await?;
     let prefix = settings.url.strip_prefix("s3://").and_then(|rest| rest.split_once('/')).map_or("", |(_, prefix)| prefix);
     let fault =
         |error: object_store::Error| crate::backend::offline::from_object_store(format!("can't read the Feast registry '{place}'"), error);

@@ -33,7 +33,7 @@ impl PublishedCatalog {
 #[async_trait]
 impl Source for PublishedCatalog {
     async fn list(&self, _cursor: Option<&str>) -> Result<Listing, SourceError> {
-        let shelf = Shelf::open(&self.location, &self.settings, false)?;
+        let shelf = Shelf::open(&self.location, &self.settings, false).await?;
         let Some((version, document)) = shelf.newest().await? else {
             let error = Error::not_found(format!("no catalog was published in {}", self.location));
             let remedy = format!("publish one: `larder export catalog {}`", self.location);

@@ -102,11 +102,11 @@ struct Last {
 
 impl ParquetFolder {
     /// The objects, and the name under which the folder's own stand.
-    fn open(&self) -> Result<(Arc<dyn ObjectStore>, String)> {
+    async fn open(&self) -> Result<(Arc<dyn ObjectStore>, String)> {
         match &self.bucket {
             Some(bucket) => {
                 let prefix = bucket.url.strip_prefix("s3://").and_then(|rest| rest.split_once('/')).map_or("", |(_, prefix)| prefix);
-                Ok((bucket.connect()?, prefix.to_owned()))
+                Ok((bucket.connect().await?, prefix.to_owned()))
             }
             None => {
                 let metadata = std::fs::metadata(&self.location);
@@ -255,7 +255,7 @@ struct Told {
 #[async_trait]
 impl Source for ParquetFolder {
     async fn list(&self, _cursor: Option<&str>) -> std::result::Result<Listing, SourceError> {
-        let (objects, base) = self.open()?;
+        let (objects, base) = self.open().await?;
         let found = self.objects(objects.as_ref(), &base).await?;
         let own = self.location.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
         let folders = tokio::task::spawn_blocking(move || folders::sorted(found, &base, &own)).await;

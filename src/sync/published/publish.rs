@@ -43,7 +43,7 @@ pub async fn publish(store: &FeatureStore, place: &str, endpoint: Option<&str>) 
         AwsPlace::of_server(endpoint, &BTreeMap::new())?;
     }
     let groups = known(store, &location, endpoint).await?;
-    let shelf = Shelf::open(&location, &store.settings().object_store, true)?;
+    let shelf = Shelf::open(&location, &store.settings().object_store, true).await?;
     for _ in 0..ATTEMPTS {
         let newest = shelf.newest().await?;
         if let Some((version, newest)) = &newest

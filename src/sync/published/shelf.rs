@@ -29,14 +29,14 @@ pub(in crate::sync) struct Shelf {
 
 impl Shelf {
     /// The shelf at a folder or at `s3://bucket/prefix`; a folder is made if `create` says so.
-    pub(in crate::sync) fn open(place: &str, settings: &RemoteSettings, create: bool) -> Result<Self> {
+    pub(in crate::sync) async fn open(place: &str, settings: &RemoteSettings, create: bool) -> Result<Self> {
         let shown = place.to_owned();
         if !place.contains("://") {
             let store = DurableLocal::open(FilePath::new(place), create, None)?;
             return Ok(Self { store: Arc::new(store), folder: Path::from(FOLDER), place: shown });
         }
         let url = RemoteSettings::of_url(place)?.url;
-        let store = RemoteSettings { url: url.clone(), ..settings.clone() }.connect()?;
+        let store = RemoteSettings { url: url.clone(), ..settings.clone() }.connect().await?;
         let key = parse_s3_uri(&url)?;
         let prefix = key.split_once('/').map_or("", |(_, prefix)| prefix);
         Ok(Self { store, folder: Path::from(format!("{prefix}/{FOLDER}").trim_start_matches('/')), place: shown })

@@ -93,7 +93,7 @@ fn failure(error: reqwest::Error) -> ConnectorError {
 }
 
 /// True for addresses that lie on this machine or its link.
-pub(super) fn is_near(url: &Url) -> bool {
+pub(crate) fn is_near(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback() || address.is_link_local(),
