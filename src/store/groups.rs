@@ -104,7 +104,7 @@ impl FeatureStore {
     /// # Errors
     /// Those of the catalog; `Full` beyond 4 GiB of names or descriptions.
     pub async fn listing(&self, others: Vec<FeatureGroup>) -> Result<Listing> {
-        self.follow_bucket().await?;
+        self.follow_bucket(Asks::ToList).await?;
         let listed = move |groups: &mut dyn Iterator<Item = Result<FeatureGroup>>| {
             let mut builder = ListingBuilder::default();
             let mut others = others.into_iter().peekable();

@@ -319,7 +319,7 @@ impl Source for ParquetFolder {
     ) -> std::result::Result<FileProfile, SourceError> {
         let column = |feature: &ObservedFeature| feature.column.as_ref().unwrap_or(&feature.name).to_lowercase();
         let wanted = values::Wanted {
-            objects: self.open()?.0,
+            objects: self.open().await?.0,
             location: Path::from(file.path.as_str()),
             shown: self.shown(&file.path),
             version: file.version.clone(),
