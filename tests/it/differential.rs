@@ -21,7 +21,7 @@ mod without {
 
     /// No cluster for a store.
     #[derive(Default)]
-    pub struct Beside;
+    pub struct Beside {}
 
     impl Beside {
         pub async fn statement(&self, _store: &FeatureStore, _sql: &str, _here: &Result<RecordBatch, Error>) {}
@@ -39,7 +39,7 @@ mod without {
 
     /// No cluster for an engine.
     #[derive(Default)]
-    pub struct Engines;
+    pub struct Engines {}
 
     impl Engines {
         pub fn knows(&self, _group: larder::model::GroupId, _files: Arc<dyn ObjectStore>) {}
