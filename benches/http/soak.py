@@ -218,7 +218,7 @@ def soak(folder):
             if rested > settled * 1.25 + 32:
                 faults.append(f"memory at rest grew from {settled:.0f} to {rested:.0f} MiB")
         if not faults:
-            compare(client, writers, table)
+            compare(Client(address), writers, table)
     finally:
         server.terminate()
         if server.wait() != 0:

@@ -4,9 +4,16 @@ use super::shop::Shop;
 use super::stage::Stage;
 use crate::tui::model::data::Saying;
 use crate::tui::model::overview::{Answer, Known, Question, Rule};
-use crate::tui::model::remote::Remote;
+use crate::tui::model::remote::{ErrorText, Remote};
 
-pub(super) fn answer(question: &Question) -> Answer {
+pub(super) fn answer(question: &Question, broken: Option<ErrorText>) -> Answer {
+    match (question, broken) {
+        (Question::Known(_), Some(error)) => Answer::Known(Err(error)),
+        (question, _) => whole(question),
+    }
+}
+
+fn whole(question: &Question) -> Answer {
     match question {
         Question::Known(group) if group == "customer-features" => Answer::Known(Ok(Known {
             score: 0.72,
@@ -38,6 +45,22 @@ fn a_feature_of_the_schema_opens_and_esc_leads_back_to_the_group() {
     assert_eq!(stage.model.group_screen.feature.as_deref(), Some("loyalty_score"));
     stage.keys("<esc>");
     assert_eq!((stage.model.group_screen.feature.clone(), stage.model.group_screen.name.as_str()), (None, "customer-features"));
+}
+
+#[test]
+fn a_page_says_that_it_waits_and_what_could_not_be_read() {
+    let mut stage = Stage::open(Shop::stocked(), (120, 60));
+    stage.hold = true;
+    stage.keys("j<enter>");
+    let waits = |stage: &Stage| stage.text().lines().any(|line| line.trim_end().ends_with(" reading"));
+    assert!(!waits(&stage), "a fast answer does not flash: {}", stage.text());
+    stage.model.now += 2_000_000;
+    assert!(waits(&stage), "{}", stage.text());
+
+    let mut stage = Stage::open(Shop::stocked(), (120, 60));
+    stage.shop.broken = Shop::broken().broken;
+    let failed = stage.keys("j<enter>").text();
+    assert!(failed.contains("page 7 is damaged") && failed.contains("customer-features"), "{failed}");
 }
 
 #[test]

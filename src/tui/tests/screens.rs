@@ -306,6 +306,21 @@ fn sql() {
 }
 
 #[test]
+fn a_statement_says_that_it_runs_and_why_it_failed() {
+    let mut stage = Stage::open(Shop::stocked(), (80, 24));
+    stage.keys("5");
+    stage.hold = true;
+    stage.keys("<F5>");
+    assert!(!stage.text().contains("stops it"), "a fast answer does not flash: {}", stage.text());
+    stage.model.now += 2 * SECOND;
+    assert!(stage.text().contains("0 rows") && stage.text().contains("stops it"), "{}", stage.text());
+
+    let mut stage = Stage::open(Shop::stocked(), (80, 24));
+    let failed = stage.keys("5nonsense<F5>").text();
+    assert!(failed.contains("no column 'nonsense'") && failed.contains("use one of customer_id"), "{failed}");
+}
+
+#[test]
 fn datasets() {
     at_every_size("datasets", "6j");
 }

@@ -84,7 +84,7 @@ impl Shop {
                 self.edits.push(request.clone());
                 vec![News::Edits(crate::tui::model::edits::Answer::Done(question.clone()))]
             }
-            Request::Overview(question) => vec![News::Overview(super::overview::answer(question))],
+            Request::Overview(question) => vec![News::Overview(super::overview::answer(question, broken))],
             Request::Writes(question) => {
                 self.edits.push(request.clone());
                 vec![News::Writes(super::writes::answer(question))]

@@ -38,7 +38,12 @@ pub(super) fn lines(model: &Model, group: &FeatureGroup, theme: &Theme, columns:
             facts.heading("documentation");
             facts.spans("", vec![Span::styled(format!("{} ", sign::BAD), theme.bad), span(&error.line(), theme.text)]);
         }
-        (None, None) => {}
+        (None, None) => {
+            if let Some(mark) = super::states::spinner(model, page.known.waiting_since()) {
+                facts.heading("documentation");
+                facts.spans("", vec![Span::styled(format!("{mark} "), theme.accent), Span::styled("reading", theme.muted)]);
+            }
+        }
     }
     facts.lines.remove(0);
     facts.lines
