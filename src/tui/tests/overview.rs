@@ -5,6 +5,7 @@ use super::stage::Stage;
 use crate::tui::model::data::Saying;
 use crate::tui::model::overview::{Answer, Known, Question, Rule};
 use crate::tui::model::remote::{ErrorText, Remote};
+use crate::tui::units::SECOND;
 
 pub(super) fn answer(question: &Question, broken: Option<ErrorText>) -> Answer {
     match (question, broken) {
@@ -52,10 +53,12 @@ fn a_page_says_that_it_waits_and_what_could_not_be_read() {
     let mut stage = Stage::open(Shop::stocked(), (120, 60));
     stage.hold = true;
     stage.keys("j<enter>");
-    let waits = |stage: &Stage| stage.text().lines().any(|line| line.trim_end().ends_with(" reading"));
-    assert!(!waits(&stage), "a fast answer does not flash: {}", stage.text());
-    stage.model.now += 2_000_000;
-    assert!(waits(&stage), "{}", stage.text());
+    let waits = |shown: &str| shown.lines().any(|line| line.trim_end().ends_with(" reading"));
+    let shown = stage.text();
+    assert!(!waits(&shown), "a fast answer does not flash: {shown}");
+    stage.model.now += 2 * SECOND;
+    let shown = stage.text();
+    assert!(waits(&shown), "{shown}");
 
     let mut stage = Stage::open(Shop::stocked(), (120, 60));
     stage.shop.broken = Shop::broken().broken;

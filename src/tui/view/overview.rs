@@ -39,7 +39,7 @@ pub(super) fn lines(model: &Model, group: &FeatureGroup, theme: &Theme, columns:
             facts.spans("", vec![Span::styled(format!("{} ", sign::BAD), theme.bad), span(&error.line(), theme.text)]);
         }
         (None, None) => {
-            if let Some(mark) = super::states::spinner(model, page.known.waiting_since()) {
+            if let Some(mark) = states::spinner(model, page.known.waiting_since()) {
                 facts.heading("documentation");
                 facts.spans("", vec![Span::styled(format!("{mark} "), theme.accent), Span::styled("reading", theme.muted)]);
             }
