@@ -71,7 +71,7 @@ async fn run(store: &FeatureStore, options: &SyncOptions, stop: &AtomicBool) -> 
     }
     report.interrupted = next < rows.len();
     if let Some(time) = options.sketch.filter(|_| options.scope.has(Part::Statistics)) {
-        sketch(store, &rows[..next], options, &SketchBudget::new(time, stop), &mut report).await?;
+        sketch(store, &rows[..next], options, &SketchBudget::new(time, stop), &mut report).await;
     }
     report.sources.extend(rows[next..].iter().map(|row| empty_report(&row.name, &row.kind, SourceStatus::Skipped)));
     let all_failed = !report.sources.is_empty() && report.sources.iter().all(|source| source.status == SourceStatus::Failed);
@@ -87,19 +87,21 @@ async fn run(store: &FeatureStore, options: &SyncOptions, stop: &AtomicBool) -> 
 }
 
 /// Reads values for statistics, source by source; trouble of a file becomes part of its source's report.
-async fn sketch(
-    store: &FeatureStore,
-    rows: &[SyncSourceRow],
-    options: &SyncOptions,
-    budget: &SketchBudget<'_>,
-    report: &mut SyncReport,
-) -> Result<()> {
+async fn sketch(store: &FeatureStore, rows: &[SyncSourceRow], options: &SyncOptions, budget: &SketchBudget<'_>, report: &mut SyncReport) {
     for (row, of_source) in rows.iter().zip(&mut report.sources) {
         if of_source.status == SourceStatus::Failed {
             continue;
         }
-        let Some(sketched) = sketches::of_source(store, row, options, budget).await? else { continue };
-        let (told, faults) = sketched;
+        let (told, faults) = match sketches::of_source(store, row, options, budget).await {
+            Ok(Some(sketched)) => sketched,
+            Ok(None) => continue,
+            // What a source told is written by now; trouble with its statistics stops neither it nor the others.
+            Err(error) => {
+                of_source.errors.push(fault(None, &error.into()));
+                of_source.status = SourceStatus::Degraded;
+                continue;
+            }
+        };
         of_source.errors.extend(faults.iter().map(|(object, error)| fault(Some(object), error)));
         if !faults.is_empty() {
             of_source.status = SourceStatus::Degraded;
@@ -107,7 +109,6 @@ async fn sketch(
         of_source.statistics = Some(told);
         report.interrupted |= budget.is_stopped();
     }
-    Ok(())
 }
 
 async fn wanted(store: &FeatureStore, names: &[String]) -> Result<Vec<SyncSourceRow>> {
