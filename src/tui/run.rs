@@ -3,6 +3,9 @@
 //! There is no tick. A frame is drawn after something happened, at most one every 16 ms; between two keys nothing wakes the process
 //! and nothing is written, except while something moves on the screen by itself (a spinner, the end of a message), for which the model
 //! names the moment. Everything that is ready is taken in before a frame is drawn, so a burst of keys costs one frame.
+//!
+//! What a person does is answered first: a key does not wait for a frame that was drawn for anything else, and what it asks of the store is
+//! asked once its own frame stands, so that a search takes no processor from it.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -21,7 +24,7 @@ use super::input;
 use super::jobs::Jobs;
 use super::live::Live;
 use super::model::Model;
-use super::msg::{Effect, Msg};
+use super::msg::{Effect, Msg, Request, Slot};
 use super::preferences::Preferences;
 use super::source::Source;
 use super::term::{self, Screen};
@@ -67,7 +70,8 @@ pub(super) async fn run(setting: Setting) -> Result<()> {
     if model.mouse {
         screen.set_mouse(true)?;
     }
-    let mut browser = Browser { model, look: setting.look, clock: setting.clock, screen, jobs, suspended: false };
+    let (look, clock) = (setting.look, setting.clock);
+    let mut browser = Browser { model, look, clock, screen, jobs, asks: Vec::new(), frames: Frames::new(), suspended: false };
     let ended = browser.run(&mut signals, answers).await;
     setting.preferences.keep(&browser.model, &folder);
     ended
@@ -79,8 +83,49 @@ struct Browser {
     clock: Box<dyn Fn() -> Micros + Send + Sync>,
     screen: Screen,
     jobs: Jobs,
+    /// What is to be asked once the frame stands.
+    asks: Vec<Asked>,
+    frames: Frames,
     /// Set when the person asked for the shell.
     suspended: bool,
+}
+
+/// What a job is to do.
+enum Asked {
+    Start(Slot, u64, Request),
+    Stop(Slot),
+}
+
+/// When frames were drawn, and whether another is due.
+struct Frames {
+    /// The last one.
+    drawn: Instant,
+    /// The last one that answered a person.
+    answered: Instant,
+    /// Something happened that no frame shows yet.
+    dirty: bool,
+    /// A person did something that no frame shows yet.
+    acted: bool,
+}
+
+impl Frames {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { drawn: now, answered: now, dirty: false, acted: false }
+    }
+
+    /// When the next one is due; none if nothing happened.
+    fn due(&self) -> Option<Instant> {
+        self.dirty.then(|| if self.acted { self.answered } else { self.drawn } + FRAME)
+    }
+
+    fn stands(&mut self) {
+        self.drawn = Instant::now();
+        if self.acted {
+            self.answered = self.drawn;
+        }
+        (self.dirty, self.acted) = (false, false);
+    }
 }
 
 /// What ended a wait.
@@ -100,31 +145,31 @@ impl Browser {
         self.draw()?;
         let effects = start(&mut self.model);
         self.carry_out(effects)?;
-        let mut dirty = false;
-        let mut drawn = Instant::now();
+        self.ask();
         while !self.model.quit {
             let wake = self.wake();
+            let due = self.frames.due();
             let happened = tokio::select! {
                 biased;
                 happened = signals.next() => happened,
                 event = events.next() => Happened::Input(event),
                 Some(msg) = answers.recv() => Happened::Said(msg),
-                () = sleep_until(drawn + FRAME), if dirty => Happened::FrameDue,
-                () = sleep_until(wake.unwrap_or(drawn)), if wake.is_some() => Happened::WakeDue,
+                () = until(due) => Happened::FrameDue,
+                () = until(wake) => Happened::WakeDue,
             };
             match happened {
                 Happened::Ended(kind, what) => return Err(Error::new(kind, what)),
                 Happened::Stop => self.suspended = true,
-                Happened::Input(event) => dirty |= self.read(event)?,
-                Happened::Said(msg) => dirty |= self.take(msg)?,
+                Happened::Input(event) => self.read(event)?,
+                Happened::Said(msg) => self.take(msg)?,
                 Happened::FrameDue => {}
-                Happened::WakeDue => dirty |= self.take(Msg::Wake)?,
+                Happened::WakeDue => self.take(Msg::Wake)?,
             }
             for _ in 0..BATCH {
                 match ready(&mut events).await {
-                    Some(event) => dirty |= self.read(event)?,
+                    Some(event) => self.read(event)?,
                     None => match answers.try_recv() {
-                        Ok(msg) => dirty |= self.take(msg)?,
+                        Ok(msg) => self.take(msg)?,
                         Err(_) => break,
                     },
                 }
@@ -134,22 +179,24 @@ impl Browser {
                 drop(events);
                 self.suspend(signals).await?;
                 events = EventStream::new();
-                dirty = true;
+                self.frames.dirty = true;
             }
-            if dirty && drawn.elapsed() >= FRAME && !self.model.quit {
+            if self.frames.due().is_some_and(|due| due <= Instant::now()) && !self.model.quit {
                 self.draw()?;
-                dirty = false;
-                drawn = Instant::now();
             }
+            self.ask();
         }
         Ok(())
     }
 
-    fn read(&mut self, event: Option<std::io::Result<Event>>) -> Result<bool> {
+    fn read(&mut self, event: Option<std::io::Result<Event>>) -> Result<()> {
         match event {
             Some(Ok(event)) => match input::message(event) {
-                Some(msg) => self.take(msg),
-                None => Ok(false),
+                Some(msg) => {
+                    self.frames.acted = true;
+                    self.take(msg)
+                }
+                None => Ok(()),
             },
             Some(Err(error)) => Err(Error::io("the terminal can't be read", error)),
             None => Err(Error::new(ErrorKind::Terminated, "the terminal was closed")),
@@ -157,18 +204,18 @@ impl Browser {
     }
 
     /// Lets a message change the model; the screen is due then.
-    fn take(&mut self, msg: Msg) -> Result<bool> {
+    fn take(&mut self, msg: Msg) -> Result<()> {
+        self.frames.dirty = true;
         self.model.now = (self.clock)();
         let effects = term::at_work(|| update(&mut self.model, msg));
-        self.carry_out(effects)?;
-        Ok(true)
+        self.carry_out(effects)
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) -> Result<()> {
         for effect in effects {
             match effect {
-                Effect::Ask(slot, generation, request) => self.jobs.start(slot, generation, request),
-                Effect::Stop(slot) => self.jobs.stop(slot),
+                Effect::Ask(slot, generation, request) => self.asks.push(Asked::Start(slot, generation, request)),
+                Effect::Stop(slot) => self.asks.push(Asked::Stop(slot)),
                 Effect::Copy(text) => self.screen.copy(&text)?,
                 Effect::Redraw => self.screen.forget()?,
                 Effect::Mouse(taken) => self.screen.set_mouse(taken)?,
@@ -178,11 +225,23 @@ impl Browser {
         Ok(())
     }
 
+    /// Starts and stops jobs as was asked since the last time, in that order.
+    fn ask(&mut self) {
+        for asked in self.asks.drain(..) {
+            match asked {
+                Asked::Start(slot, generation, request) => self.jobs.start(slot, generation, request),
+                Asked::Stop(slot) => self.jobs.stop(slot),
+            }
+        }
+    }
+
     fn draw(&mut self) -> Result<()> {
         self.model.now = (self.clock)();
         let (model, look) = (&self.model, &self.look);
         let screen = &mut self.screen;
-        term::at_work(|| screen.draw(|frame| draw(model, look, frame)))
+        term::at_work(|| screen.draw(|frame| draw(model, look, frame)))?;
+        self.frames.stands();
+        Ok(())
     }
 
     /// When the model wants to be woken, on the runtime's clock.
@@ -214,6 +273,14 @@ impl Browser {
 /// there would look at a dead screen.
 fn is_a_job_of_a_shell() -> bool {
     getsid(None).is_ok_and(|leader| leader != getpgrp())
+}
+
+/// Waits until then; for ever without a moment.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The next event, if one is ready now. Polled with the task's own waker: the stream keeps the first waker it is given.

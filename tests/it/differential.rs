@@ -59,12 +59,15 @@ mod without {
 mod running {
     use std::collections::HashMap;
     use std::net::SocketAddr;
+    use std::path::PathBuf;
     use std::sync::{Arc, Mutex, OnceLock, mpsc};
+    use std::time::{Duration, Instant};
 
     use arrow::array::{Array, RecordBatch};
     use arrow::compute::concat_batches;
     use arrow::util::display::array_value_to_string;
     use futures::TryStreamExt;
+    use futures::future::BoxFuture;
     use larder::dataset::cluster::{Cluster, ClusterFiles, Scheduler, Worker, WorkerOptions};
     use larder::dataset::content_hash::ContentHasher;
     use larder::dataset::{EngineOptions, GroupSource, QueryEngine, QueryOptions, QueryStream};
@@ -76,15 +79,23 @@ mod running {
     use object_store::memory::InMemory;
     use tempfile::TempDir;
     use tokio::runtime::Runtime;
+    use tokio::task::JoinHandle;
+
+    /// What runs until it is dropped.
+    type Program = BoxFuture<'static, Result<()>>;
 
     /// Not a divisor of what tests like to have, so that some parts are larger than others and some are empty.
     const PARTS: usize = 3;
     /// A port that is free.
     const ANYWHERE: &str = "127.0.0.1:0";
 
+    /// How long its programs may take to end.
+    const FAREWELL: Duration = Duration::from_secs(5);
+
     /// Ends its programs when it goes, wherever that is.
     struct Running {
         scheduler: SocketAddr,
+        programs: Vec<JoinHandle<()>>,
         runtime: Option<Runtime>,
         _folder: TempDir,
     }
@@ -93,33 +104,38 @@ mod running {
         /// Starts a scheduler and two workers: each is told where to say its address once it is ready.
         fn start<S, W>(scheduler: S, worker: W) -> Self
         where
-            S: FnOnce(mpsc::Sender<SocketAddr>) -> futures::future::BoxFuture<'static, Result<()>>,
-            W: Fn(SocketAddr, std::path::PathBuf, mpsc::Sender<SocketAddr>) -> futures::future::BoxFuture<'static, Result<()>>,
+            S: FnOnce(mpsc::Sender<SocketAddr>) -> Program,
+            W: Fn(SocketAddr, PathBuf, mpsc::Sender<SocketAddr>) -> Program,
         {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_all().build().unwrap();
             let folder = tempfile::tempdir().unwrap();
-            let wait = |run: &dyn Fn(mpsc::Sender<SocketAddr>)| -> SocketAddr {
+            let wait = |program: Box<dyn FnOnce(mpsc::Sender<SocketAddr>) -> Program + '_>| {
                 let (sender, ready) = mpsc::channel();
-                run(sender);
-                ready.recv().expect("a program of the cluster ended before it was ready")
+                let program = program(sender);
+                let running = runtime.spawn(async move { program.await.unwrap() });
+                (running, ready.recv().expect("a program of the cluster ended before it was ready"))
             };
-            let scheduler = Mutex::new(Some(scheduler));
-            let address = wait(&|ready| {
-                let program = scheduler.lock().unwrap().take().unwrap()(ready);
-                runtime.spawn(async move { program.await.unwrap() });
-            });
+            let mut programs = Vec::new();
+            let (program, address) = wait(Box::new(scheduler));
+            programs.push(program);
             for number in 0..2 {
-                wait(&|ready| {
-                    let program = worker(address, folder.path().join(number.to_string()), ready);
-                    runtime.spawn(async move { program.await.unwrap() });
-                });
+                let folder = folder.path().join(number.to_string());
+                let (program, _) = wait(Box::new(|ready| worker(address, folder, ready)));
+                programs.push(program);
             }
-            Self { scheduler: address, runtime: Some(runtime), _folder: folder }
+            Self { scheduler: address, programs, runtime: Some(runtime), _folder: folder }
         }
     }
 
     impl Drop for Running {
+        /// The programs go before the services they watch. A worker that sees a service of its own end says to the whole process that
+        /// workers are to stop, and those of other tests would.
         fn drop(&mut self) {
+            self.programs.iter().for_each(JoinHandle::abort);
+            let begun = Instant::now();
+            while !self.programs.iter().all(JoinHandle::is_finished) && begun.elapsed() < FAREWELL {
+                std::thread::sleep(Duration::from_millis(1));
+            }
             // A runtime may not wait for its threads where others must not be held up.
             if let Some(runtime) = self.runtime.take() {
                 runtime.shutdown_background();
@@ -135,10 +151,10 @@ mod running {
         fn options(&self, store: &FeatureStore) -> ClusterOptions {
             let running = self.0.get_or_init(|| {
                 let store = store.clone();
-                let scheduler = |ready: mpsc::Sender<SocketAddr>| -> futures::future::BoxFuture<'static, Result<()>> {
+                let scheduler = |ready: mpsc::Sender<SocketAddr>| -> Program {
                     Box::pin(async move { run_scheduler(ANYWHERE.parse().unwrap(), &mut |address| told(&ready, address)).await })
                 };
-                let worker = move |scheduler, folder, ready: mpsc::Sender<SocketAddr>| -> futures::future::BoxFuture<'static, Result<()>> {
+                let worker = move |scheduler, folder, ready: mpsc::Sender<SocketAddr>| -> Program {
                     let store = store.clone();
                     Box::pin(async move {
                         let bind = ANYWHERE.parse().unwrap();
@@ -190,8 +206,9 @@ mod running {
 
         /// Ends the cluster, which holds the store open.
         pub fn end(&mut self) {
-            if let Some(runtime) = self.0.take().and_then(|mut running| running.runtime.take()) {
-                std::thread::spawn(move || runtime.shutdown_timeout(std::time::Duration::from_secs(5))).join().unwrap();
+            let runtime = self.0.take().and_then(|mut running| running.runtime.take());
+            if let Some(runtime) = runtime {
+                std::thread::spawn(move || runtime.shutdown_timeout(FAREWELL)).join().unwrap();
             }
         }
     }
@@ -230,14 +247,14 @@ mod running {
             }
             let running = self.running.get_or_init(|| {
                 let files = self.files.clone();
-                let scheduler = |ready: mpsc::Sender<SocketAddr>| -> futures::future::BoxFuture<'static, Result<()>> {
+                let scheduler = |ready: mpsc::Sender<SocketAddr>| -> Program {
                     Box::pin(async move {
                         let scheduler = Scheduler::bind(ANYWHERE.parse().unwrap()).await?;
                         told(&ready, scheduler.address())?;
                         scheduler.run(&QueryEngine::new(&EngineOptions::default())?).await
                     })
                 };
-                let worker = move |scheduler, folder, ready: mpsc::Sender<SocketAddr>| -> futures::future::BoxFuture<'static, Result<()>> {
+                let worker = move |scheduler, folder, ready: mpsc::Sender<SocketAddr>| -> Program {
                     let files = files.clone();
                     Box::pin(async move {
                         let bind = ANYWHERE.parse().unwrap();

@@ -5,6 +5,7 @@
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ballista_core::config::TaskSchedulingPolicy;
@@ -12,6 +13,7 @@ use ballista_core::extension::SessionConfigExt;
 use ballista_core::registry::BallistaFunctionRegistry;
 use ballista_executor::execution_engine::DefaultExecutionEngine;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
+use ballista_executor::executor_server::TERMINATING;
 use ballista_executor::health::ExecutorHealth;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::SessionConfig;
@@ -125,6 +127,8 @@ impl Worker {
             health,
             ..ExecutorProcessConfig::default()
         };
+        // That a worker was told to stop is remembered for the whole process. One that begins was not.
+        TERMINATING.store(false, Ordering::Release);
         let done = start_executor_process(Arc::new(config)).await;
         drop(folder);
         done.map_err(|error| {
