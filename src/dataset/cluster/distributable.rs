@@ -22,6 +22,7 @@ use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::NestedLoopJoinExec;
+use datafusion::physical_plan::limit::GlobalLimitExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::streaming::StreamingTableExec;
@@ -73,8 +74,7 @@ pub(super) async fn distributable(
             && answers_unmatched_left(*join.join_type())
             && join.right().output_partitioning().partition_count() > 1
         {
-            let right: Arc<dyn ExecutionPlan> = Arc::new(CoalescePartitionsExec::new(join.right().clone()));
-            let children = vec![join.left().clone(), right];
+            let children = vec![join.left().clone(), in_one(join.right().clone())];
             return replace_children_if_necessary(node.clone(), children).map(Transformed::yes);
         }
         Ok(Transformed::no(node))
@@ -91,6 +91,12 @@ fn own_stage(branch: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
         Some(order) => Arc::new(SortPreservingMergeExec::new(order, branch)),
         None => Arc::new(CoalescePartitionsExec::new(branch)),
     }
+}
+
+/// Rows in one partition, and kept there: the scheduler plans the inputs of stages anew, and takes a bare merge away wherever the
+/// operator above asks for none. A limit without a limit asks for one.
+fn in_one(rows: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    Arc::new(GlobalLimitExec::new(Arc::new(CoalescePartitionsExec::new(rows)), 0, None))
 }
 
 fn only_reads(plan: &dyn ExecutionPlan) -> bool {
