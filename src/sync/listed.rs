@@ -34,6 +34,23 @@ pub struct ListedGroup {
     pub disagreements: Vec<Disagreement>,
     /// What is noted here, over what was told.
     pub local: Vec<String>,
+    /// What the source tells of its history.
+    pub history: Option<ListedHistory>,
+}
+
+/// The history of a group that lies elsewhere, when its source was last read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListedHistory {
+    /// Rows of all files.
+    pub rows: u64,
+    /// Files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The earliest event time.
+    pub oldest: Option<EventTime>,
+    /// The latest event time.
+    pub newest: Option<EventTime>,
 }
 
 /// The groups that sources told of and that this store has not itself, as far as they can take the form of our own.
@@ -85,7 +102,14 @@ pub(super) fn listed(synced: SyncedGroup) -> Option<ListedGroup> {
         created,
         modified: time(&group.modified).unwrap_or(created),
     };
-    Some(ListedGroup { group: Arc::new(definition), source, seen, fault, disagreements, local })
+    let history = group.history.as_ref().map(|history| ListedHistory {
+        rows: history.rows,
+        files: history.files,
+        bytes: history.bytes,
+        oldest: time(&history.oldest_event_time),
+        newest: time(&history.newest_event_time),
+    });
+    Some(ListedGroup { group: Arc::new(definition), source, seen, fault, disagreements, local, history })
 }
 
 fn tags(group: &ObservedGroup) -> BTreeMap<String, String> {

@@ -36,7 +36,7 @@ mod watch;
 pub use difference::FieldChange;
 pub use guard::{MaxDelete, Prune, Withheld};
 pub use kinds::{KINDS, Kind};
-pub use listed::{ListedGroup, found, listed_group, listed_groups};
+pub use listed::{ListedGroup, ListedHistory, found, listed_group, listed_groups};
 pub use look_up::{FoundRecord, look_up};
 pub use merged::{Disagreement, Saying};
 pub use notes::annotate;

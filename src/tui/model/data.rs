@@ -115,6 +115,8 @@ pub(crate) struct Origin {
     pub(crate) local: Vec<String>,
     /// Where sources say different things: the field, and who says what.
     pub(crate) disagreements: Vec<(String, Vec<Saying>)>,
+    /// What the source tells of its history.
+    pub(crate) history: Option<Summary>,
 }
 
 /// What a source says of a field.

@@ -30,7 +30,7 @@ use super::model::data::{DemoProgress, Found, Origin, Origins, Saying, Summary, 
 use crate::model::{Error, ErrorKind, FeatureGroup, FeatureName, FeatureValue, Result};
 use crate::store::demo::{self, DemoOptions};
 use crate::store::{FeatureStore, GroupSummary, HistoryRow, HistorySource, OnlineRecord};
-use crate::sync::{Disagreement, ListedGroup, listed_group, listed_groups, look_up};
+use crate::sync::{Disagreement, ListedGroup, ListedHistory, listed_group, listed_groups, look_up};
 use crate::tui::listing::Listing;
 
 /// Identifiers offered at once.
@@ -103,6 +103,7 @@ impl Source for FeatureStore {
             fault: listed.fault.clone(),
             local: listed.local.clone(),
             disagreements: listed.disagreements.iter().map(told).collect(),
+            history: listed.history.as_ref().map(Summary::from),
         };
         let origins = synced.iter().map(|listed| (listed.group.name.to_string(), origin(listed))).collect();
         let mut others: Vec<FeatureGroup> = synced.into_iter().map(|listed| Arc::unwrap_or_clone(listed.group)).collect();
@@ -253,6 +254,19 @@ impl From<&GroupSummary> for Summary {
             oldest: summary.oldest_event_time.map(|time| time.unix_micros()),
             newest: summary.newest_event_time.map(|time| time.unix_micros()),
             delta_version: summary.delta_version,
+        }
+    }
+}
+
+impl From<&ListedHistory> for Summary {
+    fn from(history: &ListedHistory) -> Self {
+        Self {
+            records: history.rows,
+            files: history.files,
+            bytes: history.bytes,
+            oldest: history.oldest.map(|time| time.unix_micros()),
+            newest: history.newest.map(|time| time.unix_micros()),
+            ..Self::default()
         }
     }
 }

@@ -123,13 +123,18 @@ fn the_cursor_of_the_catalog_stays_on_its_feature() {
 #[test]
 fn a_group_from_elsewhere_says_where_it_comes_from() {
     let mut elsewhere = Shop::stocked();
-    let origin = crate::tui::model::data::Origin { source: "lake".to_owned(), seen: Some(NOW - 7_200_000_000), ..Default::default() };
+    let history = crate::tui::model::data::Summary { records: 77_000, files: 7, newest: Some(NOW - 26 * 60_000_000), ..Default::default() };
+    let seen = Some(NOW - 7_200_000_000);
+    let origin = crate::tui::model::data::Origin { source: "lake".to_owned(), seen, history: Some(history), ..Default::default() };
     elsewhere.origins.insert("customer-features".to_owned(), origin);
     let mut stage = Stage::open(elsewhere, (200, 60));
     stage.keys("j");
     assert!(stage.text().contains("⇣lake"));
+    let row = stage.text().lines().find(|line| line.contains("⇣lake")).unwrap_or_default().to_owned();
+    assert!(row.contains("77.0 k") && row.contains("26 m "), "its history is counted as that of others is: {row}");
     stage.keys("<enter>");
     assert!(stage.text().contains("2 h ago"), "{}", stage.text());
+    assert!(stage.text().contains("77.0 k rows · 7 files"), "{}", stage.text());
     stage.keys("]");
     assert!(stage.text().contains("loyalty_score"), "its schema is known");
     stage.keys("]");
@@ -138,6 +143,7 @@ fn a_group_from_elsewhere_says_where_it_comes_from() {
     assert!(stage.text().contains("Its rows are not in this store"), "{}", stage.text());
     stage.keys("1/source:lake");
     assert!(listed(&stage).iter().all(|name| name.starts_with("customer-features.")));
+    assert!(stage.text().contains("26 m "), "and its features are as fresh as it: {}", stage.text());
 }
 
 #[test]

@@ -105,11 +105,15 @@ fn take_groups(model: &mut Model, answer: Result<(Arc<Listing>, Origins), ErrorT
         }
         return Vec::new();
     }
-    // Of what lies elsewhere this store has no numbers.
+    // Of what lies elsewhere there are the numbers that came with it.
     let own = |group: &&Arc<FeatureGroup>| !model.origins.contains_key(group.name.as_str());
     let groups: Vec<Arc<FeatureGroup>> = model.groups.value().into_iter().flatten().filter(own).cloned().collect();
     let known: HashSet<&str> = groups.iter().map(|group| group.name.as_str()).collect();
     model.summaries.retain(|name, _| known.contains(name.as_str()));
+    let told = model.origins.iter().filter_map(|(group, origin)| Some((group.clone(), origin.history.clone()?)));
+    for (group, history) in told.collect::<Vec<_>>() {
+        model.summaries.entry(group).or_default().answer(Ok(history));
+    }
     let now = model.now;
     for group in &groups {
         model.summaries.entry(group.name.to_string()).or_default().ask(now);

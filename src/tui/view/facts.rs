@@ -133,6 +133,10 @@ fn elsewhere(facts: &mut Facts<'_>, model: &Model, origin: &Origin) {
     if let Some(fault) = &origin.fault {
         facts.fact("not since", fault);
     }
+    if let Some(history) = &origin.history {
+        let lies = [counted(history.records, "row", "rows"), counted(history.files, "file", "files"), bytes(history.bytes)];
+        facts.fact("history", &lies.join(" · "));
+    }
     if !origin.local.is_empty() {
         facts.fact("noted here", &origin.local.join("  "));
     }
