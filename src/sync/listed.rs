@@ -73,8 +73,8 @@ pub fn found(groups: &[ListedGroup], text: &str, limit: usize, now: i64) -> Resu
     standing.sources = groups.iter().map(|listed| Some(listed.source.clone())).collect();
     let asked = Asked { text: text.to_owned(), limit, order: Order::Group, reversed: false, now };
     let rows = Finder::new(listing.clone(), standing).find(&asked, &mut |_| {}).map(|found| found.rows).unwrap_or_default();
-    let hit = |row: u32| {
-        let (group, place) = listing.place(row as usize)?;
+    let hit = |row: usize| {
+        let (group, place) = listing.place(row)?;
         Some((groups.iter().find(|listed| Arc::ptr_eq(&listed.group, group))?.clone(), place))
     };
     Ok(rows.into_iter().take(limit).filter_map(hit).collect())

@@ -16,6 +16,7 @@ mod cli_records;
 mod cli_signals;
 mod cli_statistics;
 mod cluster;
+mod compacted_stores;
 mod compaction;
 mod crash;
 mod datasets;

@@ -46,7 +46,7 @@ pub struct Asked {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Listed {
     /// Rows to show, best first.
-    pub rows: Vec<u32>,
+    pub rows: Vec<usize>,
     /// How many match.
     pub total: usize,
     /// Counts of what matches.
@@ -93,7 +93,7 @@ impl Finder {
         let further = |word: &str| self.listing.columns.described_by(word);
         let question = fuzzy::Asked { text: &text, limit: asked.limit, among, further: Some(&further) };
         let listed = |found: &fuzzy::Found| Listed {
-            rows: found.hits.iter().map(|hit| hit.row).collect(),
+            rows: found.hits.iter().map(|hit| hit.row as usize).collect(),
             forgiven: found.forgiven,
             note: note.clone(),
             ..self.counted(&found.rows, asked.now)
@@ -127,19 +127,19 @@ impl Finder {
         (left, note)
     }
 
-    fn ordered(&self, rows: &Bits, asked: &Asked) -> Vec<u32> {
-        let mut ordered: Vec<u32> = rows.rows().map(|row| row as u32).collect();
+    fn ordered(&self, rows: &Bits, asked: &Asked) -> Vec<usize> {
+        let mut ordered: Vec<usize> = rows.rows().collect();
         let standing = &self.standing;
         let names = &self.listing.columns.names;
-        let at = |row: &u32| *row as usize;
-        let nulls = |row: &u32| standing.nulls(at(row)).unwrap_or(-1.0);
+        let name = |row: &usize| names.name(*row as u32);
+        let nulls = |row: &usize| standing.nulls(*row).unwrap_or(-1.0);
         match asked.order {
             Order::Group => {}
-            Order::Name => ordered.sort_unstable_by(|left, right| names.name(*left).cmp(names.name(*right)).then(left.cmp(right))),
+            Order::Name => ordered.sort_unstable_by(|left, right| name(left).cmp(name(right)).then(left.cmp(right))),
             Order::Nulls => ordered.sort_by(|left, right| nulls(right).total_cmp(&nulls(left))),
-            Order::Readers => ordered.sort_by_key(|row| std::cmp::Reverse(standing.readers(at(row)))),
-            Order::Fresh => ordered.sort_by_key(|row| std::cmp::Reverse(standing.newest[names.group_number(*row)])),
-            Order::Drift => ordered.sort_by_key(|row| std::cmp::Reverse(standing.drift(at(row)) as u8)),
+            Order::Readers => ordered.sort_by_key(|row| std::cmp::Reverse(standing.readers(*row))),
+            Order::Fresh => ordered.sort_by_key(|row| std::cmp::Reverse(standing.newest[names.group_number(*row as u32)])),
+            Order::Drift => ordered.sort_by_key(|row| std::cmp::Reverse(standing.drift(*row) as u8)),
         }
         if asked.reversed {
             ordered.reverse();

@@ -228,7 +228,7 @@ fn take_listed(model: &mut Model, listed: Listed) {
     let screen = &mut model.catalog_screen;
     let Some(shelf) = &screen.shelf else { return };
     let again = screen.aim.as_ref().filter(|_| !screen.to_best).and_then(|(group, feature)| shelf.listing().row_named(group, feature));
-    screen.filtered.rows = listed.rows.into_iter().map(|row| row as usize).collect();
+    screen.filtered.rows = listed.rows;
     let last = screen.filtered.rows.len().saturating_sub(1);
     let place = again.and_then(|row| screen.filtered.rows.iter().position(|shown| *shown == row));
     screen.filtered.list.at = if screen.to_best { 0 } else { place.unwrap_or(screen.filtered.list.at).min(last) };

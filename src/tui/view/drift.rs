@@ -201,13 +201,17 @@ fn figures(figures: &[ComparedFigure], theme: &Theme, frame: &mut Frame<'_>, are
         let text = fit::cut(&clean(text), FIGURE);
         format!("{}{text}", " ".repeat(FIGURE.saturating_sub(fit::width(&text))))
     };
-    let heading = format!("{:NAME$}{}{}  CHANGE", "", right("BEFORE"), right("NOW"));
+    // A change that is cut says nothing, and it can be told from the figures.
+    let longest = figures.iter().map(|figure| fit::width(&figure.change)).max().unwrap_or(0).max("CHANGE".len());
+    let has_change = NAME + 2 * FIGURE + 2 + longest <= usize::from(area.width);
+    let change = |text: &str| if has_change { format!("  {}", clean(text)) } else { String::new() };
+    let heading = format!("{:NAME$}{}{}{}", "", right("BEFORE"), right("NOW"), change("CHANGE"));
     put(frame.buffer_mut(), area, 0, &Line::from(Span::styled(heading, theme.muted)));
     for (row, figure) in figures.iter().take(usize::from(area.height) - 1).enumerate() {
         let line = Line::from(vec![
             Span::styled(format!("{:<NAME$}", figure.name), theme.muted),
             Span::styled(format!("{}{}", right(&figure.before), right(&figure.now)), theme.text),
-            Span::styled(format!("  {}", clean(&figure.change)), theme.muted),
+            Span::styled(change(&figure.change), theme.muted),
         ]);
         put(frame.buffer_mut(), area, row as u16 + 1, &fitted(line, usize::from(area.width)));
     }
