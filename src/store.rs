@@ -93,6 +93,8 @@ pub struct OpenOptions {
     pub objects: Option<Arc<dyn object_store::ObjectStore>>,
     /// Makes steps fail in tests.
     pub faults: Option<Arc<Faults>>,
+    /// Rows of a block of a training dataset's hash; none is the usual. Another number gives other hashes: for tests of many blocks.
+    pub block_rows: Option<u64>,
 }
 
 /// A feature store. Cheap to clone: clones share one state.
@@ -114,6 +116,8 @@ struct Inner {
     engine: OnceLock<QueryEngine>,
     drains: drains::Drains,
     faults: Option<Arc<Faults>>,
+    /// Rows of a block of a training dataset's hash.
+    block_rows: u64,
     upkeep: compaction::Upkeep,
     usage: lineage::usage::Usage,
     emitter: Emitter,
@@ -228,6 +232,7 @@ impl FeatureStore {
             definitions: Mutex::default(),
             engine: OnceLock::new(),
             faults: options.faults,
+            block_rows: options.block_rows.unwrap_or(crate::dataset::content_hash::BLOCK_ROWS).max(1),
             folder,
             settings,
             clock,

@@ -12,10 +12,11 @@
 //! on several machines, if they are asked to: cluster, a feature of this crate
 //! request [`request`] -> the same question for another engine [`print_sql`]
 //! request [`request`] -> spine and snapshots -> [`point_in_time`] -> rows in the spine's order -> file [`output`], hash [`content_hash`]
+//!                                                                                  -> or files of the store [`row_files`]
 //! ```
 //!
 //! This layer reads snapshots that the store hands in ([`GroupSource`]); it knows neither the catalog nor who writes.
-//! It never writes anything but its spill folder. What it must keep: a statement sees every acknowledged record once;
+//! It never writes anything but its spill folder and, where it is told to, files of rows. What it must keep: a statement sees every acknowledged record once;
 //! leaving files out never changes an answer; memory stays within its limit; dropping a result stops its work.
 
 mod asof;
@@ -38,6 +39,7 @@ pub mod profiling;
 mod pruning;
 mod reader;
 pub mod request;
+pub mod row_files;
 mod scan;
 mod session;
 mod spelling;

@@ -12,7 +12,7 @@ use arrow::util::display::array_value_to_string;
 use larder::model::{ErrorKind, EventTime, FeatureDefinition, FeatureName, FeatureType, GroupName, OnlineSettings, RawValue, Schema, Ttl};
 use larder::store::datasets::explain::{NullReason, Outcome, RecordSource, Verdict};
 use larder::store::datasets::{
-    BuildOptions, BuiltDataset, CellQuestion, DatasetRequest, Explanation, FeatureSelection, FileState, JoinWatch, SpineSource,
+    BuildOptions, BuildOutput, BuiltDataset, CellQuestion, DatasetRequest, Explanation, FeatureSelection, FileState, JoinWatch, SpineSource,
 };
 use larder::store::faults::Mode;
 use larder::store::{DeleteOptions, Faults, FeatureStore, NewGroup, OpenOptions, OutputFormat, PutOptions};
@@ -123,6 +123,7 @@ async fn opened(folder: &Path, clock: &Arc<AtomicI64>, options: OpenOptions) -> 
 
 fn options(output: PathBuf) -> BuildOptions {
     let format = OutputFormat::from_file_name(&output.to_string_lossy()).unwrap();
+    let output = BuildOutput::File(output);
     BuildOptions { name: None, description: None, output, format, memory: None, watch: JoinWatch::default(), cluster: None }
 }
 
@@ -327,7 +328,7 @@ async fn a_store_that_cannot_be_written_builds_from_its_outbox_and_says_so() {
     let built = bench.build(&request(&spine, &["users"]), "train.parquet").await;
     assert_eq!((built.manifest.version, built.manifest.inputs[0].unflushed), (None, 1));
     assert_eq!(column(&read_parquet(&bench.path("train.parquet")), "plan"), [text("plus")]);
-    assert!(built.manifest_path.exists() && bench.store.list_datasets(true).await.unwrap().is_empty());
+    assert!(built.manifest_path.as_ref().unwrap().exists() && bench.store.list_datasets(true).await.unwrap().is_empty());
 
     // Its manifest is enough to verify it, from what was written by then.
     bench.reopen(OpenOptions::default()).await;
@@ -470,7 +471,10 @@ async fn what_cannot_be_built_is_refused_before_anything_is_made() {
         (BuildOptions { memory: Some(1), ..options(bench.path("out/train.parquet")) }, "64 MiB"),
         (options(bench.path("nowhere/train.parquet")), "no folder"),
         (BuildOptions { format: OutputFormat::Table, ..options(bench.path("out/train.csv")) }, "can't be a table"),
-        (BuildOptions { format: OutputFormat::Csv, output: bench.path("out"), ..options(bench.path("x.csv")) }, "is a folder"),
+        (
+            BuildOptions { format: OutputFormat::Csv, output: BuildOutput::File(bench.path("out")), ..options(bench.path("x.csv")) },
+            "is a folder",
+        ),
         (options(spine.clone()), "the spine itself"),
         (options(bench.path("out/….parquet")), "--name"),
     ] {

@@ -15,7 +15,7 @@ use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch,
 use arrow::util::display::array_value_to_string;
 use futures::StreamExt;
 use larder::model::{EventTime, FeatureDefinition, FeatureName, FeatureType, GroupName, OnlineSettings, RawValue, Schema};
-use larder::store::datasets::{BuildOptions, DatasetRequest, FeatureSelection, JoinWatch, SpineSource, SqlDialect};
+use larder::store::datasets::{BuildOptions, BuildOutput, DatasetRequest, FeatureSelection, JoinWatch, SpineSource, SqlDialect};
 use larder::store::{DeleteOptions, FeatureStore, IngestOptions, NewGroup, OnError, OpenOptions, OutputFormat, PutOptions};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -268,7 +268,7 @@ impl Bench {
         let options = BuildOptions {
             name: None,
             description: None,
-            output: output.clone(),
+            output: BuildOutput::File(output.clone()),
             format,
             memory: None,
             watch: JoinWatch::default(),

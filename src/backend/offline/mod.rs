@@ -193,9 +193,18 @@ impl OfflineStore {
     }
 
     /// Bucket and prefix below which groups lie unless they say otherwise.
-    #[cfg(feature = "cluster")]
     pub(crate) fn home_prefix(&self) -> Result<String> {
         layout::parse_s3_uri(self.inner.options.remote.as_ref().map_or(DEFAULT_S3_URI, |(url, _)| url))
+    }
+
+    /// The bytes of an object of `size` bytes, for threads that may block, on whose runtime it is fetched.
+    pub(crate) fn open_object(&self, location: &object_store::path::Path, size: u64) -> Result<FileBytes> {
+        self.disk()?.open_file(location, size, None)
+    }
+
+    /// Removes what interrupted writes left in a folder that nobody writes to any more.
+    pub(crate) async fn remove_staging(&self, folder: &object_store::path::Path) -> Result<()> {
+        self.disk()?.remove_staging(folder, std::time::Duration::ZERO).await.map(drop)
     }
 
     /// The objects themselves.

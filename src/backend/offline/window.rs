@@ -28,10 +28,13 @@ pub struct RowWindow {
 }
 
 /// A file as it is needed here.
-struct PlacedFile<O> {
-    name: Arc<str>,
-    rows: Option<u64>,
-    open: O,
+pub(crate) struct PlacedFile<O> {
+    /// What it is called in errors.
+    pub(crate) name: Arc<str>,
+    /// Its rows, if they were counted.
+    pub(crate) rows: Option<u64>,
+    /// Opens it.
+    pub(crate) open: O,
 }
 
 impl OfflineStore {
@@ -48,7 +51,7 @@ impl OfflineStore {
             };
             PlacedFile { name: Arc::from(file.path.as_str()), rows: file.rows(), open }
         });
-        read(files, schema, from, limit)
+        window_of(files, schema, from, limit)
     }
 }
 
@@ -62,11 +65,12 @@ impl ExternalTable {
             };
             PlacedFile { name: file.path.to_string_lossy().into(), rows: Some(file.statistics.rows), open }
         });
-        read(files, schema, from, limit)
+        window_of(files, schema, from, limit)
     }
 }
 
-fn read<R, O>(files: impl Iterator<Item = PlacedFile<O>>, schema: &SchemaRef, from: u64, limit: usize) -> Result<RowWindow>
+/// Reads rows of files from a place on, at most so many, with these columns.
+pub(crate) fn window_of<R, O>(files: impl Iterator<Item = PlacedFile<O>>, schema: &SchemaRef, from: u64, limit: usize) -> Result<RowWindow>
 where
     R: ChunkReader + 'static,
     O: Fn() -> Result<R>,
@@ -173,7 +177,7 @@ mod tests {
                     let rows = [Some(10), Some(0), None, Some(9)][number];
                     PlacedFile { name: Arc::from("f"), rows, open: || Ok(bytes.clone()) }
                 });
-                let window = read(placed, &schema, from, limit).unwrap();
+                let window = window_of(placed, &schema, from, limit).unwrap();
                 assert_eq!(window.total, 22);
                 let found: Vec<i64> =
                     window.batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()).collect();

@@ -18,7 +18,7 @@ use crate::cli::sink::Sink;
 use crate::cli::table::{Side, Table};
 use crate::cli::text::{UNKNOWN, counted, full_count, took, visible};
 use crate::model::{DatasetName, Error, Result};
-use crate::store::datasets::{BuildOptions, JoinWatch, Manifest, PlanOptions, SqlDialect};
+use crate::store::datasets::{BuildOptions, BuildOutput, JoinWatch, Manifest, PlanOptions, SqlDialect};
 use crate::store::output_file::OutputFile;
 use crate::store::{FeatureStore, OutputFormat, result_writer};
 
@@ -68,6 +68,10 @@ of the row's identifier whose event time is not after the row's and not older th
 its next version. Beside the file lies its manifest, from which it can be built again. Give a spine from SQL an ORDER BY, or \
 verifying it may find its rows in another order.
 
+With -o store:NAME the rows become Parquet files in a new folder of the store, in its bucket if it has one, with the manifest \
+inside: files in the order of their names hold the rows in order. With --cluster the workers write them, and no row passes \
+through this machine.
+
 Examples:
   larder dataset build --spine labels.parquet --spine-id customer_id --spine-time at \\
       --features customer-features:total_purchases,loyalty_score --features customer-account:plan -o train.parquet
@@ -75,12 +79,14 @@ Examples:
       --features 'geo as origin:city' --features 'geo@dropoff as destination:city' --ttl 30d -o trips.parquet
   larder dataset build --spine-sql 'select customer_id, event_time as at from \"support-features\" order by 1, 2' --spine-id customer_id \\
       --spine-time at --features customer-features --as-of 2026-11-01 -o - --format csv
+  larder dataset build --cluster 10.0.0.5:50050 --spine labels.parquet --spine-id customer_id --spine-time at \\
+      --features customer-features -o store:churn
   larder dataset build --spine labels.parquet --spine-id customer_id --spine-time at \\
       --features customer-features --print-sql duckdb | duckdb")]
 pub(super) struct Build {
     #[command(flatten)]
     request: RequestFlags,
-    /// Write the rows to this file; '-' is standard output
+    /// Write the rows to this file, or as files to a new folder of the store: store:NAME; '-' is standard output
     #[arg(short, long, value_name = "FILE", required_unless_present = "print_sql")]
     output: Option<PathBuf>,
     /// Build nothing: print the same question in the SQL of another engine, which reads the same files
@@ -121,6 +127,9 @@ struct Built<'a> {
     seconds: f64,
     output: &'a str,
     bytes: u64,
+    /// Of a folder of the store: how many it holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<usize>,
 }
 
 impl Build {
@@ -150,7 +159,7 @@ impl Build {
         let options = BuildOptions {
             name,
             description: self.description.clone(),
-            output: output.to_owned(),
+            output: BuildOutput::parse(output)?,
             format,
             memory,
             watch: watch.clone(),
@@ -199,6 +208,9 @@ impl Build {
         let output = self.output()?;
         if output == Path::new("-") {
             return Ok(OutputFormat::Csv);
+        }
+        if matches!(BuildOutput::parse(output)?, BuildOutput::Store(_)) {
+            return Ok(OutputFormat::Parquet);
         }
         if output.is_dir() {
             return Err(Error::usage(format!("'{}' is a folder", output.display())).remedy("name a file"));
@@ -277,12 +289,17 @@ impl Build {
                 seconds: manifest.seconds,
                 output: &manifest.output.path,
                 bytes: manifest.output.bytes,
+                files: Some(manifest.output.files.len()).filter(|files| *files > 0),
             })?;
         } else if !console.quiet() {
             let spent = took(Duration::from_secs_f64(manifest.seconds.max(0.0)));
             let (rows, columns) = (counted(manifest.rows, "row"), counted(manifest.columns.len() as u64, "column"));
-            let output = self.output()?.to_string_lossy();
-            console.line(format!("wrote {rows} with {columns} to {} in {spent}", visible(&output)))?;
+            let files = match manifest.output.files.len() {
+                0 => String::new(),
+                files => format!(" in {}", counted(files as u64, "file")),
+            };
+            let output = if files.is_empty() { self.output()?.to_string_lossy().into_owned() } else { manifest.output.path.clone() };
+            console.line(format!("wrote {rows} with {columns} to {}{files} in {spent}", visible(&output)))?;
             console.line("")?;
             console.table(&inputs(manifest))?;
             console.line("")?;

@@ -21,7 +21,7 @@ Examples:
   larder dataset show train@2
   larder dataset show train.parquet --json | jq '.inputs[].delta_version'")]
 pub(super) struct Show {
-    /// Name, name@version, or the path of its file or manifest
+    /// Name, name@version, or the path of its file, folder or manifest
     dataset: String,
 }
 
@@ -83,10 +83,16 @@ fn facts(manifest: &Manifest) -> Facts {
     facts.fact("spine", format!("{kind}{}", request.spine));
     facts.fact("identifier, time", format!("{}, {}", request.spine_id, request.spine_time));
     facts.maybe("written by", request.as_of.map(|as_of| as_of.to_iso8601()));
-    let is_there = std::path::Path::new(&manifest.output.path).exists();
+    let output = &manifest.output;
+    // What lies in a bucket is not looked for here.
+    let is_there = output.path.starts_with("s3://") || std::path::Path::new(&output.path).exists();
     let gone = if is_there { "" } else { " (not there any more)" };
-    facts.fact("file", format!("{}{gone}", manifest.output.path));
-    facts.fact("size", format!("{}, {}", short_bytes(manifest.output.bytes), manifest.output.format));
+    let (kind, files) = match output.files.len() {
+        0 => ("file", String::new()),
+        files => ("folder", format!(" in {}", counted(files as u64, "file"))),
+    };
+    facts.fact(kind, format!("{}{gone}", output.path));
+    facts.fact("size", format!("{}, {}{files}", short_bytes(output.bytes), output.format));
     facts.fact("content", &manifest.content_hash);
     facts
 }

@@ -9,19 +9,22 @@ use datafusion::error::Result as EngineResult;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
+use object_store::path::Path;
 use prost::Message;
 
 use super::failure::into_cluster;
 use super::files::ClusterFiles;
 use super::messages::{
-    NumberedMessage, Operator, OperatorMessage, PointInTimeMessage, SnapshotMessage, UseMessage, WholeLatestMessage, rows_to_stream,
-    stream_to_rows,
+    NumberedMessage, Operator, OperatorMessage, PointInTimeMessage, RowWriterMessage, SnapshotMessage, UseMessage, WholeLatestMessage,
+    rows_to_stream, stream_to_rows,
 };
 use super::numbered::NumberedExec;
+use super::row_writer::{Layout, RowWriterExec};
 use super::whole_latest::{Sessions, WholeLatestExec};
 use crate::dataset::failure::into_engine;
 use crate::dataset::point_in_time::operator::PointInTimeExec;
 use crate::dataset::point_in_time::{JoinOptions, PointInTimeJoin};
+use crate::dataset::row_files::RowFolder;
 use crate::dataset::scan::SharedScan;
 use crate::model::{Error, Result};
 
@@ -47,6 +50,12 @@ impl PlanCodec {
         let input = || inputs.first().cloned().ok_or_else(|| Error::internal("an operator came without its input"));
         match operator {
             Operator::Numbered(NumberedMessage {}) => Ok(Arc::new(NumberedExec::new(input()?))),
+            Operator::RowWriter(RowWriterMessage { folder, block_rows, number, counts }) => {
+                let folder = RowFolder::new(self.files.of_store()?, Path::from(folder));
+                let number = number.map(|position| position as usize);
+                let layout = Layout { block_rows: block_rows.max(1), number, counts: counts as usize };
+                Ok(Arc::new(RowWriterExec::new(input()?, folder, layout)))
+            }
             Operator::WholeLatest(WholeLatestMessage { scan, wanted, oldest }) => {
                 let group = scan.group()?;
                 let store = self.files.of_group(group.id)?;
@@ -70,6 +79,14 @@ impl PlanCodec {
 fn message(node: &dyn ExecutionPlan) -> Result<Option<Operator>> {
     if node.is::<NumberedExec>() {
         return Ok(Some(Operator::Numbered(NumberedMessage {})));
+    }
+    if let Some(RowWriterExec { folder, layout, .. }) = node.downcast_ref::<RowWriterExec>() {
+        return Ok(Some(Operator::RowWriter(RowWriterMessage {
+            folder: folder.path().to_string(),
+            block_rows: layout.block_rows,
+            number: layout.number.map(|position| position as u64),
+            counts: layout.counts as u64,
+        })));
     }
     if let Some(latest) = node.downcast_ref::<WholeLatestExec>() {
         let scan = SnapshotMessage::of(latest.scan.snapshot())?;

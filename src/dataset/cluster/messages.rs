@@ -27,7 +27,7 @@ use crate::model::{Error, EventTime, FeatureGroup, Result};
 /// One of our operators; its inputs travel beside it.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct OperatorMessage {
-    #[prost(oneof = "Operator", tags = "1, 2, 3")]
+    #[prost(oneof = "Operator", tags = "1, 2, 3, 4")]
     pub(super) operator: Option<Operator>,
 }
 
@@ -39,6 +39,21 @@ pub(super) enum Operator {
     WholeLatest(WholeLatestMessage),
     #[prost(message, tag = "3")]
     Numbered(NumberedMessage),
+    #[prost(message, tag = "4")]
+    RowWriter(RowWriterMessage),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct RowWriterMessage {
+    /// Where the folder lies among the objects of the store.
+    #[prost(string, tag = "1")]
+    pub(super) folder: String,
+    #[prost(uint64, tag = "2")]
+    pub(super) block_rows: u64,
+    #[prost(uint64, optional, tag = "3")]
+    pub(super) number: Option<u64>,
+    #[prost(uint64, tag = "4")]
+    pub(super) counts: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]

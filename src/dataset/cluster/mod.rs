@@ -13,7 +13,8 @@
 //! group, and a worker asks its own store where that group's files lie: the folder may be mounted elsewhere there, and a
 //! worker of another store refuses.
 //!
-//! The join is parted by record identifier ([`join`]); rows carry the number they have in the spine and are merged by it.
+//! The join is parted by record identifier ([`join`]); rows carry the number they have in the spine and are merged by it, or the
+//! workers write them, sorted by it block by block, to files of the store ([`write`]): then no row comes here.
 
 mod codec;
 mod connections;
@@ -24,6 +25,8 @@ mod jobs;
 mod join;
 mod messages;
 mod numbered;
+mod reports;
+mod row_writer;
 mod run;
 mod scheduler;
 mod submit;
@@ -31,6 +34,7 @@ mod telling;
 mod whole_latest;
 mod worker;
 mod workers;
+mod write;
 
 use std::net::SocketAddr;
 

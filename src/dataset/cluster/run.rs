@@ -26,6 +26,7 @@ use super::submit::submit;
 use super::{Cluster, config_for, joining_by_hash, numbered};
 use crate::dataset::QueryEngine;
 use crate::dataset::failure::from_engine;
+use crate::dataset::point_in_time::operator::PointInTimeExec;
 use crate::dataset::point_in_time::{JoinWatch, JoinedBatches, JoinedRows, PointInTimeJoin};
 use crate::dataset::session::{GroupSource, PlannedStatement, QueryOptions, QueryStream};
 use crate::model::{Error, Result};
@@ -34,7 +35,7 @@ use crate::model::{Error, Result};
 /// hash takes none.
 const UNKEPT_ORDER: &str = "does not satisfy order requirements";
 /// How long a join that nobody wants any more may go on unnoticed.
-const LOOK_UP: Duration = Duration::from_millis(50);
+pub(super) const LOOK_UP: Duration = Duration::from_millis(50);
 
 /// A spine that lies in files of the store, its rows numbered and divided into parts.
 #[derive(Debug, Clone)]
@@ -94,15 +95,7 @@ impl QueryEngine {
         kept: Box<dyn Any + Send>,
     ) -> Result<JoinedRows> {
         let planning = self.with_config(move |config| config_for(cluster, config));
-        let (columns, time) = join.spine();
-        let stored = stored_schema(columns);
-        let files = |part: &Vec<ObjectMeta>| part.iter().map(|file| PartitionedFile::new_from_meta(file.clone())).collect();
-        let groups: Vec<FileGroup> = spine.parts.iter().map(|part| FileGroup::new(files(part))).collect();
-        let source = Arc::new(ParquetSource::new(TableSchema::from(&stored)));
-        let scan = FileScanConfigBuilder::new(store_url()?, source).with_file_groups(groups).build();
-        let numbered = Arc::new(PointInTimeJoin::new(stored, time, join.groups(), join.options().clone())?);
-        let rows = DataSourceExec::from_data_source(scan);
-        let plan = ordered(joined(rows, numbered, true)).map_err(from_engine)?;
+        let plan = ordered(stored_join(join, spine)?).map_err(from_engine)?;
         let rows = planning.submitted(cluster, &plan)?;
         let schema = join.schema().clone();
         let matched: Arc<[AtomicU64]> = join.snapshots().map(|_| AtomicU64::new(0)).collect();
@@ -110,7 +103,7 @@ impl QueryEngine {
             rows,
             runtime: Handle::current(),
             schema: schema.clone(),
-            number: columns.fields().len(),
+            number: join.spine().0.fields().len(),
             matched: matched.clone(),
             watch: watch.clone(),
             _kept: kept,
@@ -118,10 +111,22 @@ impl QueryEngine {
         Ok(JoinedRows::arriving(schema, spine.rows, batches, matched, watch.clone()))
     }
 
-    fn submitted(&self, cluster: Cluster, plan: &Arc<dyn ExecutionPlan>) -> Result<SendableRecordBatchStream> {
+    pub(super) fn submitted(&self, cluster: Cluster, plan: &Arc<dyn ExecutionPlan>) -> Result<SendableRecordBatchStream> {
         let codec = PlanCodec::new(self.sessions(), Arc::new(NoFiles), self.join_options().clone());
         submit(cluster.scheduler, plan, (self.sessions())().config(), &codec)
     }
+}
+
+/// The join of a stored spine, which counts.
+pub(super) fn stored_join(join: &PointInTimeJoin, spine: &StoredSpine) -> Result<PointInTimeExec> {
+    let (columns, time) = join.spine();
+    let stored = stored_schema(columns);
+    let files = |part: &Vec<ObjectMeta>| part.iter().map(|file| PartitionedFile::new_from_meta(file.clone())).collect();
+    let groups: Vec<FileGroup> = spine.parts.iter().map(|part| FileGroup::new(files(part))).collect();
+    let source = Arc::new(ParquetSource::new(TableSchema::from(&stored)));
+    let scan = FileScanConfigBuilder::new(store_url()?, source).with_file_groups(groups).build();
+    let numbered = Arc::new(PointInTimeJoin::new(stored, time, join.groups(), join.options().clone())?);
+    Ok(joined(DataSourceExec::from_data_source(scan), numbered, true))
 }
 
 /// The rows of a join as they come, without the columns that only the way needs.

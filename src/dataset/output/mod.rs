@@ -22,6 +22,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use futures::StreamExt;
 
+pub(super) use parquet::failed as unholdable;
+pub(super) use pieces::file_properties;
 pub use pieces::write_pieces;
 
 use super::session::QueryStream;
@@ -129,7 +131,7 @@ pub(crate) fn unwritable(error: io::Error) -> Error {
 }
 
 /// The schema with each name made unique by a number.
-fn with_unique_names(schema: &Schema) -> SchemaRef {
+pub(super) fn with_unique_names(schema: &Schema) -> SchemaRef {
     let mut taken: Vec<String> = Vec::with_capacity(schema.fields().len());
     let mut fields: Vec<Field> = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
@@ -146,7 +148,7 @@ fn with_unique_names(schema: &Schema) -> SchemaRef {
 }
 
 /// The batch under a schema that differs in names only.
-fn renamed(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+pub(super) fn renamed(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(schema.clone(), batch.columns().to_vec(), &options)
         .map_err(|error| Error::internal("the result doesn't fit its own schema").source(error))

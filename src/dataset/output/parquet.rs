@@ -46,7 +46,7 @@ impl<W: Write + Send> ResultWriter for ParquetWriter<W> {
     }
 }
 
-pub(super) fn failed(error: ParquetError) -> Error {
+pub(in crate::dataset) fn failed(error: ParquetError) -> Error {
     match error {
         ParquetError::External(source) => match source.downcast::<io::Error>() {
             Ok(error) => unwritable(*error),

@@ -12,7 +12,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::Compression;
@@ -49,16 +49,8 @@ pub fn write_pieces<W: Write + Send>(
     each: &mut (dyn FnMut(&RecordBatch) -> Result<()> + Send),
 ) -> Result<W> {
     let schema = rows.schema().clone();
-    let mut properties = WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
-        .set_max_row_group_row_count(Some(rows.piece_rows()))
-        .set_created_by(format!("larder {}", env!("CARGO_PKG_VERSION")));
-    for field in
-        schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::Float64 | DataType::Float32 | DataType::Timestamp(..)))
-    {
-        properties = properties.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
-    }
-    let writer = ArrowWriter::try_new(out, schema, Some(properties.build())).map_err(failed)?;
+    let properties = file_properties(&schema, rows.piece_rows());
+    let writer = ArrowWriter::try_new(out, schema, Some(properties)).map_err(failed)?;
     let (writer, factory) = writer.into_serialized_writer().map_err(failed)?;
     let source = Mutex::new(Source { rows, taken: 0, stopped: false });
     let sink = (Mutex::new(Sink { writer, appended: 0, failed: false, each }), Condvar::new());
@@ -81,6 +73,20 @@ pub fn write_pieces<W: Write + Send>(
     results.into_iter().collect::<Result<()>>()?;
     let sink = sink.0.into_inner().unwrap_or_else(PoisonError::into_inner);
     sink.writer.into_inner().map_err(failed)
+}
+
+/// How the columns of a training dataset are written, in row groups of so many rows.
+pub(in crate::dataset) fn file_properties(schema: &Schema, row_group_rows: usize) -> WriterProperties {
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_max_row_group_row_count(Some(row_group_rows))
+        .set_created_by(format!("larder {}", env!("CARGO_PKG_VERSION")));
+    for field in
+        schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::Float64 | DataType::Float32 | DataType::Timestamp(..)))
+    {
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
+    }
+    properties.build()
 }
 
 /// What one thread does until there are no more pieces.

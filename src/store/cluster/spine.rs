@@ -25,6 +25,7 @@ use super::files::wait_for;
 use crate::backend::offline::from_object_store;
 use crate::dataset::cluster::{StoredSpine, stored_rows, stored_schema};
 use crate::dataset::point_in_time::{Division, JoinWatch, JoinedRows, PointInTimeJoin};
+use crate::dataset::row_files::{RowFolder, WrittenRows};
 use crate::model::{Error, Result};
 use crate::store::FeatureStore;
 use crate::store::datasets::SpineBatches;
@@ -50,6 +51,37 @@ pub(crate) fn join_on(
     watch: &JoinWatch,
     runtime: &Handle,
 ) -> Result<JoinedRows> {
+    let (stored, kept) = stored(store, cluster, join, spine, watch, runtime)?;
+    store.query_engine()?.join_on((&cluster).into(), join, &stored, watch, Box::new(kept))
+}
+
+/// Joins a spine on a cluster whose workers write the rows to a folder of the store. Blocks until they are there.
+///
+/// # Errors
+/// As [`join_on`].
+pub(crate) fn join_into(
+    store: &FeatureStore,
+    cluster: ClusterOptions,
+    join: &PointInTimeJoin,
+    spine: (SchemaRef, SpineBatches),
+    folder: (&RowFolder, u64),
+    watch: &JoinWatch,
+    runtime: &Handle,
+) -> Result<WrittenRows> {
+    let (stored, _kept) = stored(store, cluster, join, spine, watch, runtime)?;
+    let engine = store.query_engine()?;
+    wait_for(runtime, engine.join_into((&cluster).into(), join, &stored, folder, watch))?
+}
+
+/// Brings a spine into the store, divided for a cluster.
+fn stored(
+    store: &FeatureStore,
+    cluster: ClusterOptions,
+    join: &PointInTimeJoin,
+    spine: (SchemaRef, SpineBatches),
+    watch: &JoinWatch,
+    runtime: &Handle,
+) -> Result<(StoredSpine, KeptSpine)> {
     store.check_writable().map_err(|error| error.within("the spine of a training dataset that a cluster builds"))?;
     let (columns, batches) = spine;
     let mut kept = KeptSpine::new(store, runtime)?;
@@ -82,8 +114,7 @@ pub(crate) fn join_on(
         kept.put(&mut none)?;
         parts.push(none);
     }
-    let stored = StoredSpine { parts: parts.into_iter().map(|part| part.files).collect(), rows };
-    store.query_engine()?.join_on((&cluster).into(), join, &stored, watch, Box::new(kept))
+    Ok((StoredSpine { parts: parts.into_iter().map(|part| part.files).collect(), rows }, kept))
 }
 
 /// A part on its way: its files, and the one that is being written.

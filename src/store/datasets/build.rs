@@ -3,6 +3,8 @@
 //! ```text
 //! check the output -> flush what the groups have waiting -> plan -> run: rows to a hidden file, hashed -> synced
 //!   -> one catalog transaction { row, columns, end of the run; file, manifest beside it, manifest in the store appear }
+//!                                             -> run: rows to files of a new folder of the store, by workers if there are any
+//!   -> the folder's manifest -> one catalog transaction { row, columns, end of the run; manifest in the store appears }
 //! ```
 //!
 //! Whatever fails, and wherever it is stopped, hidden files are removed, what had appeared goes away again and what it
@@ -12,20 +14,20 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::time::{Instant, UNIX_EPOCH};
+use std::time::Instant;
 
-use super::manifest::{ExternalFileNote, MAX_LISTED, Manifest, ManifestColumn, ManifestInput, ManifestOutput, SpineFile, of_plan, sidecar};
+use super::inputs::{check_no_input, external_files, spine_files};
+use super::manifest::{ExternalFileNote, Manifest, ManifestColumn, ManifestOutput, of_plan, sidecar};
 use super::output::write_output;
+use super::place::{BuildOutput, NewFile, NewFolder, Place};
 use super::plan::{DatasetPlan, JoinedStream, PlanOptions};
 use crate::backend::faults;
-use crate::backend::offline::external;
 use crate::catalog::{NewRun, RunCounts, RunId, RunKind, RunState};
 use crate::dataset::OutputFormat;
-use crate::dataset::content_hash::{BytesHasher, ContentHash};
+use crate::dataset::content_hash::ContentHash;
 use crate::dataset::point_in_time::JoinWatch;
 use crate::dataset::request::{DatasetRequest, SpineSource};
-use crate::ingest::files::resolve;
-use crate::model::name::nearest_legal;
+use crate::dataset::row_files::WrittenRows;
 use crate::model::{DatasetName, Error, ErrorKind, EventTime, FeatureGroup, GroupId, Result};
 use crate::store::FeatureStore;
 use crate::store::cluster::ClusterOptions;
@@ -36,8 +38,6 @@ use crate::store::output_file::{OutputFile, PublishedFile, SealedFile};
 pub(super) const STDIN: &str = "-";
 /// Times a plan is made anew because records kept coming in.
 const MAX_FLUSHES: usize = 3;
-/// Bytes of a spine file that are hashed at once.
-const HASH_BYTES: usize = 1 << 20;
 
 /// How to build a dataset.
 #[derive(Debug, Clone)]
@@ -46,8 +46,8 @@ pub struct BuildOptions {
     pub name: Option<DatasetName>,
     /// What it is for.
     pub description: Option<String>,
-    /// The file to write.
-    pub output: PathBuf,
+    /// Where to write it.
+    pub output: BuildOutput,
     /// How to write it.
     pub format: OutputFormat,
     /// Bytes the join may hold; none is a quarter of the machine's memory.
@@ -63,8 +63,8 @@ pub struct BuildOptions {
 pub struct BuiltDataset {
     /// What it is. Its version is none where it could not be recorded in the store.
     pub manifest: Manifest,
-    /// Files of ours that the build wrote besides the rows.
-    pub manifest_path: PathBuf,
+    /// Where the manifest lies beside the file; none for a folder of the store, which has it inside.
+    pub manifest_path: Option<PathBuf>,
 }
 
 impl FeatureStore {
@@ -76,24 +76,22 @@ impl FeatureStore {
     pub async fn build_dataset(&self, request: &DatasetRequest, options: &BuildOptions) -> Result<BuiltDataset> {
         let started = Instant::now();
         let request = with_absolute_spine(request)?;
-        let target = absolute(&options.output)?;
         let name = match &options.name {
             Some(name) => name.clone(),
-            None => name_of(&target)?,
+            None => options.output.name()?,
         };
-        if options.format == OutputFormat::Table {
-            return Err(Error::usage("a training dataset can't be a table").remedy("write parquet, csv, json or jsonl"));
-        }
-        if !OutputFile::is_replaceable(&target) && !target.is_dir() {
-            return Err(Error::usage(format!("'{}' is no file that can be kept", target.display()))
-                .remedy("name a file, or stream the rows with -o -"));
-        }
-        let files = Files { rows: OutputFile::create(&target)?, manifest: OutputFile::create(&sidecar(&target))? };
+        let id = uuid::Uuid::now_v7();
+        let place = match &options.output {
+            BuildOutput::File(target) => Place::File(NewFile::create(target, options.format)?),
+            BuildOutput::Store(folder) => Place::Folder(NewFolder::create(self, folder, id, options.format).await?),
+        };
         let (plan, groups) = self.plan_flushed(&request, &plan_options(options)).await?;
-        check_no_input(&target, &request, &groups)?;
+        if let Place::File(file) = &place {
+            check_no_input(&file.target, &request, &groups)?;
+        }
         let run = self.start_build().await?;
         let told = self.tell_build(run.map(|run| run.0), name.as_str(), &request.spine).await;
-        let work = Work { request, options, target, name, files, run, started, told: &told };
+        let work = Work { request, options, id, name, place, run, started, told: &told };
         let mut stop = StopOnDrop(Some(options.watch.clone()));
         let built = self.build(work, plan, &groups).await;
         stop.0 = None;
@@ -175,26 +173,19 @@ impl FeatureStore {
     }
 
     async fn build(&self, work: Work<'_>, plan: DatasetPlan, groups: &BTreeMap<GroupId, FeatureGroup>) -> Result<BuiltDataset> {
-        let Work { request, options, target, name, files, run, started, told } = work;
+        let Work { request, options, id, name, place, run, started, told } = work;
         let (mut inputs, columns) = of_plan(&plan, groups)?;
         let spine = request.spine.clone();
         let spine_files = tokio::task::spawn_blocking(move || spine_files(&spine));
         let external = self.external_files(groups).await?;
-        let joined = plan.run().await?;
-        let counts = joined.counts();
-        let (format, mut rows) = (options.format, files.rows);
-        let written = tokio::task::spawn_blocking(move || {
-            let hash = write_output(joined, format, rows.writer())?;
-            Ok::<_, Error>((rows.seal()?, hash))
-        });
-        let (sealed, hash) = written.await.map_err(|error| Error::internal("writing the training dataset stopped").source(error))??;
+        let (mut written, rows) = self.write(place, plan, options.format).await?;
         let spine_files = spine_files.await.map_err(|error| Error::internal("reading the spine stopped").source(error))??;
-        for (input, matched) in inputs.iter_mut().zip(counts.iter()) {
-            input.matched = matched.load(Ordering::Relaxed);
+        for (input, matched) in inputs.iter_mut().zip(rows.matched) {
+            input.matched = matched;
             input.files = external.get(&input.id).cloned().unwrap_or_default();
         }
         let mut manifest = Manifest {
-            id: uuid::Uuid::now_v7(),
+            id,
             version: None,
             description: options.description.clone().filter(|text| !text.is_empty()),
             created: EventTime::from_unix_micros(self.now().unix_micros()).unwrap_or(EventTime::MAX),
@@ -202,31 +193,97 @@ impl FeatureStore {
             larder: env!("CARGO_PKG_VERSION").to_owned(),
             spine_files,
             inputs,
-            columns: with_hashes(columns, &hash),
-            rows: hash.rows,
-            content_hash: hash.whole,
-            output: ManifestOutput { path: target.display().to_string(), format: format.to_string(), bytes: sealed.bytes().unwrap_or(0) },
+            columns: with_hashes(columns, &rows.hash),
+            rows: rows.hash.rows,
+            content_hash: rows.hash.whole,
+            output: rows.output,
             request,
             name,
         };
-        let manifest_path = sidecar(&target);
-        self.publish(&mut manifest, sealed, files.manifest, run, told).await?;
+        let manifest_path = match &written {
+            Hidden::File(file) => Some(sidecar(&file.target)),
+            Hidden::Folder(_) => None,
+        };
+        self.publish(&mut manifest, &mut written, run, told).await?;
         Ok(BuiltDataset { manifest, manifest_path })
     }
 
+    /// Writes the rows to where they go, still hidden.
+    async fn write(&self, place: Place, plan: DatasetPlan, format: OutputFormat) -> Result<(Hidden, WrittenOutput)> {
+        let block_rows = self.inner.block_rows;
+        match place {
+            Place::File(NewFile { target, mut rows, manifest }) => {
+                let joined = plan.run().await?;
+                let counts = joined.counts();
+                let written = tokio::task::spawn_blocking(move || {
+                    let hash = write_output(joined, format, rows.writer(), block_rows)?;
+                    Ok::<_, Error>((rows.seal()?, hash))
+                });
+                let (rows, hash) =
+                    written.await.map_err(|error| Error::internal("writing the training dataset stopped").source(error))??;
+                let (path, bytes) = (target.display().to_string(), rows.bytes().unwrap_or(0));
+                let output = ManifestOutput { path, format: format.to_string(), bytes, files: Vec::new() };
+                let matched = counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
+                let file = HiddenFile { target, appearing: Some((rows, manifest)) };
+                Ok((Hidden::File(file), WrittenOutput { output, hash, matched }))
+            }
+            Place::Folder(mut new) => {
+                let filled = async {
+                    let (WrittenRows { files, matched }, hash) = plan.run_into(&new.folder, block_rows).await?;
+                    Ok(WrittenOutput { output: new.close(&files).await?, hash, matched })
+                };
+                let filled = filled.await;
+                let filled = new.unless_failed(filled).await?;
+                Ok((Hidden::Folder(new), filled))
+            }
+        }
+    }
+
     /// Lets everything appear at once, or nothing.
-    async fn publish(
+    async fn publish(&self, manifest: &mut Manifest, written: &mut Hidden, run: Option<RunId>, told: &BuildTold) -> Result<()> {
+        match written {
+            Hidden::File(file) => {
+                let rows = file.appearing.take();
+                let done = self.record(manifest, rows, run, told).await;
+                done.map(drop)
+            }
+            Hidden::Folder(new) => {
+                // Complete before the catalog speaks of it; the version is known only then.
+                let described = match manifest.to_json() {
+                    Ok(text) => new.folder.describe(text).await,
+                    Err(error) => Err(error),
+                };
+                new.unless_failed(described).await?;
+                let recorded = self.record(manifest, None, run, told).await;
+                if recorded.as_ref().is_err_and(|error| error.kind() == ErrorKind::OutcomeUnknown) {
+                    // The row may be there.
+                    new.keep();
+                }
+                new.unless_failed(recorded).await?;
+                new.keep();
+                if let Err(error) = new.folder.describe(manifest.to_json()?).await {
+                    tracing::info!(%error, "the manifest in the store's folder does not tell the version");
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Records a dataset; its files, if they are of this machine, appear with its row in the catalog.
+    async fn record(
         &self,
         manifest: &mut Manifest,
-        rows: SealedFile,
-        beside: OutputFile,
+        mut rows: Option<(SealedFile, OutputFile)>,
         run: Option<RunId>,
         told: &BuildTold,
     ) -> Result<()> {
         let mut published: Vec<PublishedFile> = Vec::new();
+        let faults = self.inner.faults.as_deref();
         if self.is_read_only() {
-            appear(self.inner.faults.as_deref(), &mut published, rows)?;
-            appear(self.inner.faults.as_deref(), &mut published, written(beside, &manifest.to_json()?)?)?;
+            if let Some((rows, beside)) = rows {
+                appear(faults, &mut published, rows)?;
+                appear(faults, &mut published, written(beside, &manifest.to_json()?)?)?;
+            }
             published.into_iter().for_each(PublishedFile::keep);
             return Ok(());
         }
@@ -237,9 +294,10 @@ impl FeatureStore {
         let out = |version: u64| {
             manifest.version = Some(version);
             let text = manifest.to_json()?;
-            let faults = self.inner.faults.as_deref();
-            appear(faults, &mut published, rows)?;
-            appear(faults, &mut published, written(beside, &text)?)?;
+            if let Some((rows, beside)) = rows.take() {
+                appear(faults, &mut published, rows)?;
+                appear(faults, &mut published, written(beside, &text)?)?;
+            }
             let place = self.manifest_path(&manifest.name, version);
             let folder = place.parent().unwrap_or(Path::new(""));
             std::fs::create_dir_all(folder).map_err(|error| Error::io(format!("can't make the folder {}", folder.display()), error))?;
@@ -277,18 +335,31 @@ impl FeatureStore {
 struct Work<'a> {
     request: DatasetRequest,
     options: &'a BuildOptions,
-    target: PathBuf,
+    id: uuid::Uuid,
     name: DatasetName,
-    files: Files,
+    place: Place,
     run: Option<RunId>,
     started: Instant,
     told: &'a BuildTold,
 }
 
-/// The files of a build, still hidden.
-struct Files {
-    rows: OutputFile,
-    manifest: OutputFile,
+/// Rows that were written and are not to be seen yet.
+enum Hidden {
+    File(HiddenFile),
+    Folder(NewFolder),
+}
+
+/// A file that is complete, and the one of its manifest, until they appear.
+struct HiddenFile {
+    target: PathBuf,
+    appearing: Option<(SealedFile, OutputFile)>,
+}
+
+/// What was written.
+struct WrittenOutput {
+    output: ManifestOutput,
+    hash: ContentHash,
+    matched: Vec<u64>,
 }
 
 /// Stops the threads of a build that nobody waits for any more.
@@ -325,7 +396,7 @@ fn with_hashes(columns: Vec<ManifestColumn>, hash: &ContentHash) -> Vec<Manifest
     columns.into_iter().zip(&hash.columns).map(|(column, hash)| ManifestColumn { hash: hash.clone(), ..column }).collect()
 }
 
-fn absolute(path: &Path) -> Result<PathBuf> {
+pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|error| Error::io(format!("can't find '{}'", path.display()), error))
 }
 
@@ -341,15 +412,6 @@ pub(super) fn with_absolute_spine(request: &DatasetRequest) -> Result<DatasetReq
         *path = found.to_owned();
     }
     Ok(request)
-}
-
-/// The name of a dataset that was given none: that of its file.
-fn name_of(target: &Path) -> Result<DatasetName> {
-    let stem = target.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let name = nearest_legal(&stem).ok_or_else(|| {
-        Error::usage(format!("the file '{}' gives the training dataset no name", target.display())).remedy("give it one with --name")
-    })?;
-    DatasetName::parse(&name)
 }
 
 /// Refuses a spine that has to be read more than once and can't be.
@@ -372,87 +434,4 @@ fn check_aliases(request: &DatasetRequest) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Refuses to write over what is read, or into a folder that is a group.
-fn check_no_input(target: &Path, request: &DatasetRequest, groups: &BTreeMap<GroupId, FeatureGroup>) -> Result<()> {
-    let parent = target.parent().and_then(|folder| folder.canonicalize().ok()).unwrap_or_default();
-    let target = target.file_name().map_or_else(|| parent.clone(), |name| parent.join(name));
-    let is_target = |path: &Path| path.canonicalize().is_ok_and(|path| path == target);
-    let refuse =
-        |what: String| Err(Error::usage(format!("'{}' can't be written", target.display())).why(what).remedy("name another file with -o"));
-    if let SpineSource::File(spine) = &request.spine
-        && spine != STDIN
-        && resolve(std::slice::from_ref(spine))?.iter().any(|input| is_target(&input.path))
-    {
-        return refuse("it is the spine itself".to_owned());
-    }
-    for group in groups.values() {
-        let Some(place) = group.offline.as_ref().and_then(|offline| offline.external.as_ref()) else { continue };
-        let folder = Path::new(place).canonicalize().ok().filter(|folder| folder.is_dir());
-        if folder.is_some_and(|folder| target.starts_with(folder)) || is_target(Path::new(place)) {
-            return refuse(format!("it would become part of the group '{}', whose files are read in place", group.name));
-        }
-    }
-    Ok(())
-}
-
-/// The files of a spine, hashed. Blocks.
-pub(super) fn spine_files(spine: &SpineSource) -> Result<Vec<SpineFile>> {
-    match spine {
-        SpineSource::Sql(_) => Ok(Vec::new()),
-        // What came through a pipe is gone.
-        SpineSource::File(path) if path == STDIN => Ok(vec![SpineFile { path: "stdin".to_owned(), bytes: 0, hash: None }]),
-        SpineSource::File(path) => resolve(std::slice::from_ref(path))?
-            .iter()
-            .map(|input| Ok(SpineFile { path: input.path.display().to_string(), bytes: input.bytes, hash: Some(hash_of(&input.path)?) }))
-            .collect(),
-    }
-}
-
-/// The hash of a file's bytes. Blocks.
-pub(super) fn hash_of(path: &Path) -> Result<String> {
-    use std::io::Read;
-    let fault = |error| Error::io(format!("can't read '{}'", path.display()), error);
-    let mut file = std::fs::File::open(path).map_err(fault)?;
-    let mut hasher = BytesHasher::default();
-    let mut buffer = vec![0; HASH_BYTES];
-    loop {
-        match file.read(&mut buffer).map_err(fault)? {
-            0 => return Ok(hasher.finish()),
-            read => hasher.add(&buffer[..read]),
-        }
-    }
-}
-
-/// The files of an external group as they are now; empty if they are too many to list. Blocks.
-pub(super) fn external_files(place: &str) -> Result<Vec<ExternalFileNote>> {
-    let paths = external::list(place)?;
-    if paths.len() > MAX_LISTED {
-        return Ok(Vec::new());
-    }
-    let note = |path: &PathBuf| {
-        let fault = |error| Error::io(format!("can't read '{}'", path.display()), error);
-        let found = std::fs::metadata(path).map_err(fault)?;
-        let since = found.modified().map_err(fault)?.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let path = absolute(path)?.display().to_string();
-        Ok(ExternalFileNote { path, bytes: found.len(), modified: i64::try_from(since.as_micros()).unwrap_or(i64::MAX) })
-    };
-    paths.iter().map(note).collect()
-}
-
-/// Names of external files that are not what they were.
-pub(super) fn changed_files(input: &ManifestInput, now: &[ExternalFileNote]) -> Vec<String> {
-    let mut changed = Vec::new();
-    for file in &input.files {
-        match now.iter().find(|found| found.path == file.path) {
-            None => changed.push(format!("{} is gone", file.path)),
-            Some(found) if found != file => changed.push(format!("{} was changed", file.path)),
-            Some(_) => {}
-        }
-    }
-    changed.extend(
-        now.iter().filter(|found| !input.files.iter().any(|file| file.path == found.path)).map(|found| format!("{} is new", found.path)),
-    );
-    changed
 }

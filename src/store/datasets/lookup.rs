@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::manifest::{Manifest, SIDECAR, sidecar};
 use crate::catalog::DatasetRow;
+use crate::dataset::row_files::MANIFEST;
 use crate::model::suggest::suggest;
 use crate::model::{DatasetName, Error, ErrorKind, EventTime, Result};
 use crate::store::FeatureStore;
@@ -205,9 +206,9 @@ fn manifest_of_path(reference: &str) -> Option<PathBuf> {
     if reference.ends_with(SIDECAR) {
         return Some(path.to_owned());
     }
-    let beside = sidecar(path);
-    if beside.exists() {
-        return Some(beside);
+    // Beside a file, within a folder.
+    if let Some(found) = [sidecar(path), path.join(MANIFEST)].into_iter().find(|found| found.exists()) {
+        return Some(found);
     }
     let is_path = reference.contains(std::path::MAIN_SEPARATOR) || reference.ends_with(".json");
     (is_path && reference.ends_with(".json") && path.is_file()).then(|| path.to_owned())

@@ -59,7 +59,7 @@ pub struct Manifest {
     pub rows: u64,
     /// Hash of its rows: see [`crate::dataset::content_hash`].
     pub content_hash: String,
-    /// The file it was written to.
+    /// Where it was written to.
     pub output: ManifestOutput,
 }
 
@@ -156,13 +156,27 @@ pub struct ManifestColumn {
     pub feature: Option<String>,
 }
 
-/// The file of a dataset.
+/// The file of a dataset, or the folder of its files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestOutput {
-    /// Where it was written.
+    /// Where it was written: a file, a folder of this machine, or the URL of one in a bucket.
     pub path: String,
     /// In which format: parquet, csv, json or jsonl.
     pub format: String,
+    /// Its size, or that of all files.
+    pub bytes: u64,
+    /// The files of a folder, in the order of their rows; empty for a file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<OutputPart>,
+}
+
+/// One of several files of a dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputPart {
+    /// Its name in the folder.
+    pub name: String,
+    /// Its rows.
+    pub rows: u64,
     /// Its size.
     pub bytes: u64,
 }
@@ -412,7 +426,12 @@ pub(super) mod samples {
             columns: vec![column("zipcode", None), column("zip_city", Some(0)), column("other_city", Some(1))],
             rows: 4,
             content_hash: "xxh3:3".into(),
-            output: ManifestOutput { path: "/data/out.parquet".into(), format: "parquet".into(), bytes: 99 },
+            output: ManifestOutput {
+                path: "/data/out".into(),
+                format: "parquet".into(),
+                bytes: 99,
+                files: vec![OutputPart { name: "00000-00000-1.parquet".into(), rows: 3, bytes: 99 }],
+            },
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Training datasets: the point-in-time join over the store's groups, what was built with it, and why a cell is what it is.
 //!
 //! ```text
-//! request -> [`plan`] groups found, snapshots taken -> join -> [`output`] file + content hash -> [`build`] manifest, catalog
-//!              ^ spine: [`spine`]                                                                    |
-//! [`lookup`] name, name@version, file  ------------------------------------------------> [`manifest`]
+//! request -> [`plan`] groups found, snapshots taken -> join -> [`output`] rows to a [`place`] + content hash -> [`build`] manifest, catalog
+//!              ^ spine: [`spine`], [`inputs`]                                                              |
+//! [`lookup`] name, name@version, file  ------------------------------------------------------> [`manifest`] -> [`files`] rows read again
 //! request -> [`print_sql`] the same question for another engine
 //!     [`verify`] build again, compare     [`diff`] two of them     [`explain`] one cell     [`leaks`] known then and now
 //! ```
@@ -17,10 +17,13 @@ pub mod build;
 mod cells;
 pub mod diff;
 pub mod explain;
+mod files;
+mod inputs;
 pub mod leaks;
 mod lookup;
 pub mod manifest;
 mod output;
+mod place;
 mod plan;
 mod print_sql;
 mod rebuild;
@@ -37,6 +40,7 @@ pub use explain::{CellQuestion, Explanation};
 pub use leaks::LeakReport;
 pub use lookup::DatasetSummary;
 pub use manifest::Manifest;
+pub use place::BuildOutput;
 #[cfg(feature = "cluster")]
 pub(in crate::store) use plan::half_of_memory;
 pub use plan::{ColumnOrigin, DatasetInput, DatasetPlan, InputFeature, JoinedStream, PlanOptions};

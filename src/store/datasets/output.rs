@@ -1,8 +1,12 @@
-//! Writing the rows of a dataset and hashing them on their way.
+//! Writing the rows of a dataset and hashing them on their way. `block_rows` are those of a block of the hash.
 
 use std::io::Write;
 
-use crate::dataset::content_hash::{ContentHash, ContentHasher};
+use tokio::runtime::Handle;
+
+use crate::dataset::content_hash::{ContentHash, ContentHasher, cut};
+use crate::dataset::point_in_time::JoinedRows;
+use crate::dataset::row_files::{RowFileWriter, RowFolder, WrittenRows};
 use crate::dataset::{OutputFormat, result_writer, write_pieces};
 use crate::model::Result;
 use crate::store::datasets::JoinedStream;
@@ -13,9 +17,9 @@ fn threads() -> usize {
 }
 
 /// Writes all rows and returns their hash. Blocks; stops with `Interrupted` if whoever watches the join says so.
-pub(super) fn write_output(joined: JoinedStream, format: OutputFormat, out: impl Write + Send) -> Result<ContentHash> {
+pub(super) fn write_output(joined: JoinedStream, format: OutputFormat, out: impl Write + Send, block_rows: u64) -> Result<ContentHash> {
     let schema = joined.schema();
-    let mut hasher = ContentHasher::new(&schema);
+    let mut hasher = ContentHasher::with_blocks(&schema, block_rows);
     if format == OutputFormat::Parquet {
         write_pieces(joined.into_pieces(), threads(), out, &mut |batch| hasher.add(batch))?.flush().map_err(crate::dataset::unwritable)?;
         return Ok(hasher.finish());
@@ -31,9 +35,35 @@ pub(super) fn write_output(joined: JoinedStream, format: OutputFormat, out: impl
     Ok(hasher.finish())
 }
 
+/// Writes all rows to a folder, a file for each block. Blocks, as [`write_output`] does.
+pub(super) fn write_files(mut rows: JoinedRows, folder: &RowFolder, block_rows: u64, runtime: &Handle) -> Result<WrittenRows> {
+    let schema = rows.schema().clone();
+    let mut files = Vec::new();
+    let mut file: Option<RowFileWriter> = None;
+    while let Some(piece) = rows.next_piece()? {
+        let batch = piece.assemble()?;
+        for rows in cut(&batch, file.as_ref().map_or(0, RowFileWriter::rows), block_rows) {
+            let mut current = match file.take() {
+                Some(file) => file,
+                None => folder.file(&schema, 0, files.len() as u64, true)?,
+            };
+            runtime.block_on(current.add(&rows))?;
+            if current.rows() >= block_rows {
+                files.push(runtime.block_on(current.finish())?);
+            } else {
+                file = Some(current);
+            }
+        }
+    }
+    if let Some(last) = file {
+        files.push(runtime.block_on(last.finish())?);
+    }
+    Ok(WrittenRows { files, matched: rows.matched() })
+}
+
 /// Hashes all rows without writing them. Blocks.
-pub(super) fn hash_output(joined: JoinedStream) -> Result<ContentHash> {
-    let mut hasher = ContentHasher::new(&joined.schema());
+pub(super) fn hash_output(joined: JoinedStream, block_rows: u64) -> Result<ContentHash> {
+    let mut hasher = ContentHasher::with_blocks(&joined.schema(), block_rows);
     let mut rows = joined.into_pieces();
     while let Some(piece) = rows.next_piece()? {
         hasher.add(&piece.assemble()?)?;

@@ -16,13 +16,16 @@ use futures::Stream;
 use tokio::runtime::Handle;
 use xxhash_rust::xxh3::Xxh3;
 
+use super::output::write_files;
 #[cfg(not(feature = "cluster"))]
 use super::spine::Batches;
 use super::spine::SpineRows;
 use crate::backend::offline::Bound;
 use crate::backend::offline::columns::WRITE_TIME;
+use crate::dataset::content_hash::ContentHash;
 use crate::dataset::point_in_time::{JoinFeature, JoinGroup, JoinOptions, JoinWatch, JoinedRows, MIN_MEMORY, PointInTimeJoin};
 use crate::dataset::request::{ColumnNames, DatasetRequest, SpineSource, selected_features, ttls_in_force};
+use crate::dataset::row_files::{RowFolder, WrittenRows};
 use crate::dataset::{GroupScan, ScanFile};
 use crate::model::{Error, EventTime, FeatureGroup, FeatureType, GroupId, Result, Ttl};
 use crate::store::FeatureStore;
@@ -154,6 +157,28 @@ impl DatasetPlan {
         .await;
         let rows = joined.map_err(|error| Error::internal("the join stopped").source(error))??;
         Ok(JoinedStream::of(rows))
+    }
+
+    /// Finds the record of each row, and writes the dataset to an open folder in files of `block_rows` rows: by the workers of
+    /// the cluster where there is one. A dataset without rows has one file without rows, which tells its columns.
+    pub(super) async fn run_into(self, folder: &RowFolder, block_rows: u64) -> Result<(WrittenRows, ContentHash)> {
+        let (schema, runtime, place) = (self.schema(), Handle::current(), folder.clone());
+        let columns = self.spine.schema.clone();
+        let batches = self.spine.batches();
+        let (join, watch, cluster) = (self.join, self.watch, self.cluster);
+        let written = tokio::task::spawn_blocking(move || match cluster {
+            None => write_files(join.run(batches, &runtime, &watch)?, &place, block_rows, &runtime),
+            Some((store, cluster)) => {
+                join_into_on_cluster(&store, cluster, &join, (columns, batches), (&place, block_rows), &watch, &runtime)
+            }
+        })
+        .await;
+        let mut written = written.map_err(|error| Error::internal("the join stopped").source(error))??;
+        let hash = ContentHash::of_blocks(&schema, block_rows, written.files.iter().filter_map(|file| file.digests.as_ref()))?;
+        if written.files.is_empty() {
+            written.files.push(folder.file(&schema, 0, 0, false)?.finish().await?);
+        }
+        Ok((written, hash))
     }
 }
 
@@ -350,7 +375,7 @@ fn input_feature(group: &FeatureGroup, column: &JoinFeature) -> InputFeature {
 }
 
 #[cfg(feature = "cluster")]
-use crate::store::cluster::spine::join_on as join_on_cluster;
+use crate::store::cluster::spine::{join_into as join_into_on_cluster, join_on as join_on_cluster};
 
 #[cfg(not(feature = "cluster"))]
 fn join_on_cluster(
@@ -361,6 +386,19 @@ fn join_on_cluster(
     _watch: &JoinWatch,
     _runtime: &Handle,
 ) -> Result<JoinedRows> {
+    Err(crate::store::cluster::not_built())
+}
+
+#[cfg(not(feature = "cluster"))]
+fn join_into_on_cluster(
+    _store: &FeatureStore,
+    _cluster: ClusterOptions,
+    _join: &PointInTimeJoin,
+    _spine: (SchemaRef, Batches),
+    _folder: (&RowFolder, u64),
+    _watch: &JoinWatch,
+    _runtime: &Handle,
+) -> Result<WrittenRows> {
     Err(crate::store::cluster::not_built())
 }
 

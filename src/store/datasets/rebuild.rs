@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::build::{changed_files, external_files, spine_files};
+use super::inputs::{changed_files, external_files, spine_files};
 use super::manifest::{Manifest, ManifestInput};
 use super::plan::{DatasetPlan, PlanOptions};
 use crate::backend::offline::TableSnapshot;

@@ -1,9 +1,13 @@
-//! The rows of a dataset that was built, some at a time, from the file they were written to.
+//! The rows of a dataset that was built, some at a time, from the files they were written to.
 
 use std::sync::Arc;
 
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+
+use super::files::DatasetFile;
 use super::manifest::Manifest;
-use crate::backend::offline::{ExternalTable, RowWindow};
+use crate::backend::offline::RowWindow;
+use crate::backend::offline::window::{PlacedFile, window_of};
 use crate::dataset::OutputFormat;
 use crate::model::{Error, ErrorKind, Result};
 use crate::store::{FeatureStore, RowStretch};
@@ -20,23 +24,34 @@ impl FeatureStore {
                 .why(format!("it was written as {}", output.format))
                 .remedy("build it as Parquet, or ask for one cell: larder dataset explain-row"));
         }
+        let files = self.files_of(&output);
         let read = move || {
             let remedy = "build it again: larder dataset build";
-            let found = std::fs::metadata(&output.path).map_err(|error| match error.kind() {
-                std::io::ErrorKind::NotFound => {
-                    Error::not_found(format!("the file of {label} is gone")).why(output.path.clone()).remedy(remedy)
+            for file in &files {
+                match file.size()? {
+                    Some(size) if size == file.bytes() => {}
+                    Some(size) => {
+                        let why = format!("it has {size} bytes instead of {}", file.bytes());
+                        return Err(Error::new(ErrorKind::Conflict, format!("{} is not what was built", file.name()))
+                            .why(why)
+                            .remedy(remedy));
+                    }
+                    None => return Err(Error::not_found(format!("the file of {label} is gone")).why(file.name()).remedy(remedy)),
                 }
-                _ => Error::io(format!("can't look at {}", output.path), error),
-            })?;
-            if found.len() != output.bytes {
-                let why = format!("it has {} bytes instead of {}", found.len(), output.bytes);
-                return Err(Error::new(ErrorKind::Conflict, format!("{} is not what was built", output.path)).why(why).remedy(remedy));
             }
-            let table = ExternalTable::open(&output.path)?;
-            let schema = Arc::clone(table.schema());
-            let RowWindow { total, batches } = table.window(&schema, from, limit)?;
+            let schema = columns_of(&files)?;
+            let placed = files.iter().map(|file| PlacedFile { name: file.name().into(), rows: file.rows(), open: || file.open() });
+            let RowWindow { total, batches } = window_of(placed, &schema, from, limit)?;
             Ok(RowStretch { schema, batches, total, edition: 0 })
         };
         tokio::task::spawn_blocking(read).await.map_err(|error| Error::internal("reading a training dataset stopped").source(error))?
     }
+}
+
+/// The columns of the rows, each of which may be null.
+fn columns_of(files: &[DatasetFile]) -> Result<SchemaRef> {
+    let first = files.first().ok_or_else(|| Error::internal("a dataset without files"))?;
+    let builder = first.parquet()?;
+    let nullable = |field: &FieldRef| Field::new(field.name(), field.data_type().clone(), true);
+    Ok(Arc::new(Schema::new(builder.schema().fields().iter().map(nullable).collect::<Vec<_>>())))
 }

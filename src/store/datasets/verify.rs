@@ -1,11 +1,8 @@
 //! Verifying a dataset: built again from its manifest, is it the same; and does its file still hold it.
 
-use std::fs::File;
-use std::path::Path;
-
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Serialize;
 
+use super::files::{DatasetFile, all_rows};
 use super::manifest::{Manifest, ManifestColumn, ManifestOutput};
 use super::output::hash_output;
 use super::plan::PlanOptions;
@@ -67,13 +64,13 @@ impl FeatureStore {
         let mut changed_sources = self.changed_sources(manifest).await?;
         let options = PlanOptions { memory, watch: watch.clone(), ..PlanOptions::default() };
         let (plan, basis) = self.plan_rebuild(manifest, &options).await?;
-        let schema = plan.schema();
+        let (schema, block_rows) = (plan.schema(), self.inner.block_rows);
         let joined = plan.run().await?;
         let stopped = |error| Error::internal("verifying the training dataset stopped").source(error);
-        let hash = tokio::task::spawn_blocking(move || hash_output(joined)).await.map_err(stopped)??;
-        let output = manifest.output.clone();
+        let hash = tokio::task::spawn_blocking(move || hash_output(joined, block_rows)).await.map_err(stopped)??;
+        let (output, files) = (manifest.output.clone(), self.files_of(&manifest.output));
         let expected = manifest.content_hash.clone();
-        let file = tokio::task::spawn_blocking(move || file_state(&output, &expected)).await.map_err(stopped)??;
+        let file = tokio::task::spawn_blocking(move || file_state(&files, &output, &expected, block_rows)).await.map_err(stopped)??;
         let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         let differing_columns = differing(&manifest.columns, &names, &hash);
         let is_of_spine = |name: &String| manifest.spine_columns().any(|column| column.name == *name);
@@ -108,28 +105,29 @@ fn differing(then: &[ManifestColumn], now: &[&str], hash: &ContentHash) -> Vec<S
     differing
 }
 
-/// Whether a dataset's file still holds what was built. Blocks.
-pub(super) fn file_state(output: &ManifestOutput, expected: &str) -> Result<FileState> {
-    let path = Path::new(&output.path);
-    let Ok(found) = std::fs::metadata(path) else { return Ok(FileState::Gone) };
+/// Whether a dataset's files still hold what was built. Blocks.
+pub(super) fn file_state(files: &[DatasetFile], output: &ManifestOutput, expected: &str, block_rows: u64) -> Result<FileState> {
+    let mut has_sizes = true;
+    for file in files {
+        match file.size()? {
+            None => return Ok(FileState::Gone),
+            Some(size) => has_sizes &= size == file.bytes(),
+        }
+    }
     if output.format != OutputFormat::Parquet.as_str() {
-        return Ok(if found.len() == output.bytes { FileState::SameSize } else { FileState::Changed });
+        return Ok(if has_sizes { FileState::SameSize } else { FileState::Changed });
     }
     // What can't be read any more is no error of the question.
-    let is_same = found.len() == output.bytes && hash_of_parquet(path).is_ok_and(|hash| hash.whole == expected);
+    let is_same = has_sizes && hash_of_files(files, block_rows).is_ok_and(|hash| hash.whole == expected);
     Ok(if is_same { FileState::Same } else { FileState::Changed })
 }
 
-/// The hash of the rows in a Parquet file. Blocks.
-fn hash_of_parquet(path: &Path) -> Result<ContentHash> {
-    let damaged = |error: Box<dyn std::error::Error + Send + Sync>| {
-        Error::corrupt(format!("'{}' can't be read", path.display())).source(error).remedy("build the dataset anew")
-    };
-    let file = File::open(path).map_err(|error| Error::io(format!("can't open '{}'", path.display()), error))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| damaged(error.into()))?;
-    let mut hasher = ContentHasher::new(builder.schema());
-    for batch in builder.with_batch_size(65_536).build().map_err(|error| damaged(error.into()))? {
-        hasher.add(&batch.map_err(|error| damaged(error.into()))?)?;
+/// The hash of the rows in Parquet files. Blocks.
+fn hash_of_files(files: &[DatasetFile], block_rows: u64) -> Result<ContentHash> {
+    let (schema, rows) = all_rows(files)?;
+    let mut hasher = ContentHasher::with_blocks(&schema, block_rows);
+    for batch in rows {
+        hasher.add(&batch?)?;
     }
     Ok(hasher.finish())
 }

@@ -20,7 +20,7 @@ use super::{DemoGroup, groups, labels};
 use crate::dataset::OutputFormat;
 use crate::model::{DatasetName, Error, ErrorKind, GroupName, Result};
 use crate::store::FeatureStore;
-use crate::store::datasets::{BuildOptions, DatasetRequest, FeatureSelection, JoinWatch, Manifest, SpineSource};
+use crate::store::datasets::{BuildOptions, BuildOutput, DatasetRequest, FeatureSelection, JoinWatch, Manifest, SpineSource};
 use crate::store::groups::NewGroup;
 use crate::store::loads::{IngestOptions, LoadPhase, LoadProgress, OnError, OnProgress};
 use crate::store::records::{DeleteOptions, PutOptions};
@@ -178,7 +178,7 @@ impl FeatureStore {
         let build = BuildOptions {
             name: Some(DatasetName::parse(labels::DATASET)?),
             description: Some(labels::DESCRIPTION.to_owned()),
-            output: folder.join("churn-training.parquet"),
+            output: BuildOutput::File(folder.join("churn-training.parquet")),
             format: OutputFormat::Parquet,
             memory: None,
             watch: JoinWatch { cancel: options.cancel.clone(), ..JoinWatch::default() },

@@ -278,7 +278,7 @@ fn built_dataset(names: &Names, manifest: &Manifest) -> Dataset {
     }
     keys.dedup();
     dataset.facets.insert("columnLineage".to_owned(), facets::column_lineage(&columns, &keys));
-    let statistics = facets::output_statistics(manifest.rows, Some(manifest.output.bytes), Some(1));
+    let statistics = facets::output_statistics(manifest.rows, Some(manifest.output.bytes), Some(manifest.output.files.len().max(1) as u64));
     dataset.output_facets.insert("outputStatistics".to_owned(), statistics);
     dataset
 }

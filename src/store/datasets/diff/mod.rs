@@ -16,7 +16,7 @@ use std::fmt;
 use serde::Serialize;
 
 use self::pairing::Pairing;
-use self::table::{Table, column};
+use self::table::Table;
 use super::cells::{differing, text};
 use super::manifest::{Manifest, ManifestInput};
 use super::output::write_output;
@@ -244,7 +244,7 @@ impl FeatureStore {
             // Files of others don't say when a row was written.
             if input.fingerprint.is_none() && rows.contains(&true) {
                 let before = a.inputs.iter().find(|other| is_same_use(other, input)).map(ManifestInput::cut);
-                diff.writes.extend(self.write_shares(b, input, two.path(), rows, before, &options).await?);
+                diff.writes.extend(self.write_shares(b, input, &two, rows, before, &options).await?);
             }
         }
         Ok(diff)
@@ -253,10 +253,17 @@ impl FeatureStore {
     /// The rows of a dataset, as a Parquet file.
     async fn rows_of(&self, manifest: &Manifest, options: &PlanOptions, notes: &mut Vec<String>) -> Result<Table> {
         let stopped = |error| Error::internal("reading a training dataset stopped").source(error);
-        let (output, expected) = (manifest.output.clone(), manifest.content_hash.clone());
-        let state = tokio::task::spawn_blocking(move || file_state(&output, &expected)).await.map_err(stopped)??;
-        if state == FileState::Same {
-            return Ok(Table::kept(&manifest.output.path));
+        let (files, block_rows) = (self.files_of(&manifest.output), self.inner.block_rows);
+        let folder = if self.is_read_only() { std::env::temp_dir() } else { self.inner.folder.join("spill") };
+        let (output, expected, copies) = (manifest.output.clone(), manifest.content_hash.clone(), folder.clone());
+        let found = tokio::task::spawn_blocking(move || {
+            let state = file_state(&files, &output, &expected, block_rows)?;
+            let kept = (state == FileState::Same).then(|| Table::of_files(&files, &copies)).transpose()?;
+            Ok::<_, Error>((state, kept))
+        });
+        let (state, kept) = found.await.map_err(stopped)??;
+        if let Some(kept) = kept {
+            return Ok(kept);
         }
         let why = match state {
             FileState::Gone => format!("{} is gone", manifest.output.path),
@@ -266,12 +273,11 @@ impl FeatureStore {
         let changed = self.changed_sources(manifest).await?;
         let (plan, _) = self.plan_rebuild(manifest, options).await?;
         let joined = plan.run().await?;
-        let folder = if self.is_read_only() { std::env::temp_dir() } else { self.inner.folder.join("spill") };
         let built = tokio::task::spawn_blocking(move || {
-            let table = Table::temporary(&folder)?;
-            let file = std::fs::File::create(table.path());
-            let file = file.map_err(|error| Error::io(format!("can't write '{}'", table.path().display()), error))?;
-            let hash = write_output(joined, OutputFormat::Parquet, std::io::BufWriter::new(file))?;
+            let (table, path) = Table::temporary(&folder)?;
+            let file = std::fs::File::create(&path);
+            let file = file.map_err(|error| Error::io(format!("can't write '{}'", path.display()), error))?;
+            let hash = write_output(joined, OutputFormat::Parquet, std::io::BufWriter::new(file), block_rows)?;
             Ok::<_, Error>((table, hash))
         });
         let (table, hash) = built.await.map_err(stopped)??;
@@ -358,7 +364,7 @@ fn compare(a: &Manifest, b: &Manifest, one: &Table, two: &Table) -> Result<(RowC
             hash.is_some() && hash == hash_of(b, two)
         });
     let [id, time] = key_columns(b);
-    let keys = [column(two.path(), &id)?, column(two.path(), &time)?];
+    let keys = [two.column(&id)?, two.column(&time)?];
     let key = |keys: &[arrow::array::ArrayRef; 2], row: u64| RowKey {
         row,
         identifier: text(&keys[0], row as usize),
@@ -369,7 +375,7 @@ fn compare(a: &Manifest, b: &Manifest, one: &Table, two: &Table) -> Result<(RowC
         Pairing::Aligned(b.rows)
     } else {
         let [id, time] = key_columns(a);
-        let before = [column(one.path(), &id)?, column(one.path(), &time)?];
+        let before = [one.column(&id)?, one.column(&time)?];
         let (pairing, removed, added) = pairing::pair(&before, &keys)?;
         changes.removed = removed.len() as u64;
         changes.added = added.len() as u64;
@@ -387,7 +393,7 @@ fn compare(a: &Manifest, b: &Manifest, one: &Table, two: &Table) -> Result<(RowC
         if is_aligned && before.hash == after.hash {
             continue;
         }
-        let (left, right) = (pairing.of_first(&column(one.path(), &before.name)?)?, pairing.of_second(&column(two.path(), &after.name)?)?);
+        let (left, right) = (pairing.of_first(&one.column(&before.name)?)?, pairing.of_second(&two.column(&after.name)?)?);
         let differ = differing(&left, &right)?;
         let count = differ.iter().filter(|differs| **differs).count() as u64;
         if count == 0 {

@@ -3,14 +3,12 @@
 //! It is the join again, over the rows of the dataset itself, with the write time as its one feature.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Schema, TimestampMicrosecondType};
-use parquet::arrow::ProjectionMask;
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::TimestampMicrosecondType;
 use tokio::runtime::Handle;
 
-use super::table::{damaged, open, positions};
+use super::table::Table;
 use super::{EXAMPLES, WriteShare};
 use crate::backend::offline::columns::WRITE_TIME;
 use crate::dataset::point_in_time::{JoinFeature, JoinGroup, PointInTimeJoin};
@@ -28,17 +26,14 @@ impl FeatureStore {
         &self,
         manifest: &Manifest,
         input: &ManifestInput,
-        rows: &Path,
+        rows: &Table,
         marked: &[bool],
         before: Option<EventTime>,
         options: &PlanOptions,
     ) -> Result<Vec<WriteShare>> {
         let group = self.group_of_input(input).await?;
         let (scan, cut) = self.past_scan(&group, input).await?;
-        let builder = open(rows)?;
-        let names = [input.spine_id.as_str(), manifest.request.spine_time.as_str()];
-        let keys = positions(&builder, rows, &names)?;
-        let fields: Vec<_> = keys.iter().map(|position| builder.schema().field(*position).clone()).collect();
+        let (spine, batches) = rows.columns(&[input.spine_id.as_str(), manifest.request.spine_time.as_str()])?;
         let join = JoinGroup {
             scan,
             spine_id: 0,
@@ -46,19 +41,9 @@ impl FeatureStore {
             ttl: input.ttl,
             as_of: [manifest.request.as_of, cut].into_iter().flatten().min(),
         };
-        let spine = std::sync::Arc::new(Schema::new(fields));
-        let join = PointInTimeJoin::new(spine.clone(), 1, vec![join], self.join_options(options))?;
-        // The reader gives columns in the order of the file.
-        let order: Vec<usize> = if keys[0] < keys[1] { vec![0, 1] } else { vec![1, 0] };
-        let mask = ProjectionMask::roots(builder.parquet_schema(), keys);
-        let reader = builder.with_projection(mask).build().map_err(|error| damaged(rows, error))?;
-        let (path, runtime, watch, marked) = (rows.to_owned(), Handle::current(), options.watch.clone(), marked.to_vec());
+        let join = PointInTimeJoin::new(spine, 1, vec![join], self.join_options(options))?;
+        let (runtime, watch, marked) = (Handle::current(), options.watch.clone(), marked.to_vec());
         let counted = tokio::task::spawn_blocking(move || {
-            let batches = reader.map(|batch| {
-                let batch = batch.map_err(|error| damaged(&path, error))?;
-                let columns = order.iter().map(|position| batch.column(*position).clone()).collect();
-                RecordBatch::try_new(spine.clone(), columns).map_err(|error| damaged(&path, error))
-            });
             let mut joined = join.run(batches, &runtime, &watch)?;
             let mut counts: BTreeMap<Option<i64>, u64> = BTreeMap::new();
             let mut marks = marked.iter();

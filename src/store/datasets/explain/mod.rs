@@ -7,10 +7,8 @@
 mod records;
 mod verdict;
 
-use std::path::Path;
-
 use arrow::array::{ArrayRef, RecordBatch};
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
+use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -19,6 +17,7 @@ pub use verdict::{Candidate, NullReason, Outcome, RecordSource, Verdict};
 use self::records::{Basis, Identifier, instant_at};
 use super::build::{check_rereadable, with_absolute_spine};
 use super::cells::text;
+use super::files::DatasetFile;
 use super::manifest::{Manifest, ManifestInput};
 use super::plan::{ColumnOrigin, DatasetInput, DatasetPlan, PlanOptions};
 use crate::dataset::request::{DatasetRequest, FeatureSelection, TtlOverride};
@@ -254,12 +253,19 @@ impl FeatureStore {
 
     /// A row of a dataset's own file; none if that is not there as it was written, or is no Parquet.
     async fn row_of_output(&self, manifest: &Manifest, row: u64) -> Result<Option<RecordBatch>> {
-        let output = manifest.output.clone();
+        let is_parquet = manifest.output.format == crate::dataset::OutputFormat::Parquet.as_str();
+        let files = self.files_of(&manifest.output);
         let read = tokio::task::spawn_blocking(move || {
-            let path = Path::new(&output.path);
-            let is_there = output.format == crate::dataset::OutputFormat::Parquet.as_str()
-                && std::fs::metadata(path).is_ok_and(|found| found.len() == output.bytes);
-            if is_there { row_of_parquet(path, row).map(Some) } else { Ok(None) }
+            let mut before = 0;
+            for file in files {
+                // One of a single file is told by the manifest's own number of rows.
+                let end = file.rows().map_or(u64::MAX, |rows| before + rows);
+                if row < end {
+                    return if is_parquet && file.is_there() { row_of_parquet(&file, row - before).map(Some) } else { Ok(None) };
+                }
+                before = end;
+            }
+            Ok(None)
         });
         read.await.map_err(|error| Error::internal("reading a row stopped").source(error))?
     }
@@ -300,16 +306,11 @@ fn carried_through(column: &str) -> Error {
     Error::usage(format!("'{column}' is a column of the spine")).why("it is carried through as it is").remedy("name a feature")
 }
 
-fn row_of_parquet(path: &Path, row: u64) -> Result<RecordBatch> {
-    let damaged = |error: Box<dyn std::error::Error + Send + Sync>| {
-        Error::corrupt(format!("'{}' can't be read", path.display())).source(error).remedy("build the dataset anew")
-    };
-    let file = std::fs::File::open(path).map_err(|error| Error::io(format!("can't open '{}'", path.display()), error))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| damaged(error.into()))?;
+fn row_of_parquet(file: &DatasetFile, row: u64) -> Result<RecordBatch> {
     let selection = RowSelection::from(vec![RowSelector::skip(usize::try_from(row).unwrap_or(usize::MAX)), RowSelector::select(1)]);
-    let mut reader = builder.with_row_selection(selection).build().map_err(|error| damaged(error.into()))?;
+    let mut reader = file.parquet()?.with_row_selection(selection).build().map_err(|error| file.damaged(error))?;
     match reader.next() {
-        Some(batch) => batch.map_err(|error| damaged(error.into())),
+        Some(batch) => batch.map_err(|error| file.damaged(error)),
         None => Err(no_such_row(row, row)),
     }
 }

@@ -4,10 +4,9 @@ use std::str::FromStr;
 
 use super::days::{Days, Sample};
 use super::{DriftOptions, Window};
-use crate::backend::offline::external::ExternalTable;
 use crate::catalog::Population;
+use crate::dataset::GroupScan;
 use crate::dataset::profiling::ProfiledColumns;
-use crate::dataset::{GroupScan, ScanFile};
 use crate::model::{Error, FeatureGroup, Result};
 use crate::statistics::ColumnProfile;
 use crate::store::FeatureStore;
@@ -120,26 +119,18 @@ impl FeatureStore {
         let input = manifest.inputs.iter().find(|input| input.id == group.id).ok_or_else(|| {
             Error::invalid(format!("'{}' was not built from '{}'", manifest.label(), group.name)).remedy("name another dataset or group")
         })?;
-        let table = ExternalTable::open(&manifest.output.path).map_err(|error| {
+        let (schema, store, files) = self.output_scan(&manifest).await.map_err(|error| {
             error.within(format!("the rows of '{}'", manifest.label())).remedy("build it anew as Parquet with `larder dataset build`")
         })?;
-        if table.bytes() != manifest.output.bytes {
-            return Err(Error::invalid(format!("'{}' is not what '{}' was written to", manifest.output.path, manifest.label()))
-                .why(format!("it has {} bytes instead of {}", table.bytes(), manifest.output.bytes))
-                .remedy("build the dataset anew"));
-        }
         let columns: Vec<(String, String)> = input
             .features
             .iter()
             .map(|feature| (feature.name.clone(), feature.column.clone().unwrap_or_else(|| feature.name.clone())))
             .filter(|(name, _)| group.schema.position(name).is_some())
             .collect();
-        let files: Vec<ScanFile> =
-            table.files().iter().map(|file| ScanFile::new(file.object.clone(), Some(file.statistics.clone()))).collect();
         let numbers = (0..files.len()).collect();
-        let schema = table.schema().clone();
         let unflushed = arrow::array::RecordBatch::new_empty(schema.clone());
-        let scan = GroupScan { group: group.clone(), schema, store: table.object_store()?, files, unflushed };
+        let scan = GroupScan { group: group.clone(), schema, store, files, unflushed };
         let wanted: Vec<&str> = columns.iter().map(|(_, column)| column.as_str()).collect();
         let profiled = ProfiledColumns::named(&scan, &wanted)?;
         let profile = profile_in_parallel(scan, profiled, numbers, watch.clone()).await?;

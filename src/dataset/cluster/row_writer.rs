@@ -1,0 +1,283 @@
+//! Writes the rows of its input to files of the store and answers what it wrote: one row for each file.
+//!
+//! Rows with numbers are those of a training dataset: a partition of the input has whole blocks of them, sorted, and each block
+//! becomes a file whose columns are hashed on the way. Rows without are an answer to a statement: a partition becomes a part
+//! with as many files as it takes. That no number is missing or comes twice is checked here, where the rows are, and by
+//! whoever puts the files together.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::sum;
+use arrow::datatypes::{Schema, SchemaRef, UInt64Type};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::Result as EngineResult;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, OrderingRequirements, Partitioning, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
+use futures::StreamExt;
+
+use super::reports::{WrittenPart, report, schema_of_reports};
+use crate::dataset::content_hash::cut;
+use crate::dataset::failure::{from_engine, into_engine};
+use crate::dataset::row_files::{RowFileWriter, RowFolder};
+use crate::model::{Error, Result};
+
+/// How the rows of an input are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Layout {
+    /// Rows of a file, but for the last.
+    pub(super) block_rows: u64,
+    /// Position of the rows' numbers; none if they have none.
+    pub(super) number: Option<usize>,
+    /// Columns at the end that count rows and are not written.
+    pub(super) counts: usize,
+}
+
+/// Writes the rows of its input.
+#[derive(Debug)]
+pub(super) struct RowWriterExec {
+    input: Arc<dyn ExecutionPlan>,
+    pub(super) folder: RowFolder,
+    pub(super) layout: Layout,
+    properties: Arc<PlanProperties>,
+}
+
+impl RowWriterExec {
+    pub(super) fn new(input: Arc<dyn ExecutionPlan>, folder: RowFolder, layout: Layout) -> Self {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema_of_reports()),
+            Partitioning::UnknownPartitioning(input.output_partitioning().partition_count()),
+            EmissionType::Final,
+            Boundedness::Bounded,
+        );
+        Self { input, folder, layout, properties: Arc::new(properties) }
+    }
+}
+
+impl DisplayAs for RowWriterExec {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RowWriterExec: folder={}", self.folder.path())
+    }
+}
+
+impl ExecutionPlan for RowWriterExec {
+    fn name(&self) -> &'static str {
+        "RowWriterExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
+        let order = self.layout.number.and_then(|number| {
+            let column = Column::new(self.input.schema().fields().get(number)?.name(), number);
+            LexOrdering::new([PhysicalSortExpr::new_default(Arc::new(column))])
+        });
+        vec![order.map(OrderingRequirements::from)]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn apply_expressions(
+        &self,
+        _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> EngineResult<TreeNodeRecursion>,
+    ) -> EngineResult<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
+        let Some(input) = children.pop() else { return Ok(self) };
+        Ok(Arc::new(Self::new(input, self.folder.clone(), self.layout)))
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> EngineResult<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> EngineResult<SendableRecordBatchStream> {
+        let mut rows = self.input.execute(partition, context)?;
+        let mut writing = Writing::new(self.folder.clone(), self.layout, &self.input.schema(), partition as u64);
+        let written = async move {
+            while let Some(batch) = rows.next().await {
+                writing.add(&batch.map_err(from_engine)?).await?;
+            }
+            report(&writing.finish().await?)
+        };
+        let reported = futures::stream::once(async move { written.await.map_err(into_engine) });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema_of_reports(), reported)))
+    }
+}
+
+/// One partition on its way into files.
+struct Writing {
+    folder: RowFolder,
+    layout: Layout,
+    schema: SchemaRef,
+    part: u64,
+    /// Positions of the columns that are written.
+    columns: Vec<usize>,
+    file: Option<RowFileWriter>,
+    written: WrittenPart,
+}
+
+impl Writing {
+    fn new(folder: RowFolder, layout: Layout, input: &Schema, partition: u64) -> Self {
+        let end = input.fields().len().saturating_sub(layout.counts);
+        let columns: Vec<usize> = (0..end).filter(|column| Some(*column) != layout.number).collect();
+        let fields: Vec<_> = columns.iter().map(|column| input.field(*column).clone()).collect();
+        // All blocks are of one part: the rows are in one order.
+        let part = if layout.number.is_some() { 0 } else { partition };
+        let written = WrittenPart { files: Vec::new(), matched: vec![0; layout.counts] };
+        Self { folder, layout, schema: Arc::new(Schema::new(fields)), part, columns, file: None, written }
+    }
+
+    async fn add(&mut self, batch: &RecordBatch) -> Result<()> {
+        let counts = batch.columns().iter().rev().take(self.layout.counts).rev();
+        for (matched, counts) in self.written.matched.iter_mut().zip(counts) {
+            *matched += counts.as_primitive_opt::<UInt64Type>().and_then(sum).unwrap_or_default();
+        }
+        let held = self.file.as_ref().map_or(0, RowFileWriter::rows);
+        for piece in cut(batch, held, self.layout.block_rows) {
+            self.add_piece(&piece).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds rows that one file has room for.
+    async fn add_piece(&mut self, piece: &RecordBatch) -> Result<()> {
+        let unfit = |error| Error::internal("rows of the cluster don't fit their file").source(error);
+        let is_hashed = self.layout.number.is_some();
+        let (number, held) = match &self.file {
+            Some(file) => (file.number(), file.rows()),
+            None => (self.next_number(piece), 0),
+        };
+        if let Some(position) = self.layout.number {
+            check_numbers(piece, position, number * self.layout.block_rows + held)?;
+        }
+        let rows = piece.project(&self.columns).map_err(unfit)?;
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => self.folder.file(&self.schema, self.part, number, is_hashed)?,
+        };
+        file.add(&rows).await?;
+        if file.rows() >= self.layout.block_rows {
+            self.written.files.push(file.finish().await?);
+        } else {
+            self.file = Some(file);
+        }
+        Ok(())
+    }
+
+    /// The number of the file that begins with these rows.
+    fn next_number(&self, piece: &RecordBatch) -> u64 {
+        let numbers = self.layout.number.and_then(|position| piece.column(position).as_primitive_opt::<UInt64Type>());
+        match numbers {
+            Some(numbers) => numbers.values().first().map_or(0, |number| number / self.layout.block_rows),
+            None => self.written.files.len() as u64,
+        }
+    }
+
+    async fn finish(mut self) -> Result<WrittenPart> {
+        if let Some(file) = self.file.take() {
+            self.written.files.push(file.finish().await?);
+        }
+        Ok(self.written)
+    }
+}
+
+/// Refuses rows that are not one after another from this number on.
+fn check_numbers(piece: &RecordBatch, position: usize, first: u64) -> Result<()> {
+    let numbers = piece.column(position).as_primitive_opt::<UInt64Type>();
+    let is_whole = numbers.is_some_and(|numbers| (first..).zip(numbers.values()).all(|(expected, number)| *number == expected));
+    if is_whole { Ok(()) } else { Err(Error::internal(format!("rows are missing or came twice at row {first} of a training dataset"))) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use arrow::array::{ArrayRef, Int64Array, UInt64Array};
+    use datafusion::datasource::memory::MemorySourceConfig;
+    use datafusion::physical_plan::collect;
+    use object_store::memory::InMemory;
+    use object_store::path::Path;
+
+    use super::super::reports::files_in;
+    use super::*;
+    use crate::dataset::content_hash::{BlockDigests, ContentHash, ContentHasher};
+
+    const LAYOUT: Layout = Layout { block_rows: 4, number: Some(1), counts: 1 };
+
+    fn batch(numbers: &[u64]) -> RecordBatch {
+        let values: Int64Array = numbers.iter().map(|number| Some(*number as i64 * 7)).collect();
+        let counts: UInt64Array = numbers.iter().map(|number| u64::from(number % 3 == 0)).collect::<Vec<_>>().into();
+        RecordBatch::try_from_iter([
+            ("value", Arc::new(values) as ArrayRef),
+            ("number", Arc::new(UInt64Array::from(numbers.to_vec()))),
+            ("matched", Arc::new(counts)),
+        ])
+        .unwrap()
+    }
+
+    async fn written(partitions: &[Vec<RecordBatch>], layout: Layout) -> EngineResult<WrittenPart> {
+        let folder = RowFolder::new(Arc::new(InMemory::new()), Path::from("rows"));
+        folder.open().await.unwrap();
+        let rows = MemorySourceConfig::try_new_exec(partitions, batch(&[]).schema(), None)?;
+        let reports = collect(Arc::new(RowWriterExec::new(rows, folder, layout)), Arc::new(TaskContext::default())).await?;
+        Ok(files_in(&reports).unwrap())
+    }
+
+    #[tokio::test]
+    async fn blocks_written_apart_have_the_hash_of_all_rows() {
+        // Two partitions with whole blocks each; batches end elsewhere.
+        let partitions = [vec![batch(&[0, 1, 2]), batch(&[3, 8]), batch(&[9])], vec![batch(&[4, 5, 6, 7])]];
+        let mut found = written(&partitions, LAYOUT).await.unwrap();
+        found.files.sort_by_key(|file| file.number);
+        assert_eq!(
+            found.files.iter().map(|file| (file.part, file.number, file.rows)).collect::<Vec<_>>(),
+            [(0, 0, 4), (0, 1, 4), (0, 2, 2)]
+        );
+        assert_eq!(found.matched, [4], "0, 3, 6 and 9");
+        let rows = batch(&(0..10).collect::<Vec<u64>>()).project(&[0]).unwrap();
+        let mut hasher = ContentHasher::with_blocks(&rows.schema(), 4);
+        hasher.add(&rows).unwrap();
+        let blocks: Vec<&BlockDigests> = found.files.iter().map(|file| file.digests.as_ref().unwrap()).collect();
+        assert_eq!(ContentHash::of_blocks(&rows.schema(), 4, blocks).unwrap(), hasher.finish());
+    }
+
+    #[tokio::test]
+    async fn rows_that_are_missing_or_come_twice_are_refused() {
+        for wrong in [&[0u64, 1, 3][..], &[0, 0, 1], &[1, 2], &[0, 1, 2, 3, 5]] {
+            let error = written(&[vec![batch(wrong)]], LAYOUT).await.unwrap_err();
+            assert!(error.to_string().contains("came twice"), "{wrong:?}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_keeps_its_parts_and_their_order() {
+        let partitions = [vec![batch(&[5, 1, 9]), batch(&[2, 2, 7])], vec![], vec![batch(&[3])]];
+        let found = written(&partitions, Layout { block_rows: 4, number: None, counts: 0 }).await.unwrap();
+        let mut places: Vec<_> = found.files.iter().map(|file| (file.part, file.number, file.rows, file.digests.is_some())).collect();
+        places.sort_unstable();
+        assert_eq!(places, [(0, 0, 4, false), (0, 1, 2, false), (2, 0, 1, false)]);
+    }
+}
