@@ -4,6 +4,7 @@
 //! handle; what one acknowledges, the others see: records at once (LMDB and the Delta log are read fresh each
 //! time), definitions within [`DEFINITIONS_AGE`], because a handle keeps parsed definitions that long.
 
+mod answers;
 pub mod athena;
 mod attachment;
 pub mod audit;
@@ -22,6 +23,7 @@ mod group_changes;
 mod groups;
 pub mod lineage;
 mod loads;
+mod new_folder;
 pub mod objects;
 mod online;
 pub mod output_file;
@@ -47,6 +49,7 @@ pub use crate::dataset::QueryStream;
 pub use crate::dataset::{OutputFormat, ResultWriter, result_writer, write_pieces, write_result};
 pub use crate::ingest::drain::DrainReport;
 pub use crate::ingest::writer::Clock;
+pub use answers::StoredAnswer;
 pub use compaction::{CompactionProgress, CompactionReport, CompactionStatus, OnCompactionProgress};
 pub use datasets::{ColumnOrigin, DatasetInput, DatasetPlan, InputFeature, JoinedStream, PlanOptions};
 pub use doctor::{Check, DoctorReport};

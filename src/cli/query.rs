@@ -1,10 +1,11 @@
 //! `larder query`: SQL over the history of every group.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use futures::StreamExt;
+use serde::Serialize;
 
 use super::cluster::OnCluster;
 use super::console::{Console, output_failure};
@@ -13,10 +14,11 @@ use super::place::Place;
 use super::progress::{Progress, Stand};
 use super::read_text;
 use super::sink::Sink;
-use super::text::{counted, took};
+use super::text::{counted, took, visible};
 use crate::model::{Error, Result};
+use crate::store::datasets::BuildOutput;
 use crate::store::output_file::OutputFile;
-use crate::store::{OutputFormat, QueryStream, result_writer};
+use crate::store::{OutputFormat, QueryStream, StoredAnswer, result_writer};
 
 /// How the rows of an answer are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -50,6 +52,7 @@ Examples:
   larder query 'select avg(loyalty_score) from \"customer-features$latest\"' --json
   larder query 'select * from \"customer-features\"' -o customers.parquet
   larder query - --format csv < report.sql > report.csv
+  larder query --cluster 127.0.0.1:50050 'select * from trips' -o store:all-trips
   larder query --cluster 127.0.0.1:50050 'select count(distinct trip_id) from trips'")]
 pub(crate) struct Query {
     /// The statement; '-' reads it from standard input
@@ -57,7 +60,7 @@ pub(crate) struct Query {
     /// Write rows in this form [default: table; with -o, by the file's extension]
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
-    /// Write to this file instead of standard output
+    /// Write to this file instead of standard output, or as Parquet files to a new folder of the store: store:NAME
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -67,7 +70,11 @@ pub(crate) struct Query {
 impl Query {
     pub(crate) async fn run(self, place: &Place, console: &mut Console) -> Verdict {
         let output = self.output.as_deref().filter(|path| *path != Path::new("-"));
-        let format = chosen_format(self.format, console.json(), output)?;
+        let kept = match output.map(BuildOutput::parse).transpose()? {
+            Some(BuildOutput::Store(name)) => Some(name),
+            Some(BuildOutput::File(_)) | None => None,
+        };
+        let format = if kept.is_some() { format_in_store(self.format)? } else { chosen_format(self.format, console.json(), output)? };
         if format == OutputFormat::Parquet && output.is_none() && console.page().is_terminal() {
             return Err(Error::usage("Parquet is not for a terminal").remedy("name a file with -o FILE").into());
         }
@@ -79,6 +86,11 @@ impl Query {
         let store = place.open().await?;
         let started = Instant::now();
         let mut progress = Progress::new(console);
+        if let Some(name) = kept {
+            let answer = progress.during_showing(store.query_into(cluster.as_ref(), &sql, &name), || stand(0)).await?;
+            progress.clear();
+            return tell(&answer, started.elapsed(), console);
+        }
         let asked = async {
             match &cluster {
                 Some(cluster) => store.query_on(cluster, &sql, None).await,
@@ -101,6 +113,37 @@ impl Query {
         console.hint(format!("{} in {name}, {}", counted(rows, "row"), took(started.elapsed())));
         Ok(Exit::Done)
     }
+}
+
+/// An answer in the store is Parquet.
+fn format_in_store(asked: Option<Format>) -> Result<OutputFormat> {
+    match asked {
+        None | Some(Format::Parquet) => Ok(OutputFormat::Parquet),
+        Some(_) => {
+            Err(Error::usage("an answer in the store is kept as Parquet files").remedy("leave --format out, or name a file with -o"))
+        }
+    }
+}
+
+/// The document of `query -o store:NAME --json`.
+#[derive(Serialize)]
+struct Kept<'a> {
+    output: &'a str,
+    rows: u64,
+    bytes: u64,
+    files: usize,
+}
+
+/// Says where an answer lies.
+fn tell(answer: &StoredAnswer, spent: Duration, console: &mut Console) -> Verdict {
+    let (rows, files) = (answer.rows(), answer.files.len());
+    if console.json() {
+        console.document(&Kept { output: &answer.path, rows, bytes: answer.bytes(), files })?;
+    } else if !console.quiet() {
+        let (rows, files) = (counted(rows, "row"), counted(files as u64, "file"));
+        console.line(format!("wrote {rows} to {} in {files} in {}", visible(&answer.path), took(spent)))?;
+    }
+    Ok(Exit::Done)
 }
 
 fn stand(rows: u64) -> Option<Stand> {

@@ -6,8 +6,11 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use arrow::datatypes::SchemaRef;
+
 use super::{FeatureStore, OpenOptions, Settings, attachment};
 use crate::dataset::QueryStream;
+use crate::dataset::row_files::{RowFile, RowFolder};
 use crate::model::Result;
 
 /// The cluster that is to do the work.
@@ -88,6 +91,17 @@ impl FeatureStore {
     }
 }
 
+/// Runs a statement on a cluster whose workers write the answer to an open folder, in files of at most so many rows. Returns the
+/// answer's columns, and its files.
+pub(super) async fn query_into(
+    store: &FeatureStore,
+    cluster: &ClusterOptions,
+    sql: &str,
+    folder: (&RowFolder, u64),
+) -> Result<(SchemaRef, Vec<RowFile>)> {
+    programs::query_into(store, cluster, sql, folder).await
+}
+
 #[cfg(feature = "cluster")]
 mod files;
 #[cfg(feature = "cluster")]
@@ -99,8 +113,11 @@ pub(super) mod spine;
 mod programs {
     //! What stands in for a cluster in a build without one.
 
+    use arrow::datatypes::SchemaRef;
+
     use super::{ClusterOptions, ClusterWorker, OnReady};
     use crate::dataset::QueryStream;
+    use crate::dataset::row_files::{RowFile, RowFolder};
     use crate::model::Result;
     use crate::store::FeatureStore;
 
@@ -109,6 +126,15 @@ mod programs {
     }
 
     pub(super) async fn run_worker(_store: &FeatureStore, _options: ClusterWorker, _ready: OnReady<'_>) -> Result<()> {
+        Err(super::not_built())
+    }
+
+    pub(super) async fn query_into(
+        _: &FeatureStore,
+        _: &ClusterOptions,
+        _: &str,
+        _: (&RowFolder, u64),
+    ) -> Result<(SchemaRef, Vec<RowFile>)> {
         Err(super::not_built())
     }
 

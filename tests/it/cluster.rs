@@ -249,6 +249,82 @@ mod running {
         assert_eq!(there.err, here.err);
     }
 
+    /// Builds here to a file and there into the store, and demands that both are one dataset. Returns the folder.
+    fn in_the_store(cluster: &Cluster, kill: Option<Program>) -> std::path::PathBuf {
+        let larder = &cluster.larder;
+        let spine = ["dataset", "build", "--spine", "labels.csv", "--spine-id", "user", "--spine-time", "seen"];
+        let features = ["--features", "users", "--features", "shops@shop:rating", "--json"];
+        let one = larder.run_words(&[&spine[..], &features, &["-o", "one.parquet"]].concat()).ok().json();
+        let words = cluster.words(&[&spine[..], &features, &["-o", "store:kept"]].concat());
+        let child = larder.command(&words).spawn().unwrap();
+        if let Some(mut worker) = kill {
+            std::thread::sleep(Duration::from_millis(250));
+            worker.kill();
+        }
+        let done = child.wait_with_output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let other: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+        for field in ["rows", "columns", "matched", "content_hash"] {
+            assert_eq!(other[field], one[field], "{field}");
+        }
+        assert_eq!(other["files"], 1);
+        let folder = std::path::PathBuf::from(other["output"].as_str().unwrap());
+        let names = names_in(&folder);
+        assert!(names.len() == 2 && names[0].ends_with(".parquet") && names[1] == "_manifest.json", "{names:?}");
+        let home = larder.store().join("s3/larder/feature-store/_larder");
+        assert_eq!(find(&home, ".parquet"), None, "spines are left: {:?}", names_in(&home));
+        folder
+    }
+
+    #[test]
+    fn workers_write_what_one_machine_writes() {
+        let cluster = Cluster::over(bench());
+        let larder = &cluster.larder;
+        let folder = in_the_store(&cluster, None);
+        larder.run("dataset verify kept").ok();
+        assert!(larder.run("dataset diff kept one").ok().out.contains("the same 500 rows"));
+        assert!(larder.run("dataset show kept").ok().out.contains("in 1 file"));
+        let by_folder = larder.run_words(&["dataset", "show", folder.to_str().unwrap(), "--json"]).ok().json();
+        assert_eq!((&by_folder["version"], &by_folder["rows"]), (&serde_json::json!(1), &serde_json::json!(500)));
+
+        let asked =
+            ["query", "select \"user\", at, score from users order by at, \"user\", score, visits, city", "-o", "store:Answer", "--json"];
+        let answer = larder.run_words(&cluster.words(&asked)).ok().json();
+        assert_eq!(answer["rows"], larder.run_words(&["query", "select count(*) as n from users", "--json"]).ok().json()[0]["n"]);
+        assert!(find(std::path::Path::new(answer["output"].as_str().unwrap()), ".parquet").is_some(), "{answer}");
+        larder.run_words(&cluster.words(&["query", "select 1", "-o", "store:x", "--format", "csv"])).ended(2).says(&["Parquet files"]);
+        larder.run_words(&cluster.words(&["query", "explain select 1", "-o", "store:x"])).ended(2).says(&["leave -o out"]);
+    }
+
+    #[test]
+    fn a_worker_that_is_killed_while_workers_write_changes_no_row() {
+        let mut cluster = Cluster::over(bench());
+        let dead = cluster.workers.remove(0);
+        in_the_store(&cluster, Some(dead));
+        cluster.larder.run("dataset verify kept").ok();
+    }
+
+    #[test]
+    fn a_build_into_the_store_that_is_stopped_leaves_nothing() {
+        let cluster = Cluster::over(bench());
+        let build = ["dataset", "build", "--spine-sql", ENDLESS_SPINE, "--spine-id", "user", "--spine-time", "at", "--features", "users"];
+        let words = cluster.words(&[&build[..], &["-o", "store:never"]].concat());
+        let child = cluster.larder.command(&words).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(1_500));
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
+        let home = cluster.larder.store().join("s3/larder/feature-store");
+        for left in [".parquet", "_open", "_manifest.json"] {
+            for folder in ["datasets", "_larder"] {
+                assert_eq!(find(&home.join(folder), left), None, "{left} is left in {folder}");
+            }
+        }
+        assert_eq!(cluster.larder.run("dataset list --json").ok().json(), serde_json::json!([]));
+    }
+
+    /// A spine that does not end soon.
+    const ENDLESS_SPINE: &str = "select a.\"user\", b.at from users a cross join users b cross join users c";
+
     /// A question that does not end, though each of its rows comes soon.
     const ENDLESS: &str = "select sum(a.visits + b.visits + c.visits + d.visits + e.visits) from users a cross join users b cross join users c \
                            cross join users d cross join users e";

@@ -16,6 +16,7 @@ mod without {
     use larder::dataset::{GroupSource, QueryOptions};
     use larder::model::Error;
     use larder::store::FeatureStore;
+    use larder::store::cluster::ClusterOptions;
     use larder::store::datasets::{DatasetRequest, PlanOptions};
     use object_store::ObjectStore;
 
@@ -24,6 +25,10 @@ mod without {
     pub struct Beside {}
 
     impl Beside {
+        pub fn of(&self, _store: &FeatureStore) -> Option<ClusterOptions> {
+            None
+        }
+
         pub async fn statement(&self, _store: &FeatureStore, _sql: &str, _here: &Result<RecordBatch, Error>) {}
 
         pub async fn answer(&self, _store: &FeatureStore, _sql: &str) -> Option<Result<RecordBatch, Error>> {
@@ -166,6 +171,11 @@ mod running {
                 std::thread::scope(|scope| scope.spawn(|| Running::start(scheduler, worker)).join().unwrap())
             });
             ClusterOptions { scheduler: running.scheduler, parts: PARTS }
+        }
+
+        /// The cluster, for whoever asks it himself.
+        pub fn of(&self, store: &FeatureStore) -> Option<ClusterOptions> {
+            Some(self.options(store))
         }
 
         /// Asks a statement that one machine has answered.

@@ -19,6 +19,7 @@ mod cluster;
 mod compacted_stores;
 mod compaction;
 mod crash;
+mod dataset_files;
 mod datasets;
 mod definitions;
 mod definitions_fuzz;

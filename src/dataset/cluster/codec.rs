@@ -50,10 +50,10 @@ impl PlanCodec {
         let input = || inputs.first().cloned().ok_or_else(|| Error::internal("an operator came without its input"));
         match operator {
             Operator::Numbered(NumberedMessage {}) => Ok(Arc::new(NumberedExec::new(input()?))),
-            Operator::RowWriter(RowWriterMessage { folder, block_rows, number, counts }) => {
+            Operator::RowWriter(RowWriterMessage { folder, block_rows, number, counts, is_one }) => {
                 let folder = RowFolder::new(self.files.of_store()?, Path::from(folder));
                 let number = number.map(|position| position as usize);
-                let layout = Layout { block_rows: block_rows.max(1), number, counts: counts as usize };
+                let layout = Layout { block_rows: block_rows.max(1), number, counts: counts as usize, is_one };
                 Ok(Arc::new(RowWriterExec::new(input()?, folder, layout)))
             }
             Operator::WholeLatest(WholeLatestMessage { scan, wanted, oldest }) => {
@@ -86,6 +86,7 @@ fn message(node: &dyn ExecutionPlan) -> Result<Option<Operator>> {
             block_rows: layout.block_rows,
             number: layout.number.map(|position| position as u64),
             counts: layout.counts as u64,
+            is_one: layout.is_one,
         })));
     }
     if let Some(latest) = node.downcast_ref::<WholeLatestExec>() {

@@ -95,7 +95,7 @@ fn own_stage(branch: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
 
 /// Rows in one partition, and kept there: the scheduler plans the inputs of stages anew, and takes a bare merge away wherever the
 /// operator above asks for none. A limit without a limit asks for one.
-fn in_one(rows: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+pub(super) fn in_one(rows: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
     Arc::new(GlobalLimitExec::new(Arc::new(CoalescePartitionsExec::new(rows)), 0, None))
 }
 

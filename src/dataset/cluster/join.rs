@@ -27,18 +27,22 @@ use crate::dataset::point_in_time::PointInTimeJoin;
 use crate::dataset::point_in_time::operator::PointInTimeExec;
 
 /// A spine of any plan with the numbers of its rows as last column, closed to optimizers.
-///
-/// The spine is a stage of its own, which nobody plans anew: below a merge the scheduler leaves plans as they are, and a merge of
-/// one partition passes rows on in their order, whatever it says it goes by.
 pub(in crate::dataset) fn numbered_spine(spine: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
-    let is_one = spine.output_partitioning().partition_count() == 1;
-    let first = spine.schema().fields().first().map(|field| Column::new(field.name(), 0));
+    Arc::new(NumberedExec::new(in_its_order(spine)).sealed())
+}
+
+/// The rows of a plan in one partition, in their order if they have one.
+///
+/// The plan is a stage of its own, which nobody plans anew: below a merge the scheduler leaves plans as they are, and a merge of
+/// one partition passes rows on in their order, whatever it says it goes by.
+pub(super) fn in_its_order(rows: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    let is_one = rows.output_partitioning().partition_count() == 1;
+    let first = rows.schema().fields().first().map(|field| Column::new(field.name(), 0));
     let order = first.and_then(|column| LexOrdering::new([PhysicalSortExpr::new_default(Arc::new(column))]));
-    let whole: Arc<dyn ExecutionPlan> = match order {
-        Some(order) if is_one => Arc::new(SortPreservingMergeExec::new(order, spine)),
-        _ => Arc::new(CoalescePartitionsExec::new(spine)),
-    };
-    Arc::new(NumberedExec::new(whole).sealed())
+    match order {
+        Some(order) if is_one => Arc::new(SortPreservingMergeExec::new(order, rows)),
+        _ => Arc::new(CoalescePartitionsExec::new(rows)),
+    }
 }
 
 /// The join of such a spine, in its order. The numbers stay where the join was told they are: last of the spine's columns.

@@ -54,6 +54,8 @@ pub(super) struct RowWriterMessage {
     pub(super) number: Option<u64>,
     #[prost(uint64, tag = "4")]
     pub(super) counts: u64,
+    #[prost(bool, tag = "5")]
+    pub(super) is_one: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -14,8 +14,11 @@ use arrow::datatypes::{Schema, SchemaRef, UInt64Type};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, OrderingRequirements, Partitioning, PhysicalExpr, PhysicalSortExpr};
+use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::expressions::{BinaryExpr, Column, lit};
+use datafusion::physical_expr::{
+    Distribution, EquivalenceProperties, LexOrdering, OrderingRequirements, Partitioning, PhysicalExpr, PhysicalSortExpr,
+};
 use datafusion::physical_plan::execution_plan::{Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
@@ -36,6 +39,19 @@ pub(super) struct Layout {
     pub(super) number: Option<usize>,
     /// Columns at the end that count rows and are not written.
     pub(super) counts: usize,
+    /// Whether all rows come in one partition, in an order that is kept.
+    pub(super) is_one: bool,
+}
+
+/// The column of the rows' numbers.
+pub(super) fn number_of(schema: &Schema, position: usize) -> Option<Arc<dyn PhysicalExpr>> {
+    Some(Arc::new(Column::new(schema.fields().get(position)?.name(), position)))
+}
+
+/// The number of a row's block; none where rows have no numbers.
+pub(super) fn block_of(schema: &Schema, layout: Layout) -> Option<Arc<dyn PhysicalExpr>> {
+    let number = number_of(schema, layout.number?)?;
+    Some(Arc::new(BinaryExpr::new(number, Operator::Divide, lit(layout.block_rows))))
 }
 
 /// Writes the rows of its input.
@@ -78,11 +94,17 @@ impl ExecutionPlan for RowWriterExec {
         vec![&self.input]
     }
 
+    fn required_input_distribution(&self) -> Vec<Distribution> {
+        vec![match block_of(&self.input.schema(), self.layout) {
+            _ if self.layout.is_one => Distribution::SinglePartition,
+            Some(block) => Distribution::KeyPartitioned(vec![block]),
+            None => Distribution::UnspecifiedDistribution,
+        }]
+    }
+
     fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
-        let order = self.layout.number.and_then(|number| {
-            let column = Column::new(self.input.schema().fields().get(number)?.name(), number);
-            LexOrdering::new([PhysicalSortExpr::new_default(Arc::new(column))])
-        });
+        let number = self.layout.number.and_then(|position| number_of(&self.input.schema(), position));
+        let order = number.and_then(|number| LexOrdering::new([PhysicalSortExpr::new_default(number)]));
         vec![order.map(OrderingRequirements::from)]
     }
 
@@ -225,7 +247,7 @@ mod tests {
     use super::*;
     use crate::dataset::content_hash::{BlockDigests, ContentHash, ContentHasher};
 
-    const LAYOUT: Layout = Layout { block_rows: 4, number: Some(1), counts: 1 };
+    const LAYOUT: Layout = Layout { block_rows: 4, number: Some(1), counts: 1, is_one: false };
 
     fn batch(numbers: &[u64]) -> RecordBatch {
         let values: Int64Array = numbers.iter().map(|number| Some(*number as i64 * 7)).collect();
@@ -275,7 +297,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_keeps_its_parts_and_their_order() {
         let partitions = [vec![batch(&[5, 1, 9]), batch(&[2, 2, 7])], vec![], vec![batch(&[3])]];
-        let found = written(&partitions, Layout { block_rows: 4, number: None, counts: 0 }).await.unwrap();
+        let found = written(&partitions, Layout { block_rows: 4, number: None, counts: 0, is_one: false }).await.unwrap();
         let mut places: Vec<_> = found.files.iter().map(|file| (file.part, file.number, file.rows, file.digests.is_some())).collect();
         places.sort_unstable();
         assert_eq!(places, [(0, 0, 4, false), (0, 1, 2, false), (2, 0, 1, false)]);

@@ -62,6 +62,23 @@ impl QueryEngine {
     /// # Errors
     /// As [`Self::query`], and `Unavailable` if the cluster does not answer.
     pub async fn query_on(&self, cluster: Cluster, sql: &str, source: Arc<dyn GroupSource>, options: &QueryOptions) -> Result<QueryStream> {
+        let (planning, PlannedStatement { plan, task, explains }) = self.planned_on(cluster, sql, source, options).await?;
+        if explains {
+            let rows = execute_stream(plan.clone(), task).map_err(from_engine)?;
+            return Ok(self.stream(rows, plan, options.max_rows));
+        }
+        let rows = planning.submitted(cluster, &plan)?;
+        Ok(self.stream(rows, plan, options.max_rows))
+    }
+
+    /// Plans a statement for a cluster, and with what settings; one that only explains is left as it is.
+    pub(super) async fn planned_on(
+        &self,
+        cluster: Cluster,
+        sql: &str,
+        source: Arc<dyn GroupSource>,
+        options: &QueryOptions,
+    ) -> Result<(Self, PlannedStatement)> {
         let mut planning = self.with_config(move |config| config_for(cluster, config));
         let planned = match planning.physical(sql, source.clone(), options).await {
             Err(error) if error.to_string().contains(UNKEPT_ORDER) => {
@@ -70,14 +87,12 @@ impl QueryEngine {
             }
             planned => planned?,
         };
-        let PlannedStatement { plan, task, explains } = planned;
-        if explains {
-            let rows = execute_stream(plan.clone(), task).map_err(from_engine)?;
-            return Ok(self.stream(rows, plan, options.max_rows));
+        if planned.explains {
+            return Ok((planning, planned));
         }
+        let PlannedStatement { plan, task, explains } = planned;
         let plan = distributable(plan, &self.sessions(), &task).await.map_err(from_engine)?;
-        let rows = planning.submitted(cluster, &plan)?;
-        Ok(self.stream(rows, plan, options.max_rows))
+        Ok((planning, PlannedStatement { plan, task, explains }))
     }
 
     /// Joins a stored spine on a cluster: the same rows as [`PointInTimeJoin::run`] gives, in the same order.

@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use tokio::runtime::Handle;
 
 use super::files::StoreFiles;
 use super::{ClusterOptions, ClusterWorker, OnReady};
 use crate::dataset::cluster::{Cluster, Scheduler, Worker, WorkerOptions};
+use crate::dataset::row_files::{RowFile, RowFolder};
 use crate::dataset::{EngineOptions, QueryEngine, QueryOptions, QueryStream};
 use crate::model::{ErrorKind, Result};
 use crate::store::FeatureStore;
@@ -57,6 +59,23 @@ pub(super) async fn query_on(store: &FeatureStore, cluster: &ClusterOptions, sql
         // Perhaps another machine has just made the group.
         Err(error) if error.kind() == ErrorKind::NotFound && store.look_for_missing().await => {
             engine.query_on(cluster, sql, source, &options).await
+        }
+        answered => answered,
+    }
+}
+
+pub(super) async fn query_into(
+    store: &FeatureStore,
+    cluster: &ClusterOptions,
+    sql: &str,
+    folder: (&RowFolder, u64),
+) -> Result<(SchemaRef, Vec<RowFile>)> {
+    let options = QueryOptions { now: store.now(), max_rows: None };
+    let (engine, cluster, source) = (store.query_engine()?, Cluster::from(cluster), store.counted_group_source());
+    match engine.query_into(cluster, sql, source.clone(), &options, folder).await {
+        // Perhaps another machine has just made the group.
+        Err(error) if error.kind() == ErrorKind::NotFound && store.look_for_missing().await => {
+            engine.query_into(cluster, sql, source, &options, folder).await
         }
         answered => answered,
     }

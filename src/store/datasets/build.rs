@@ -19,7 +19,7 @@ use std::time::Instant;
 use super::inputs::{check_no_input, external_files, spine_files};
 use super::manifest::{ExternalFileNote, Manifest, ManifestColumn, ManifestOutput, of_plan, sidecar};
 use super::output::write_output;
-use super::place::{BuildOutput, NewFile, NewFolder, Place};
+use super::place::{BuildOutput, NewFile, Place, output_in};
 use super::plan::{DatasetPlan, JoinedStream, PlanOptions};
 use crate::backend::faults;
 use crate::catalog::{NewRun, RunCounts, RunId, RunKind, RunState};
@@ -32,6 +32,7 @@ use crate::model::{DatasetName, Error, ErrorKind, EventTime, FeatureGroup, Group
 use crate::store::FeatureStore;
 use crate::store::cluster::ClusterOptions;
 use crate::store::lineage::capture::{BuildTold, outcome};
+use crate::store::new_folder::{NewFolder, RowKind};
 use crate::store::output_file::{OutputFile, PublishedFile, SealedFile};
 
 /// Standard input as a spine.
@@ -83,7 +84,7 @@ impl FeatureStore {
         let id = uuid::Uuid::now_v7();
         let place = match &options.output {
             BuildOutput::File(target) => Place::File(NewFile::create(target, options.format)?),
-            BuildOutput::Store(folder) => Place::Folder(NewFolder::create(self, folder, id, options.format).await?),
+            BuildOutput::Store(folder) => Place::Folder(NewFolder::create(self, RowKind::Dataset, folder, id, options.format).await?),
         };
         let (plan, groups) = self.plan_flushed(&request, &plan_options(options)).await?;
         if let Place::File(file) = &place {
@@ -178,7 +179,7 @@ impl FeatureStore {
         let spine = request.spine.clone();
         let spine_files = tokio::task::spawn_blocking(move || spine_files(&spine));
         let external = self.external_files(groups).await?;
-        let (mut written, rows) = self.write(place, plan, options.format).await?;
+        let (written, rows) = self.write(place, plan, options.format).await?;
         let spine_files = spine_files.await.map_err(|error| Error::internal("reading the spine stopped").source(error))??;
         for (input, matched) in inputs.iter_mut().zip(rows.matched) {
             input.matched = matched;
@@ -204,7 +205,7 @@ impl FeatureStore {
             Hidden::File(file) => Some(sidecar(&file.target)),
             Hidden::Folder(_) => None,
         };
-        self.publish(&mut manifest, &mut written, run, told).await?;
+        self.publish(&mut manifest, written, run, told).await?;
         Ok(BuiltDataset { manifest, manifest_path })
     }
 
@@ -224,13 +225,13 @@ impl FeatureStore {
                 let (path, bytes) = (target.display().to_string(), rows.bytes().unwrap_or(0));
                 let output = ManifestOutput { path, format: format.to_string(), bytes, files: Vec::new() };
                 let matched = counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
-                let file = HiddenFile { target, appearing: Some((rows, manifest)) };
+                let file = HiddenFile { target, rows, manifest };
                 Ok((Hidden::File(file), WrittenOutput { output, hash, matched }))
             }
             Place::Folder(mut new) => {
                 let filled = async {
                     let (WrittenRows { files, matched }, hash) = plan.run_into(&new.folder, block_rows).await?;
-                    Ok(WrittenOutput { output: new.close(&files).await?, hash, matched })
+                    Ok(WrittenOutput { output: output_in(new.close(&files).await?, &files), hash, matched })
                 };
                 let filled = filled.await;
                 let filled = new.unless_failed(filled).await?;
@@ -240,33 +241,24 @@ impl FeatureStore {
     }
 
     /// Lets everything appear at once, or nothing.
-    async fn publish(&self, manifest: &mut Manifest, written: &mut Hidden, run: Option<RunId>, told: &BuildTold) -> Result<()> {
-        match written {
-            Hidden::File(file) => {
-                let rows = file.appearing.take();
-                let done = self.record(manifest, rows, run, told).await;
-                done.map(drop)
-            }
-            Hidden::Folder(new) => {
-                // Complete before the catalog speaks of it; the version is known only then.
-                let described = match manifest.to_json() {
-                    Ok(text) => new.folder.describe(text).await,
-                    Err(error) => Err(error),
-                };
-                new.unless_failed(described).await?;
-                let recorded = self.record(manifest, None, run, told).await;
-                if recorded.as_ref().is_err_and(|error| error.kind() == ErrorKind::OutcomeUnknown) {
-                    // The row may be there.
-                    new.keep();
-                }
-                new.unless_failed(recorded).await?;
-                new.keep();
-                if let Err(error) = new.folder.describe(manifest.to_json()?).await {
-                    tracing::info!(%error, "the manifest in the store's folder does not tell the version");
-                }
-                Ok(())
-            }
+    async fn publish(&self, manifest: &mut Manifest, written: Hidden, run: Option<RunId>, told: &BuildTold) -> Result<()> {
+        let new = match written {
+            Hidden::File(file) => return self.record(manifest, Some((file.rows, file.manifest)), run, told).await,
+            Hidden::Folder(new) => new,
+        };
+        // Complete before the catalog speaks of it; the version is known only then.
+        let mut new = new.describe(manifest.to_json()?).await?;
+        let recorded = self.record(manifest, None, run, told).await;
+        if recorded.as_ref().is_err_and(|error| error.kind() == ErrorKind::OutcomeUnknown) {
+            // The row may be there.
+            new.keep();
         }
+        new.unless_failed(recorded).await?;
+        new.keep();
+        if let Err(error) = new.describe(manifest.to_json()?).await {
+            tracing::info!(%error, "the manifest in the store's folder does not tell the version");
+        }
+        Ok(())
     }
 
     /// Records a dataset; its files, if they are of this machine, appear with its row in the catalog.
@@ -349,10 +341,11 @@ enum Hidden {
     Folder(NewFolder),
 }
 
-/// A file that is complete, and the one of its manifest, until they appear.
+/// A file that is complete, and the one of its manifest.
 struct HiddenFile {
     target: PathBuf,
-    appearing: Option<(SealedFile, OutputFile)>,
+    rows: SealedFile,
+    manifest: OutputFile,
 }
 
 /// What was written.

@@ -17,11 +17,10 @@ use crate::backend::offline::{ExternalTable, FileBytes, from_object_store};
 use crate::dataset::ScanFile;
 use crate::model::{Error, Result};
 use crate::store::FeatureStore;
+use crate::store::new_folder::BUCKET;
 
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 65_536;
-/// What the place of a folder in a bucket begins with.
-const BUCKET: &str = "s3://";
 
 /// One of them.
 #[derive(Clone)]
@@ -78,17 +77,6 @@ impl FeatureStore {
             Ok((schema, objects, found.into_iter().map(|object| ScanFile::new(object, None)).collect()))
         };
         tokio::task::spawn_blocking(scan).await.map_err(|error| Error::internal("looking for a training dataset stopped").source(error))?
-    }
-
-    /// Where a folder of the store is found by others: a folder of this machine, or a URL.
-    pub(super) fn place_of(&self, folder: &ObjectPath) -> Result<String> {
-        if self.inner.offline.is_remote() {
-            return Ok(format!("{BUCKET}{folder}"));
-        }
-        let path = self.inner.offline.local()?.file_path(folder)?;
-        path.into_os_string()
-            .into_string()
-            .map_err(|path| Error::invalid(format!("the store's folder '{}' is not UTF-8", path.display())).remedy("move the store"))
     }
 }
 
