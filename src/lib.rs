@@ -15,7 +15,7 @@
 //!
 //! **Train.** A spine (rows with an identifier and a time) and some groups become a plan ([`store::datasets`]): snapshots,
 //! and what has to be read of them. The point-in-time join ([`dataset::point_in_time`]) finds for each row the record that
-//! was newest then; the rows go into a file, their hash and the versions that were read into its manifest.
+//! was newest then; the rows go into a file, or into files of the store, their hash and the versions that were read into its manifest.
 //!
 //! **Share the work.** Statements and joins may run on a cluster (`dataset::cluster`, [`store::cluster`]), if the crate was built with one: the plan is made
 //! here, of snapshots taken here, and travels whole.

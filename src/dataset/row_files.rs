@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <folder>/_open                               while files may be added
-//! <folder>/00000-00003-<uuid>.parquet          part, place in the part: in the order of their names they hold the rows in order
+//! <folder>/00003-<uuid>.parquet                its place: in the order of their names they hold the rows in order, if they have one
 //! <folder>/_manifest.json                      what they are, once all are there
 //! ```
 //!
@@ -40,9 +40,7 @@ const LEFT: Duration = Duration::from_secs(24 * 60 * 60);
 /// A file of rows that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowFile {
-    /// The part of the rows it is of; rows in order are one part.
-    pub part: u64,
-    /// Its place in the part.
+    /// Its place among the files. Rows without an order come from several writers, each of which counts from 0.
     pub number: u64,
     /// Its name in the folder.
     pub name: String,
@@ -79,11 +77,6 @@ impl RowFolder {
     /// Where it lies among the objects.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// The objects it lies among.
-    pub fn objects(&self) -> &Arc<dyn ObjectStore> {
-        &self.objects
     }
 
     fn object(&self, name: &str) -> Path {
@@ -161,21 +154,20 @@ impl RowFolder {
     }
 
     /// Starts a file; `is_hashed` if its rows are a block whose columns are to be hashed.
-    pub fn file(&self, schema: &SchemaRef, part: u64, number: u64, is_hashed: bool) -> Result<RowFileWriter> {
-        let name = format!("{part:05}-{number:05}-{}.parquet", Uuid::now_v7().simple());
+    pub fn file(&self, schema: &SchemaRef, number: u64, is_hashed: bool) -> Result<RowFileWriter> {
+        let name = format!("{number:05}-{}.parquet", Uuid::now_v7().simple());
         let schema = with_unique_names(schema);
         let out = BufWriter::new(self.objects.clone(), self.object(&name));
         let properties = file_properties(&schema, ROW_GROUP_ROWS);
         let writer = AsyncArrowWriter::try_new(out, schema.clone(), Some(properties)).map_err(super::output::unholdable)?;
         let hasher = is_hashed.then(|| BlockHasher::new(&schema));
-        Ok(RowFileWriter { folder: self.clone(), part, number, name, schema, writer, hasher, rows: 0 })
+        Ok(RowFileWriter { folder: self.clone(), number, name, schema, writer, hasher, rows: 0 })
     }
 }
 
 /// A file on its way. It is there once it is finished; dropped before, it is not.
 pub struct RowFileWriter {
     folder: RowFolder,
-    part: u64,
     number: u64,
     name: String,
     schema: SchemaRef,
@@ -185,7 +177,7 @@ pub struct RowFileWriter {
 }
 
 impl RowFileWriter {
-    /// Its place in the part.
+    /// Its place among the files.
     pub fn number(&self) -> u64 {
         self.number
     }
@@ -219,7 +211,6 @@ impl RowFileWriter {
             );
         }
         Ok(RowFile {
-            part: self.part,
             number: self.number,
             name: self.name,
             rows: self.rows,
@@ -251,7 +242,7 @@ mod tests {
     }
 
     async fn written(folder: &RowFolder, number: u64) -> Result<RowFile> {
-        let mut file = folder.file(&rows().schema(), 0, number, true)?;
+        let mut file = folder.file(&rows().schema(), number, true)?;
         file.add(&rows()).await?;
         file.finish().await
     }
@@ -262,7 +253,7 @@ mod tests {
         let folder = folder(&objects, "datasets/t/1");
         folder.open().await.unwrap();
         let (kept, _twice) = (written(&folder, 0).await.unwrap(), written(&folder, 0).await.unwrap());
-        let mut late = folder.file(&rows().schema(), 0, 1, true).unwrap();
+        let mut late = folder.file(&rows().schema(), 1, true).unwrap();
         late.add(&rows()).await.unwrap();
         folder.close(std::slice::from_ref(&kept)).await.unwrap();
         // A task that nobody hears any more ends after that.

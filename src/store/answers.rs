@@ -82,7 +82,7 @@ impl FeatureStore {
     async fn answer_on(&self, cluster: &ClusterOptions, sql: &str, folder: &RowFolder) -> Result<Vec<RowFile>> {
         let (schema, mut files) = super::cluster::query_into(self, cluster, sql, (folder, self.inner.block_rows)).await?;
         if files.is_empty() {
-            files.push(folder.file(&schema, 0, 0, false)?.finish().await?);
+            files.push(folder.file(&schema, 0, false)?.finish().await?);
         }
         Ok(files)
     }
@@ -96,7 +96,7 @@ impl FeatureStore {
             for rows in cut(&batch?, file.as_ref().map_or(0, RowFileWriter::rows), self.inner.block_rows) {
                 let mut current = match file.take() {
                     Some(file) => file,
-                    None => folder.file(&schema, 0, files.len() as u64, false)?,
+                    None => folder.file(&schema, files.len() as u64, false)?,
                 };
                 current.add(&rows).await?;
                 if current.rows() >= self.inner.block_rows {
@@ -107,7 +107,7 @@ impl FeatureStore {
             }
         }
         let last = match file {
-            None if files.is_empty() => Some(folder.file(&schema, 0, 0, false)?),
+            None if files.is_empty() => Some(folder.file(&schema, 0, false)?),
             last => last,
         };
         if let Some(last) = last {

@@ -62,7 +62,8 @@ pub async fn run_scheduler(bind: SocketAddr, ready: OnReady<'_>) -> Result<()> {
 }
 
 impl FeatureStore {
-    /// Opens a store for a worker. A folder is only read; one of a bucket is made if need be, and learns there of new groups.
+    /// Opens a store for a worker. Of a folder no group is changed: the worker reads, and adds files of rows where it is told to.
+    /// One of a bucket is made if need be, and learns there of new groups.
     ///
     /// # Errors
     /// As [`FeatureStore::open`].

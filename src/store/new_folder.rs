@@ -1,7 +1,7 @@
 //! A new folder of the store for files of rows: there with its manifest once it is complete, gone with everything in it else.
 //!
 //! ```text
-//! <home>/datasets/<name in lower case>/<identity>/00000-00000-….parquet …  _manifest.json      training datasets
+//! <home>/datasets/<name in lower case>/<identity>/00000-….parquet …  _manifest.json      training datasets
 //! <home>/answers/<name in lower case>/<identity>/…                                             answers to statements
 //! ```
 //!

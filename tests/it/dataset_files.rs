@@ -418,7 +418,7 @@ async fn answers_in_the_store_are_those_of_one_machine() {
             ("select * from users order by visits desc", true),
             ("select id, visits from users order by id, visits limit 33", true),
             ("select id, plan, visits from users where visits > 3", false),
-            ("select plan, count(*) as n, count(*) as \"N\" from users group by plan", false),
+            ("select plan, count(*) as n, max(visits) as high from users group by plan", false),
             ("select a.id, b.visits from users a join users b on a.id = b.id order by b.visits, a.visits", true),
             ("select id, visits from users where visits > 1000", false),
             ("select id from users order by visits desc", true),
@@ -433,7 +433,7 @@ async fn answers_in_the_store_are_those_of_one_machine() {
                 let answer = bench.store.query_into(cluster.as_ref(), sql, &name).await.unwrap();
                 folders += 1;
                 let files: Vec<_> = answer.files.iter().map(|file| (file.name.as_str(), file.bytes)).collect();
-                assert!(files.is_sorted(), "{files:?}");
+                assert!(!has_order || files.is_sorted(), "{files:?}");
                 let found = bench.rows_in(&answer.path, &files).await;
                 let mut expected = here.clone();
                 if !has_order {

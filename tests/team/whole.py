@@ -159,15 +159,18 @@ def load(addresses, groups, on_the_way=None):
                 on_the_way()
 
 
+def question(spine, output, cluster=None):
+    """The words that build the training dataset."""
+    words = ["dataset", "build", "--spine", spine, "--spine-id", "customer_id", "--spine-time", "at", "-o", output, "--name", "train"]
+    for group in ("customer-features", "customer-account", "support-features"):
+        words += ["--features", group]
+    return words + (["--cluster", cluster] if cluster else [])
+
+
 def build(folder, spine, variables=None, output="train.parquet", cluster=None):
     """Builds the training dataset; returns the digest of its file."""
     path = os.path.join(home, output)
-    words = ["dataset", "build", "--spine", spine, "--spine-id", "customer_id", "--spine-time", "at", "-o", path, "--name", "train"]
-    for group in ("customer-features", "customer-account", "support-features"):
-        words += ["--features", group]
-    if cluster:
-        words += ["--cluster", cluster]
-    parts.run(larder, folder, *words, environment=variables)
+    parts.run(larder, folder, *question(spine, path, cluster), environment=variables)
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()
 
@@ -279,6 +282,13 @@ with tempfile.TemporaryDirectory() as home:
         threading.Timer(1.0, workers[0].kill).start()
         assert build(place("c"), place("labels.csv"), newcomer, "cluster.parquet", at) == expected
         say("the cluster builds the same bytes, with one worker killed")
+        kept = parts.run(larder, place("c"), *question(place("labels.csv"), "store:train", at), environment=newcomer, answer=True)
+        assert kept["output"].startswith("s3://") and kept["files"] == 1, kept
+        verified = parts.run(larder, place("c"), "dataset", "verify", "train", environment=newcomer, answer=True)
+        assert verified["matches"] and verified["file"] == "same", verified
+        one = parts.run(larder, place("single"), "dataset", "show", "train", environment=local, answer=True)
+        assert kept["content_hash"] == one["content_hash"], "the workers wrote other rows"
+        say("a worker writes the same rows to the bucket")
 
     browse(place("d"), newcomer, sorted(groups)[:5])
     say("a machine with only the URL browses the catalog")

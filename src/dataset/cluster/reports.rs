@@ -1,4 +1,4 @@
-//! What workers tell of the files they wrote, as rows: one for each file, and what their part counted with the first.
+//! What workers tell of the files they wrote, as rows: one for each file, and what their partition counted with the first.
 
 use std::sync::{Arc, LazyLock};
 
@@ -12,7 +12,6 @@ use crate::model::{Error, Result};
 /// Columns of the rows.
 static COLUMNS: LazyLock<SchemaRef> = LazyLock::new(|| {
     Arc::new(Schema::new(vec![
-        Field::new("part", DataType::UInt64, false),
         Field::new("number", DataType::UInt64, false),
         Field::new("name", DataType::Utf8, false),
         Field::new("rows", DataType::UInt64, false),
@@ -47,7 +46,6 @@ pub(super) fn report(written: &WrittenPart) -> Result<RecordBatch> {
     let matched: Vec<u8> = written.matched.iter().flat_map(|matched| matched.to_le_bytes()).collect();
     let matched = std::iter::once(Some(matched)).chain(std::iter::repeat(None)).take(files.len());
     let columns: Vec<ArrayRef> = vec![
-        numbers(|file| file.part),
         numbers(|file| file.number),
         Arc::new(StringArray::from_iter_values(files.iter().map(|file| file.name.as_str()))),
         numbers(|file| file.rows),
@@ -70,15 +68,15 @@ pub(super) fn files_in(reports: &[RecordBatch]) -> Result<WrittenPart> {
 }
 
 fn read(batch: &RecordBatch, all: &mut WrittenPart) -> Option<()> {
-    let [part, number, name, rows, bytes, digests, matched] = batch.columns() else { return None };
+    let [number, name, rows, bytes, digests, matched] = batch.columns() else { return None };
     let numbers = |column: &ArrayRef| column.as_primitive_opt::<UInt64Type>().map(|column| column.values().to_vec());
-    let (part, number, rows, bytes) = (numbers(part)?, numbers(number)?, numbers(rows)?, numbers(bytes)?);
+    let (number, rows, bytes) = (numbers(number)?, numbers(rows)?, numbers(bytes)?);
     let (name, digests, matched) = (name.as_string_opt::<i32>()?, digests.as_binary_opt::<i32>()?, matched.as_binary_opt::<i32>()?);
     for row in 0..batch.num_rows() {
         let columns = |bytes: &[u8]| bytes.as_chunks::<16>().0.iter().map(|digest| u128::from_le_bytes(*digest)).collect();
         let digests = digests.is_valid(row).then(|| BlockDigests { rows: rows[row], columns: columns(digests.value(row)) });
         let (name, rows, bytes) = (name.value(row).to_owned(), rows[row], bytes[row]);
-        all.files.push(RowFile { part: part[row], number: number[row], name, rows, bytes, digests });
+        all.files.push(RowFile { number: number[row], name, rows, bytes, digests });
         if matched.is_valid(row) {
             let counted = matched.value(row).as_chunks::<8>().0;
             all.matched.resize(all.matched.len().max(counted.len()), 0);
@@ -96,7 +94,6 @@ mod tests {
     #[test]
     fn what_is_told_is_what_was_written() {
         let file = |number: u64, digests: Option<Vec<u128>>| RowFile {
-            part: 3,
             number,
             name: format!("{number}.parquet"),
             rows: number + 1,

@@ -1,9 +1,9 @@
 //! Writes the rows of its input to files of the store and answers what it wrote: one row for each file.
 //!
 //! Rows with numbers are those of a training dataset: a partition of the input has whole blocks of them, sorted, and each block
-//! becomes a file whose columns are hashed on the way. Rows without are an answer to a statement: a partition becomes a part
-//! with as many files as it takes. That no number is missing or comes twice is checked here, where the rows are, and by
-//! whoever puts the files together.
+//! becomes a file whose columns are hashed on the way. Rows without are an answer to a statement: a partition becomes as many
+//! files as it takes. That no number is missing or comes twice is checked here, where the rows are, and by whoever puts the files
+//! together.
 
 use std::fmt;
 use std::sync::Arc;
@@ -138,7 +138,7 @@ impl ExecutionPlan for RowWriterExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> EngineResult<SendableRecordBatchStream> {
         let mut rows = self.input.execute(partition, context)?;
-        let mut writing = Writing::new(self.folder.clone(), self.layout, &self.input.schema(), partition as u64);
+        let mut writing = Writing::new(self.folder.clone(), self.layout, &self.input.schema());
         let written = async move {
             while let Some(batch) = rows.next().await {
                 writing.add(&batch.map_err(from_engine)?).await?;
@@ -155,7 +155,6 @@ struct Writing {
     folder: RowFolder,
     layout: Layout,
     schema: SchemaRef,
-    part: u64,
     /// Positions of the columns that are written.
     columns: Vec<usize>,
     file: Option<RowFileWriter>,
@@ -163,14 +162,12 @@ struct Writing {
 }
 
 impl Writing {
-    fn new(folder: RowFolder, layout: Layout, input: &Schema, partition: u64) -> Self {
+    fn new(folder: RowFolder, layout: Layout, input: &Schema) -> Self {
         let end = input.fields().len().saturating_sub(layout.counts);
         let columns: Vec<usize> = (0..end).filter(|column| Some(*column) != layout.number).collect();
         let fields: Vec<_> = columns.iter().map(|column| input.field(*column).clone()).collect();
-        // All blocks are of one part: the rows are in one order.
-        let part = if layout.number.is_some() { 0 } else { partition };
         let written = WrittenPart { files: Vec::new(), matched: vec![0; layout.counts] };
-        Self { folder, layout, schema: Arc::new(Schema::new(fields)), part, columns, file: None, written }
+        Self { folder, layout, schema: Arc::new(Schema::new(fields)), columns, file: None, written }
     }
 
     async fn add(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -199,7 +196,7 @@ impl Writing {
         let rows = piece.project(&self.columns).map_err(unfit)?;
         let mut file = match self.file.take() {
             Some(file) => file,
-            None => self.folder.file(&self.schema, self.part, number, is_hashed)?,
+            None => self.folder.file(&self.schema, number, is_hashed)?,
         };
         file.add(&rows).await?;
         if file.rows() >= self.layout.block_rows {
@@ -274,10 +271,7 @@ mod tests {
         let partitions = [vec![batch(&[0, 1, 2]), batch(&[3, 8]), batch(&[9])], vec![batch(&[4, 5, 6, 7])]];
         let mut found = written(&partitions, LAYOUT).await.unwrap();
         found.files.sort_by_key(|file| file.number);
-        assert_eq!(
-            found.files.iter().map(|file| (file.part, file.number, file.rows)).collect::<Vec<_>>(),
-            [(0, 0, 4), (0, 1, 4), (0, 2, 2)]
-        );
+        assert_eq!(found.files.iter().map(|file| (file.number, file.rows)).collect::<Vec<_>>(), [(0, 4), (1, 4), (2, 2)]);
         assert_eq!(found.matched, [4], "0, 3, 6 and 9");
         let rows = batch(&(0..10).collect::<Vec<u64>>()).project(&[0]).unwrap();
         let mut hasher = ContentHasher::with_blocks(&rows.schema(), 4);
@@ -295,11 +289,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_keeps_its_parts_and_their_order() {
+    async fn each_partition_of_an_answer_has_files_of_its_own() {
         let partitions = [vec![batch(&[5, 1, 9]), batch(&[2, 2, 7])], vec![], vec![batch(&[3])]];
         let found = written(&partitions, Layout { block_rows: 4, number: None, counts: 0, is_one: false }).await.unwrap();
-        let mut places: Vec<_> = found.files.iter().map(|file| (file.part, file.number, file.rows, file.digests.is_some())).collect();
+        let mut places: Vec<_> = found.files.iter().map(|file| (file.number, file.rows, file.digests.is_some())).collect();
         places.sort_unstable();
-        assert_eq!(places, [(0, 0, 4, false), (0, 1, 2, false), (2, 0, 1, false)]);
+        assert_eq!(places, [(0, 1, false), (0, 4, false), (1, 2, false)]);
     }
 }

@@ -9,7 +9,8 @@
 //!           PointInTimeExec     each part of the spine
 //! ```
 //!
-//! An answer to a statement is written as its last stage has it: in one part if it has an order, in as many as there are else.
+//! An answer to a statement is written as its last stage has it: by one writer if it is in one partition, as it is if it has an order, by as many as
+//! there are partitions else.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -65,7 +66,7 @@ impl QueryEngine {
         let parts = usize::try_from(blocks).unwrap_or(usize::MAX).min(cluster.parts.max(1));
         let plan = in_blocks(stored_join(join, spine)?, folder.clone(), (block_rows, parts), uses).map_err(from_engine)?;
         let WrittenPart { mut files, mut matched } = planning.written(cluster, plan, watch).await?;
-        files.sort_by_key(|file| (file.part, file.number));
+        files.sort_by_key(|file| file.number);
         check_whole(&files, spine.rows as u64, block_rows)?;
         matched.resize(uses, 0);
         watch.rows_written.store(spine.rows as u64, Ordering::Relaxed);
@@ -102,7 +103,7 @@ impl QueryEngine {
         let layout = Layout { block_rows: block_rows.max(1), number: None, counts: 0, is_one };
         let writer = RowWriterExec::new(rows, folder.clone(), layout);
         let WrittenPart { mut files, .. } = planning.written(cluster, Arc::new(writer), &JoinWatch::default()).await?;
-        files.sort_by_key(|file| (file.part, file.number));
+        files.sort_by_key(|file| file.number);
         Ok((schema, files))
     }
 

@@ -430,7 +430,7 @@ pub(super) mod samples {
                 path: "/data/out".into(),
                 format: "parquet".into(),
                 bytes: 99,
-                files: vec![OutputPart { name: "00000-00000-1.parquet".into(), rows: 3, bytes: 99 }],
+                files: vec![OutputPart { name: "00000-1.parquet".into(), rows: 3, bytes: 99 }],
             },
         }
     }

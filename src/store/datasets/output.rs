@@ -45,7 +45,7 @@ pub(super) fn write_files(mut rows: JoinedRows, folder: &RowFolder, block_rows: 
         for rows in cut(&batch, file.as_ref().map_or(0, RowFileWriter::rows), block_rows) {
             let mut current = match file.take() {
                 Some(file) => file,
-                None => folder.file(&schema, 0, files.len() as u64, true)?,
+                None => folder.file(&schema, files.len() as u64, true)?,
             };
             runtime.block_on(current.add(&rows))?;
             if current.rows() >= block_rows {

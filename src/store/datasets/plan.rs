@@ -176,7 +176,7 @@ impl DatasetPlan {
         let mut written = written.map_err(|error| Error::internal("the join stopped").source(error))??;
         let hash = ContentHash::of_blocks(&schema, block_rows, written.files.iter().filter_map(|file| file.digests.as_ref()))?;
         if written.files.is_empty() {
-            written.files.push(folder.file(&schema, 0, 0, false)?.finish().await?);
+            written.files.push(folder.file(&schema, 0, false)?.finish().await?);
         }
         Ok((written, hash))
     }

@@ -242,9 +242,14 @@ fn of_statement(spine: &StatementLineage) -> Vec<(std::result::Result<&GroupColu
     all.map(|(origin, transform, indirect)| (Ok(origin), transform, indirect)).collect()
 }
 
-/// A dataset that was built, as the file it is.
+/// A dataset that was built, as the file or folder it is.
 fn built_dataset(names: &Names, manifest: &Manifest) -> Dataset {
-    let mut dataset = Dataset::new((FILE.to_owned(), manifest.output.path.clone()));
+    let path = &manifest.output.path;
+    let place = match path.strip_prefix("s3://").and_then(|rest| rest.split_once('/')) {
+        Some((bucket, key)) => (format!("s3://{bucket}"), key.to_owned()),
+        None => (FILE.to_owned(), path.clone()),
+    };
+    let mut dataset = Dataset::new(place);
     let fields = manifest.columns.iter().map(|column| (column.name.as_str(), column.data_type.clone(), None));
     dataset.facets.insert("schema".to_owned(), facets::schema(fields));
     dataset.facets.insert("version".to_owned(), facets::version(&manifest.label()));
