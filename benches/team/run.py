@@ -216,9 +216,9 @@ def cluster(folder):
         parts.run(larder, store, "ingest", "history", files, environment=local)
         parts.run(larder, store, "compact", "history", environment=local)
 
-        def build(spine="labels"):
+        def build(spine="labels", output=os.path.join(place, "train.parquet")):
             words = ["--spine", os.path.join(place, f"{spine}.parquet"), "--spine-id", "id", "--spine-time", "at"]
-            return ["dataset", "build", *words, "--features", "history", "-o", os.path.join(place, "train.parquet")]
+            return ["dataset", "build", *words, "--features", "history", "-o", output]
 
         _, at = parts.start([larder, "--store", store, "cluster", "scheduler", "--bind", "127.0.0.1:0"], local, say="listening on ")
         for number in range(2):
@@ -236,6 +236,10 @@ def cluster(folder):
         large[number], asking, answer = measured(store, build() + on_cluster(number))
         assert answer["content_hash"] == expected["content_hash"], "the cluster built something else"
         print(f"                    the cluster, {number:3} parts {large[number]:7.2f} s, {large[number] / one:.2f} × one process; {asking:.2f} s of a core where it was asked", flush=True)
+    kept, asking_kept, answer = measured(store, build(output="store:train") + on_cluster(2))
+    assert answer["content_hash"] == expected["content_hash"], "the workers wrote something else"
+    print(f"                    written by the workers {kept:5.2f} s, {kept / one:.2f} × one process; {asking_kept:.2f} s of a core where it was asked", flush=True)
+    kept_quarter, asking_kept_quarter, _ = measured(store, build("quarter", "store:quarter") + on_cluster(2))
     quarter, asking_quarter, _ = measured(store, build("quarter") + on_cluster(2))
     _, asking, _ = measured(store, build() + on_cluster(2))
     asked = "select cast(substr(id, 2, 4) as bigint) as block, count(*) as n, avg(f0) as a, max(f9) as m from history group by 1 order by 1"
@@ -249,18 +253,21 @@ def cluster(folder):
     store, build, at = prepared("small", 2_000, 2_000)
     empty = {number: measured(store, build() + on_cluster(number))[0] for number in (2, 64)}
     of_a_part = max(empty[64] - empty[2], 0) / 62
-    of_a_label = max(large[2] - quarter, 0) / (options.labels * 0.75)
+    each = lambda whole, quarter: max(whole - quarter, 0) / (options.labels * 0.75)
+    of_a_label = each(large[2], quarter)
     constants = {
         "rows": options.rows, "labels": options.labels,
         "one_process_seconds": one, "cluster_seconds": large,
         "job_seconds": empty[2] - 2 * of_a_part, "part_seconds": of_a_part,
         # Of one core: two of them shared what workers did.
         "record_seconds": max(quarter - empty[2] - of_a_label * options.labels / 4, 0) * 2 / options.rows,
-        "label_seconds_where_asked": max(asking - asking_quarter, 0) / (options.labels * 0.75),
+        "label_seconds_where_asked": each(asking, asking_quarter),
         "label_seconds": of_a_label,
+        "kept_label_seconds_where_asked": each(asking_kept, asking_kept_quarter),
+        "kept_label_seconds": each(kept, kept_quarter),
     }
-    print("a job costs {job_seconds:.3f} s, each part {part_seconds:.4f} s, a million records {0:.2f} s of a core, a million labels {1:.2f} s, of which {2:.2f} s where it was asked".format(
-        constants["record_seconds"] * 1e6, of_a_label * 1e6, constants["label_seconds_where_asked"] * 1e6, **constants), flush=True)
+    print("a job costs {job_seconds:.3f} s, each part {part_seconds:.4f} s, a million records {0:.2f} s of a core, a million labels {1:.2f} s, of which {2:.2f} s where it was asked; written by the workers {3:.2f} and {4:.2f} s".format(
+        *(constants[name] * 1e6 for name in ("record_seconds", "label_seconds", "label_seconds_where_asked", "kept_label_seconds", "kept_label_seconds_where_asked")), **constants), flush=True)
     if options.constants:
         with open(options.constants, "w") as file:
             json.dump(constants, file, indent=1)

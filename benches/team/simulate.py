@@ -10,6 +10,10 @@ cores that run them and a network card that its tasks share, and all share what 
     merge    one task puts the rows in order, on one core of one worker               labels × MERGE
     answer   the machine that asks fetches, hashes and writes                         labels × WHERE ASKED ÷ 2
 
+With `-o store:NAME` there is neither merge nor answer, and the machine that asks does nothing but divide the spine:
+
+    write    a task a block of 1,048,576 rows sorts, hashes and writes it to the store   its rows × WRITE
+
 Over a compacted history the parts are ranges of identifiers, and the records read are those of the part. Over one that is not sorted each part
 reads the keys of all records: what more workers do is then done again by each.
 """
@@ -32,6 +36,10 @@ WHERE_ASKED = min(MEASURED["label_seconds_where_asked"], MEASURED["label_seconds
 # What a label costs on the workers: two shared the join, one merged. Half of it is taken for each.
 OF_WORKERS = MEASURED["label_seconds"] - WHERE_ASKED
 LABEL, MERGE = OF_WORKERS, OF_WORKERS / 2
+# Written by the workers: what a label costs both of them together, without the join.
+KEPT_WHERE_ASKED = min(MEASURED["kept_label_seconds_where_asked"], MEASURED["kept_label_seconds"])
+WRITE = max(2 * (MEASURED["kept_label_seconds"] - KEPT_WHERE_ASKED) - LABEL, 0)
+BLOCK_ROWS = 1 << 20
 # Not measured. Ten doubles and their keys, compressed; the keys alone; a row of the spine and one of the answer.
 RECORD_BYTES, KEY_BYTES, SPINE_BYTES, ANSWER_BYTES = 90, 18, 24, 120
 # Seconds in which the scheduler does nothing but give one task out.
@@ -60,10 +68,11 @@ class Workers:
         return done
 
 
-def build(records, labels, workers, is_sorted):
-    """Seconds from the question to the file, and core seconds on the workers."""
+def build(records, labels, workers, is_sorted, is_kept=False):
+    """Seconds from the question to the rows, and core seconds on the workers."""
     parts = workers * options.cores
-    at = MEASURED["job_seconds"] + max(labels * WHERE_ASKED / 2, labels * SPINE_BYTES / options.network)
+    where_asked = KEPT_WHERE_ASKED if is_kept else WHERE_ASKED / 2
+    at = MEASURED["job_seconds"] + max(labels * where_asked, labels * SPINE_BYTES / options.network)
     own = records / parts
     others = 0 if is_sorted else records - own
     # Of the records of others the keys are read and looked up, which is about half of what a record costs.
@@ -71,15 +80,23 @@ def build(records, labels, workers, is_sorted):
     cluster = Workers(workers, at)
     from_bucket = own * RECORD_BYTES + others * KEY_BYTES + labels / parts * SPINE_BYTES
     at = max(cluster.run(seconds, from_bucket) for _ in range(parts))
+    if is_kept:
+        blocks = -(-labels // BLOCK_ROWS)
+        rows = labels / blocks
+        cluster = Workers(workers, at)
+        # Rows come from other workers and go to the bucket: the card carries them twice.
+        at = max(cluster.run(rows * WRITE, 2 * rows * ANSWER_BYTES) for _ in range(blocks))
+        return at, parts * (seconds + MEASURED["part_seconds"]) + labels * WRITE
     at += max(labels * MERGE, labels * ANSWER_BYTES / options.network)
     at += max(labels * WHERE_ASKED / 2, labels * ANSWER_BYTES / options.network)
     return at, parts * (seconds + MEASURED["part_seconds"]) + labels * MERGE
 
 
-print(f"workers of {options.cores} cores, as many parts as cores: seconds from the question to the file, core hours of the workers")
-print(f"{'':38} {'compacted':>19} {'not sorted':>19}")
-print(f"{'records':>15} {'labels':>13} {'workers':>8} {'seconds':>10} {'hours':>8} {'seconds':>10} {'hours':>8}")
-for records, labels in [(10_000_000, 1_000_000), (100_000_000, 10_000_000), (1_000_000_000, 10_000_000), (1_000_000_000, 100_000_000)]:
+SIZES = [(10_000_000, 1_000_000), (100_000_000, 10_000_000), (1_000_000_000, 10_000_000), (1_000_000_000, 100_000_000), (10_000_000_000, 1_000_000_000)]
+print(f"workers of {options.cores} cores, as many parts as cores: seconds from the question to the rows, core hours of the workers")
+print(f"{'':40} {'compacted, a file':>19} {'compacted, store:':>19} {'not sorted, a file':>19}")
+print(f"{'records':>15} {'labels':>15} {'workers':>8}" + f" {'seconds':>10} {'hours':>8}" * 3)
+for records, labels in SIZES:
     for workers in (1, 2, 10, 30, 100):
-        ranges, hashed = build(records, labels, workers, True), build(records, labels, workers, False)
-        print(f"{records:15,} {labels:13,} {workers:8} {ranges[0]:10.1f} {ranges[1] / 3600:8.2f} {hashed[0]:10.1f} {hashed[1] / 3600:8.2f}")
+        ways = build(records, labels, workers, True), build(records, labels, workers, True, True), build(records, labels, workers, False)
+        print(f"{records:15,} {labels:15,} {workers:8}" + "".join(f" {seconds:10.1f} {core / 3600:8.2f}" for seconds, core in ways))

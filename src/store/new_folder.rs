@@ -75,20 +75,20 @@ impl NewFolder {
         let folder = RowFolder::new(objects, above.join(name.folded()).join(id.to_string()));
         let new = Self { store: store.clone(), folder, is_kept: false };
         let folder = new.folder.clone();
-        let (new, opened) = new.to_the_end(async move { folder.open().await }).await?;
+        let (new, opened) = new.uninterrupted(async move { folder.open().await }).await?;
         opened.map(|()| new)
     }
 
     /// Says what the files are, in words for any reader.
     pub(super) async fn describe(self, manifest: String) -> Result<Self> {
         let folder = self.folder.clone();
-        let (mut new, described) = self.to_the_end(async move { folder.describe(manifest).await }).await?;
+        let (mut new, described) = self.uninterrupted(async move { folder.describe(manifest).await }).await?;
         new.unless_failed(described).await?;
         Ok(new)
     }
 
     /// Does what makes an object. Whoever asked may be dropped before it is there; then the folder goes after it, not before.
-    async fn to_the_end(self, work: impl Future<Output = Result<()>> + Send + 'static) -> Result<(Self, Result<()>)> {
+    async fn uninterrupted(self, work: impl Future<Output = Result<()>> + Send + 'static) -> Result<(Self, Result<()>)> {
         let task = async move {
             let done = work.await;
             (self, done)

@@ -76,7 +76,9 @@ pub(crate) struct Manifest {
     pub(crate) columns: Vec<Column>,
     /// Seconds the build took.
     pub(crate) seconds: f64,
-    /// Size of its file.
+    /// Files in its folder; none is one file without a folder.
+    pub(crate) files: usize,
+    /// Size of its file, or of all files.
     pub(crate) bytes: u64,
 }
 

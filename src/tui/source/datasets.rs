@@ -116,6 +116,7 @@ fn told(manifest: &manifest::Manifest) -> Manifest {
         inputs: manifest.inputs.iter().map(input).collect(),
         columns: manifest.columns.iter().map(column).collect(),
         seconds: manifest.seconds,
+        files: manifest.output.files.len(),
         bytes: manifest.output.bytes,
     }
 }

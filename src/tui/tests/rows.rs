@@ -128,6 +128,7 @@ pub(super) fn of_datasets(question: &datasets::Question) -> Vec<News> {
                     column("risk__amount_1h", "Float64", Some("payment-risk.amount_1h")),
                 ],
                 seconds: 1.2,
+                files: 0,
                 bytes: 56_300,
             };
             datasets::Answer::Manifest(reference.clone(), Ok(manifest))

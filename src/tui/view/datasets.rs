@@ -182,7 +182,11 @@ fn details(model: &Model, dataset: &Dataset, manifest: Option<&Manifest>, theme:
     ];
     if let Some(manifest) = manifest {
         lines[3] = fact("built", &format!("{}, in {} s", ago(dataset.built, model.now), number(manifest.seconds)));
-        lines[4] = fact("file", &fit::cut_middle(&format!("{}  {}", clean(&dataset.path), bytes(manifest.bytes)), columns));
+        let (word, size) = match manifest.files {
+            0 => ("file", bytes(manifest.bytes)),
+            files => ("folder", format!("{}  {}", counted(files as u64, "file", "files"), bytes(manifest.bytes))),
+        };
+        lines[4] = fact(word, &format!("{}  {size}", fit::cut_middle(&clean(&dataset.path), columns.saturating_sub(size.len() + 2))));
         for spine in &manifest.spine {
             lines.push(fact("spine", &fit::cut_middle(&clean(spine), columns)));
         }
