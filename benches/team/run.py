@@ -92,6 +92,8 @@ def redis(folder):
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         list(pool.map(fill, range(4)))
     time.sleep(3)
+    for server in servers:  # The second one has not heard of the group yet.
+        client("sagemaker-featurestore-runtime", server).get_record(FeatureGroupName="customers", RecordIdentifierValueAsString="C000000")
     print("GetRecord, two servers, 8 connections   ", wrk(servers, "get_record.lua", 8), flush=True)
     print("GetRecord, one server, 8 connections    ", wrk(servers[:1], "get_record.lua", 8), flush=True)
     fields = [part for feature in range(10) for part in (f"f{feature}", "0.123456")]

@@ -150,7 +150,15 @@ impl FeatureStore {
                 }
             };
             let taken = match self.inner.catalog.group_by_id(&group.id).await? {
-                None => self.inner.catalog.insert_group(&group).await,
+                None => match self.inner.catalog.insert_group(&group).await {
+                    // Another look at the bucket was faster, of this process or of another over the same folder.
+                    Err(error)
+                        if error.kind() == ErrorKind::AlreadyExists && self.inner.catalog.group_by_id(&group.id).await?.is_some() =>
+                    {
+                        Ok(())
+                    }
+                    inserted => inserted,
+                },
                 Some(known) if known == group => Ok(()),
                 Some(_) => self.inner.catalog.follow_definition(&group).await.map(|_| ()),
             };

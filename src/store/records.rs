@@ -240,24 +240,31 @@ impl FeatureStore {
     /// Shows the latest record of an identifier as it lies in the store, without a copy; none if there is none, or it is
     /// deleted or expired. What stands where in the row, [`crate::model::Schema::slot`] says.
     /// Counts as one read of the features asked for, which `show` picks, or of all.
-    pub fn view<T>(
+    /// An online store that is far away is asked for all who wait at once, and no thread waits.
+    pub async fn view<T: Send>(
         &self,
         group: &FeatureGroup,
         identifier: &str,
         positions: Option<&[usize]>,
-        mut show: impl FnMut(RowView<'_>) -> T,
+        mut show: impl FnMut(RowView<'_>) -> T + Send,
     ) -> Result<Option<T>> {
         check_has_online(group, identifier)?;
         self.inner.usage.count(group, positions, Operation::Get);
         let Ok(key) = identifier_key(&group.schema, identifier) else { return Ok(None) };
         let now = self.now();
         let mut shown = None;
-        self.inner.online.read(group.id, &key, &mut |row| {
+        let mut visit = |row: RowView<'_>| {
             if row.is_live(now) {
                 shown = Some(show(row));
             }
-            Ok(())
-        })?;
+        };
+        match self.inner.online.elsewhere() {
+            Some(redis) => redis.read_together(group.id, &key, visit).await?,
+            None => self.inner.online.read(group.id, &key, &mut |row| {
+                visit(row);
+                Ok(())
+            })?,
+        };
         Ok(shown)
     }
 

@@ -349,8 +349,8 @@ async fn records_that_are_shown_without_a_copy_are_read_too() {
     larder.run("ingest things rows.csv").ok();
     let store = opened(&larder, false).await;
     let group = store.group("things").await.unwrap();
-    assert_eq!(store.view(&group, "a", Some(&[2]), |_| ()).unwrap(), Some(()));
-    store.view(&group, "a", None, |_| ()).unwrap();
+    assert_eq!(store.view(&group, "a", Some(&[2]), |_| ()).await.unwrap(), Some(()));
+    store.view(&group, "a", None, |_| ()).await.unwrap();
     store.close().await.unwrap();
     let lineage = larder.run("lineage things.value --json").ok().json();
     let reads: u64 = lineage["readers"].as_array().unwrap().iter().map(|reader| reader["reads"].as_u64().unwrap()).sum();

@@ -38,6 +38,7 @@ pub(super) async fn get(state: &ServerState, request: &ServiceRequest) -> Result
             }
             body.push(b'}');
         })
+        .await
         .map_err(|error| faults::of_error(NAME, &error))?;
     if body.is_empty() {
         body.extend_from_slice(b"{}");

@@ -222,6 +222,40 @@ async fn redis_started_again_in_the_middle_loses_no_acknowledged_write() {
     assert!(report.is_healthy(), "{report:#?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_callers_at_once_each_gets_its_own_record_or_the_same_refusal() {
+    let mut redis = Redis::start();
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), &redis).await;
+    store.create_group(new_group()).await.unwrap();
+    for number in 0..100 {
+        store.put(GROUP, pairs(&format!("C{number}"), number, "x"), PutOptions::default()).await.unwrap();
+    }
+    let group = store.group(GROUP).await.unwrap();
+    let asked = |number: i64| {
+        let (store, group) = (store.clone(), group.clone());
+        tokio::spawn(async move {
+            let seen = |row: larder::backend::online::RowView<'_>| (row.identifier().to_owned(), row.event_time());
+            (number, store.view(&group, &format!("C{number}"), None, seen).await)
+        })
+    };
+    // Some are of records that do not exist, and some callers go away before they are answered.
+    let callers: Vec<_> = (0..2_000).map(|caller| asked(caller % 130)).collect();
+    callers.iter().step_by(13).for_each(tokio::task::JoinHandle::abort);
+    let mut answered = 0;
+    for caller in callers {
+        let Ok((number, found)) = caller.await else { continue };
+        let expected = (number < 100).then(|| (format!("C{number}"), larder::model::EventTime::from_unix_seconds(number).unwrap()));
+        assert_eq!(found.unwrap(), expected);
+        answered += 1;
+    }
+    assert!(answered >= 1_800, "{answered}");
+    tokio::task::block_in_place(|| redis.kill());
+    for caller in (0..50).map(asked).collect::<Vec<_>>() {
+        assert_eq!(caller.await.unwrap().1.unwrap_err().kind(), ErrorKind::Unavailable);
+    }
+}
+
 #[test]
 fn a_single_threaded_program_may_use_it_too() {
     let redis = Redis::start();

@@ -26,7 +26,7 @@
 //! outbox, is acknowledged as queued, and waits for Redis; deletes for good and changes of single features fail all the same, since only
 //! Redis can answer them. A question whose answer was lost stays in `waiting` and is asked again until it is known.
 //!
-//! **Reads** are one GET, or one pipeline. Listing walks a sorted set per bucket, merged: SCAN has no order and would visit every key of
+//! **Reads** are one GET, or one pipeline; look-ups of a server's callers that come at once are one, too ([`together`]). Listing walks a sorted set per bucket, merged: SCAN has no order and would visit every key of
 //! every group. An expired row is judged by the reader's clock like everywhere; Redis forgets it only [`RedisOptions::keep_expired`] later,
 //! because until then it keeps older rows out. After that a late record with a ttl of its own that outlives it may show.
 //!
@@ -38,6 +38,7 @@ mod keys;
 mod replay;
 mod rows;
 mod servers;
+mod together;
 mod topology;
 mod writes;
 
@@ -128,6 +129,7 @@ struct Inner {
     faults: Option<Arc<Faults>>,
     /// Arrivals that a caller of this process is asking for.
     in_flight: Mutex<HashSet<u64>>,
+    look_ups: together::LookUps,
     replaying: Mutex<replay::State>,
     woken: Condvar,
 }
@@ -151,8 +153,16 @@ impl RedisStore {
         let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let seeds = options.url.connect_to(options.ca_certificate.as_deref())?;
         let servers = Servers::new(options.url.clone(), seeds, writes::SCRIPT, options.timeout, options.connections);
-        let inner =
-            Inner { servers, options, journal, faults, in_flight: Mutex::default(), replaying: Mutex::default(), woken: Condvar::new() };
+        let inner = Inner {
+            servers,
+            options,
+            journal,
+            faults,
+            in_flight: Mutex::default(),
+            look_ups: together::LookUps::default(),
+            replaying: Mutex::default(),
+            woken: Condvar::new(),
+        };
         let store = Self { inner: Arc::new(inner) };
         replay::prepare(&store.inner);
         if !store.inner.journal.is_read_only() && store.inner.journal.waiting_count()? > 0 {

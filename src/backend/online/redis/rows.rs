@@ -23,7 +23,7 @@ const TIDY: &str =
     "if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('ZREM', KEYS[2], ARGV[1]) redis.call('ZREM', KEYS[3], ARGV[1]) end";
 
 impl Inner {
-    fn get(&self, group: GroupId, identifier: &str) -> Command {
+    pub(super) fn get(&self, group: GroupId, identifier: &str) -> Command {
         let bucket = self.bucket(group, identifier);
         Command::new(bucket.slot(), redis::cmd("GET").arg(bucket.record(identifier)))
     }
@@ -54,7 +54,7 @@ impl Inner {
         }
     }
 
-    fn value(&self, answer: Answer) -> Result<Option<Vec<u8>>> {
+    pub(super) fn value(&self, answer: Answer) -> Result<Option<Vec<u8>>> {
         match self.answered(answer)? {
             Value::BulkString(bytes) => Ok(Some(bytes)),
             Value::Nil => Ok(None),
