@@ -26,6 +26,8 @@ pub(super) const FEATURES: [Column; 6] = [
     Column::number("MEAN", 9, 3),
     Column::text("SHAPE", 8, 8, 1),
 ];
+/// Columns of the words before the figures.
+const WORD: usize = 10;
 /// From this width on the large picture stands beside the list.
 const WIDE: u16 = 110;
 
@@ -191,7 +193,7 @@ pub(super) fn histogram(feature: &FeatureNumbers, theme: &Theme, frame: &mut Fra
 }
 
 pub(super) fn figures(model: &Model, feature: &FeatureNumbers, room: usize, theme: &Theme) -> Vec<Line<'static>> {
-    let fact = |name: &str, text: String| Line::from(vec![Span::styled(format!("{name:<10}"), theme.muted), span(&text, theme.text)]);
+    let fact = |name: &str, text: String| Line::from(vec![Span::styled(format!("{name:<WORD$}"), theme.muted), span(&text, theme.text)]);
     let mut lines = vec![Line::default()];
     let values = feature.rows - feature.nulls.min(feature.rows);
     lines.push(fact("values", format!("{} exact   {} null {}", exact(values), sign::NULL, share(feature.nulls, feature.rows))));
@@ -207,21 +209,21 @@ pub(super) fn figures(model: &Model, feature: &FeatureNumbers, room: usize, them
     }
     if !feature.counts.is_empty() {
         let counts: Vec<String> = feature.counts.iter().map(|(name, count)| format!("{name} {}", share(*count, feature.rows))).collect();
-        lines.push(fact("of these", counts.join("   ")));
+        lines.push(fact("of these", whole(&counts, room)));
     }
     if let Some(mean) = feature.mean {
-        let std = feature.std.map(|std| format!("   std {}", number(std))).unwrap_or_default();
-        lines.push(fact("mean", format!("{}{std}", number(mean))));
+        let std = feature.std.map(|std| format!("std {}", number(std)));
+        lines.push(fact("mean", whole(&[Some(number(mean)), std].into_iter().flatten().collect::<Vec<_>>(), room)));
     }
     if let Some((least, greatest)) = &feature.bounds {
-        lines.push(fact("bounds", format!("{} … {}", fit::cut(&clean(least), 24), fit::cut(&clean(greatest), 24))));
+        let each = (room.saturating_sub(WORD + 3) / 2).clamp(8, 24);
+        lines.push(fact("bounds", format!("{} … {}", fit::cut(&clean(least), each), fit::cut(&clean(greatest), each))));
     }
     if !feature.quantiles.is_empty() {
-        let quantiles: Vec<String> = feature.quantiles.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        let quantiles = quantiles_in(&feature.quantiles, room);
         let error = if feature.rank_error > 0.0 { format!("   ≈ rank ±{:.1}%", feature.rank_error * 100.0) } else { String::new() };
-        let quantiles = quantiles.join("   ");
         // How exact they are is said whole or not at all.
-        let error = if fit::width(&quantiles) + fit::width(&error) + 10 <= room { error } else { String::new() };
+        let error = if fit::width(&quantiles) + fit::width(&error) + WORD <= room { error } else { String::new() };
         lines.push(fact("quantiles", format!("{quantiles}{error}")));
     }
     for (place, (value, count)) in feature.top.iter().take(3).enumerate() {
@@ -243,6 +245,24 @@ pub(super) fn figures(model: &Model, feature: &FeatureNumbers, room: usize, them
     lines
 }
 
+/// As many of the parts as there is room for: a number that is cut is another number.
+fn whole(parts: &[String], room: usize) -> String {
+    let joined = |count: usize| parts[..count].join("   ");
+    (1..=parts.len()).rev().map(joined).find(|text| fit::width(text) + WORD <= room).unwrap_or_else(|| joined(parts.len().min(1)))
+}
+
+/// The quantiles, or where they are too many the outer ones and the middle, or the middle alone.
+fn quantiles_in(quantiles: &[(&str, String)], room: usize) -> String {
+    let joined = |places: &[usize]| {
+        let told = |place: &usize| quantiles.get(*place).map(|(name, value)| format!("{name} {value}"));
+        places.iter().filter_map(told).collect::<Vec<_>>().join("   ")
+    };
+    let (middle, last) = (quantiles.len() / 2, quantiles.len().saturating_sub(1));
+    let all = joined(&(0..quantiles.len()).collect::<Vec<_>>());
+    let fits = |text: &String| fit::width(text) + WORD <= room;
+    [all, joined(&[0, middle, last])].into_iter().find(fits).unwrap_or_else(|| joined(&[middle]))
+}
+
 fn line_of_days(name: &str, days: usize, picture: String, values: &[Option<f64>], theme: &Theme) -> Line<'static> {
     let known = || values.iter().flatten().copied();
     let (least, most) = (known().fold(f64::INFINITY, f64::min), known().fold(f64::NEG_INFINITY, f64::max));
@@ -257,4 +277,21 @@ fn line_of_days(name: &str, days: usize, picture: String, values: &[Option<f64>]
         Span::styled(picture, theme.accent),
         Span::styled(ends, theme.muted),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_that_have_no_room_are_left_out_and_never_cut() {
+        let quantiles = ["p5", "p25", "p50", "p75", "p95"].map(|name| (name, "710002".to_owned()));
+        assert_eq!(quantiles_in(&quantiles, 80), "p5 710002   p25 710002   p50 710002   p75 710002   p95 710002");
+        assert_eq!(quantiles_in(&quantiles, 45), "p5 710002   p50 710002   p95 710002");
+        assert_eq!(quantiles_in(&quantiles, 30), "p50 710002");
+        let parts = ["zero 1.0%".to_owned(), "negative 12.0%".to_owned(), "nan 3.0%".to_owned()];
+        assert_eq!(whole(&parts, 80), parts.join("   "));
+        assert_eq!(whole(&parts, 40), "zero 1.0%   negative 12.0%");
+        assert_eq!((whole(&parts, 5).as_str(), whole(&[], 5).as_str()), ("zero 1.0%", ""));
+    }
 }
