@@ -23,13 +23,14 @@ fn put(identifier: &str, seconds: i64) -> RowWrite {
 }
 
 fn cluster() -> Vec<Redis> {
+    // Long enough that none is taken for dead which only had no processor: the replica that took over might lack its last writes.
     let arguments = [
         "--cluster-enabled",
         "yes",
         "--cluster-config-file",
         "nodes.conf",
         "--cluster-node-timeout",
-        "1500",
+        "4000",
         "--repl-diskless-sync-delay",
         "0",
         "--appendonly",
