@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -33,7 +33,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Accepts connections until told to stop; returns when all have ended, or after the time that a stop may take.
 pub(super) async fn accept(state: &Arc<ServerState>, listener: &TcpListener, tls: Option<&TlsAcceptor>, stop: &mut watch::Receiver<bool>) {
     let permits = Arc::new(Semaphore::new(state.settings.max_connections));
-    let graceful = Arc::new(GracefulShutdown::new());
+    let graceful = GracefulShutdown::new();
     loop {
         let next = async {
             let permit = permits.clone().acquire_owned().await;
@@ -53,42 +53,35 @@ pub(super) async fn accept(state: &Arc<ServerState>, listener: &TcpListener, tls
         };
         // Answers are whole: waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
-        let (state, tls, graceful) = (state.clone(), tls.cloned(), graceful.clone());
+        // A watcher of its own: whoever idles hears of a stop, and only what is on its way is waited for.
+        let (state, tls, watcher) = (state.clone(), tls.cloned(), graceful.watcher());
         tokio::spawn(async move {
             let _permit = permit;
             state.metrics.opened();
-            serve(&state, stream, tls, &graceful).await;
+            serve(&state, stream, tls, watcher).await;
             state.metrics.closed();
         });
     }
-    let Some(graceful) = Arc::into_inner(graceful) else {
-        return wait_for_permits(&permits, state).await;
-    };
     let _ = tokio::time::timeout(state.settings.stop_time, graceful.shutdown()).await;
 }
 
-async fn wait_for_permits(permits: &Semaphore, state: &ServerState) {
-    let all = u32::try_from(state.settings.max_connections).unwrap_or(u32::MAX);
-    let _ = tokio::time::timeout(state.settings.stop_time, permits.acquire_many(all)).await;
-}
-
-async fn serve(state: &Arc<ServerState>, stream: TcpStream, tls: Option<TlsAcceptor>, graceful: &GracefulShutdown) {
+async fn serve(state: &Arc<ServerState>, stream: TcpStream, tls: Option<TlsAcceptor>, watcher: Watcher) {
     match tls {
-        None => talk(state, stream, graceful).await,
+        None => talk(state, stream, watcher).await,
         // Boxed, because the task of every connection has the size of the largest branch, and most connections idle.
-        Some(tls) => Box::pin(serve_securely(state, stream, tls, graceful)).await,
+        Some(tls) => Box::pin(serve_securely(state, stream, tls, watcher)).await,
     }
 }
 
-async fn serve_securely(state: &Arc<ServerState>, stream: TcpStream, tls: TlsAcceptor, graceful: &GracefulShutdown) {
+async fn serve_securely(state: &Arc<ServerState>, stream: TcpStream, tls: TlsAcceptor, watcher: Watcher) {
     match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-        Ok(Ok(stream)) => talk(state, stream, graceful).await,
+        Ok(Ok(stream)) => talk(state, stream, watcher).await,
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
         Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
 }
 
-async fn talk<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(state: &Arc<ServerState>, stream: S, graceful: &GracefulShutdown) {
+async fn talk<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(state: &Arc<ServerState>, stream: S, watcher: Watcher) {
     let service = service_fn(|request: hyper::Request<Incoming>| {
         let state = state.clone();
         async move { Ok::<_, std::convert::Infallible>(respond(&state, request).await) }
@@ -100,7 +93,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(state: &Arc<Se
         .max_headers(ServeSettings::MAX_HEADERS)
         .pipeline_flush(true)
         .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = graceful.watch(connection).await {
+    if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "a connection ended early");
     }
 }
@@ -141,13 +134,13 @@ pub(super) fn tls_acceptor(chain: &Path, key: &Path) -> Result<TlsAcceptor> {
 mod tests {
     use super::*;
 
-    fn size_of_task<Task: Future>(_: impl FnOnce(&'static Arc<ServerState>, TcpStream, &'static GracefulShutdown) -> Task) -> usize {
+    fn size_of_task<Task: Future>(_: impl FnOnce(&'static Arc<ServerState>, TcpStream, Watcher) -> Task) -> usize {
         size_of::<Task>()
     }
 
     #[test]
     fn a_connection_that_idles_is_small() {
-        let size = size_of_task(|state, stream, graceful| serve(state, stream, None, graceful));
+        let size = size_of_task(|state, stream, watcher| serve(state, stream, None, watcher));
         assert!(size <= 4_096, "{size} bytes a connection");
     }
 }

@@ -91,6 +91,30 @@ fn slow_clients_are_cut_off_and_leave_nothing_behind() {
     assert!(asker_alone, "connections are left over");
 }
 
+#[test]
+fn a_stop_waits_for_requests_on_their_way_and_not_for_connections_that_idle() {
+    let store = tempfile::tempdir().unwrap();
+    let serving = Serving::start_with(store.path(), None, &[("LARDER_SERVE_STOP_SECONDS", "300")]);
+    serving.make_group("orders");
+    // A client that keeps its connection for later, and one in the middle of a request.
+    let mut idle = connect(&serving);
+    write!(idle, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    assert!(idle.read(&mut [0; 1024]).unwrap() > 0);
+    let (mut asking, body) = (connect(&serving), record("late", 1));
+    let (first, second) = body.split_at(body.len() / 2);
+    write!(asking, "PUT /FeatureGroup/orders HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{first}", body.len()).unwrap();
+    asking.flush().unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    serving.signal("-TERM");
+    assert_eq!(idle.read(&mut [0; 1024]).unwrap(), 0, "the connection that idles is closed");
+    write!(asking, "{second}").unwrap();
+    let said = rest_of(asking);
+    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+    drop(serving);
+    let again = Serving::start_with(store.path(), None, &[]);
+    assert_eq!(looked_up(&again, "late")["Record"][0]["ValueAsString"], "late");
+}
+
 fn resident(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
