@@ -74,7 +74,10 @@ impl Query {
             Some(BuildOutput::Store(name)) => Some(name),
             Some(BuildOutput::File(_)) | None => None,
         };
-        let format = if kept.is_some() { format_in_store(self.format)? } else { chosen_format(self.format, console.json(), output)? };
+        let format = match &kept {
+            Some(_) => self.format.map_or(OutputFormat::Parquet, Into::into),
+            None => chosen_format(self.format, console.json(), output)?,
+        };
         if format == OutputFormat::Parquet && output.is_none() && console.page().is_terminal() {
             return Err(Error::usage("Parquet is not for a terminal").remedy("name a file with -o FILE").into());
         }
@@ -87,7 +90,7 @@ impl Query {
         let started = Instant::now();
         let mut progress = Progress::new(console);
         if let Some(name) = kept {
-            let answer = progress.during_showing(store.query_into(cluster.as_ref(), &sql, &name), || stand(0)).await?;
+            let answer = progress.during_showing(store.query_into(cluster.as_ref(), &sql, &name, format), || stand(0)).await?;
             progress.clear();
             return tell(&answer, started.elapsed(), console);
         }
@@ -112,16 +115,6 @@ impl Query {
         progress.clear();
         console.hint(format!("{} in {name}, {}", counted(rows, "row"), took(started.elapsed())));
         Ok(Exit::Done)
-    }
-}
-
-/// An answer in the store is Parquet.
-fn format_in_store(asked: Option<Format>) -> Result<OutputFormat> {
-    match asked {
-        None | Some(Format::Parquet) => Ok(OutputFormat::Parquet),
-        Some(_) => {
-            Err(Error::usage("an answer in the store is kept as Parquet files").remedy("leave --format out, or name a file with -o"))
-        }
     }
 }
 

@@ -23,7 +23,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
 use parquet::arrow::AsyncArrowWriter;
 use uuid::Uuid;
 
-use super::content_hash::{BlockDigests, BlockHasher};
+use super::content_hash::{BlockDigests, BlockHasher, cut};
 use super::output::{file_properties, with_unique_names};
 use crate::backend::offline::from_object_store;
 use crate::model::{Error, ErrorKind, Result};
@@ -217,6 +217,70 @@ impl RowFileWriter {
             bytes: self.writer.bytes_written() as u64,
             digests: self.hasher.map(|hasher| hasher.finish()),
         })
+    }
+}
+
+/// Rows cut into files of a folder, one after another.
+pub struct RowFilesWriter {
+    folder: RowFolder,
+    schema: SchemaRef,
+    file_rows: u64,
+    is_hashed: bool,
+    next: u64,
+    file: Option<RowFileWriter>,
+    files: Vec<RowFile>,
+}
+
+impl RowFilesWriter {
+    /// Files of so many rows, but for the last; `is_hashed` if each is a block whose columns are to be hashed.
+    pub fn new(folder: RowFolder, schema: SchemaRef, file_rows: u64, is_hashed: bool) -> Self {
+        Self { folder, schema, file_rows, is_hashed, next: 0, file: None, files: Vec::new() }
+    }
+
+    /// Rows of the file at hand; none before it is begun.
+    pub fn held(&self) -> u64 {
+        self.file.as_ref().map_or(0, RowFileWriter::rows)
+    }
+
+    /// The number of the file at hand, or of the next one.
+    pub fn number(&self) -> u64 {
+        self.file.as_ref().map_or(self.next, RowFileWriter::number)
+    }
+
+    /// Gives the next file that is begun this number; else it is one more than that before.
+    pub fn go_on_at(&mut self, number: u64) {
+        self.next = number;
+    }
+
+    /// Adds rows, whose columns are taken by position.
+    pub async fn add(&mut self, batch: &RecordBatch) -> Result<()> {
+        for rows in cut(batch, self.held(), self.file_rows) {
+            let mut file = match self.file.take() {
+                Some(file) => file,
+                None => self.folder.file(&self.schema, self.next, self.is_hashed)?,
+            };
+            file.add(&rows).await?;
+            if file.rows() >= self.file_rows {
+                self.done(file).await?;
+            } else {
+                self.file = Some(file);
+            }
+        }
+        Ok(())
+    }
+
+    async fn done(&mut self, file: RowFileWriter) -> Result<()> {
+        self.next = file.number() + 1;
+        self.files.push(file.finish().await?);
+        Ok(())
+    }
+
+    /// Completes the last file. Without rows there is none.
+    pub async fn finish(mut self) -> Result<Vec<RowFile>> {
+        if let Some(file) = self.file.take() {
+            self.done(file).await?;
+        }
+        Ok(self.files)
     }
 }
 

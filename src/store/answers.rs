@@ -3,6 +3,7 @@
 //! Unlike a training dataset an answer is not recorded: whoever asked is told where it lies, and its manifest tells everybody else
 //! what was asked. Nothing ever removes it but its owner.
 
+use arrow::datatypes::SchemaRef;
 use futures::StreamExt;
 use serde::Serialize;
 use uuid::Uuid;
@@ -11,8 +12,7 @@ use super::FeatureStore;
 use super::cluster::ClusterOptions;
 use super::new_folder::{NewFolder, RowKind};
 use crate::dataset::OutputFormat;
-use crate::dataset::content_hash::cut;
-use crate::dataset::row_files::{RowFile, RowFileWriter, RowFolder};
+use crate::dataset::row_files::{RowFile, RowFilesWriter, RowFolder};
 use crate::model::{DatasetName, Error, EventTime, Result};
 
 /// Version of the manifest's format.
@@ -62,14 +62,23 @@ impl FeatureStore {
     /// workers write them. An answer without rows has one file without rows, which tells its columns.
     ///
     /// # Errors
-    /// As [`Self::query`] and [`Self::query_on`]; `ReadOnly`. Nothing is left then.
-    pub async fn query_into(&self, cluster: Option<&ClusterOptions>, sql: &str, name: &DatasetName) -> Result<StoredAnswer> {
-        let mut new = NewFolder::create(self, RowKind::Answer, name, Uuid::now_v7(), OutputFormat::Parquet).await?;
+    /// As [`Self::query`] and [`Self::query_on`]; `ReadOnly`; `Usage` for another format than Parquet. Nothing is left then.
+    pub async fn query_into(
+        &self,
+        cluster: Option<&ClusterOptions>,
+        sql: &str,
+        name: &DatasetName,
+        format: OutputFormat,
+    ) -> Result<StoredAnswer> {
+        let mut new = NewFolder::create(self, RowKind::Answer, name, Uuid::now_v7(), format).await?;
         let filled = async {
-            let files = match cluster {
-                Some(cluster) => self.answer_on(cluster, sql, &new.folder).await?,
+            let (schema, mut files) = match cluster {
+                Some(cluster) => super::cluster::query_into(self, cluster, sql, (&new.folder, self.inner.block_rows)).await?,
                 None => self.answer_here(sql, &new.folder).await?,
             };
+            if files.is_empty() {
+                files.push(new.folder.file(&schema, 0, false)?.finish().await?);
+            }
             Ok(StoredAnswer { path: new.close(&files).await?, files })
         };
         let filled = filled.await;
@@ -79,41 +88,14 @@ impl FeatureStore {
         Ok(answer)
     }
 
-    async fn answer_on(&self, cluster: &ClusterOptions, sql: &str, folder: &RowFolder) -> Result<Vec<RowFile>> {
-        let (schema, mut files) = super::cluster::query_into(self, cluster, sql, (folder, self.inner.block_rows)).await?;
-        if files.is_empty() {
-            files.push(folder.file(&schema, 0, false)?.finish().await?);
-        }
-        Ok(files)
-    }
-
-    async fn answer_here(&self, sql: &str, folder: &RowFolder) -> Result<Vec<RowFile>> {
+    async fn answer_here(&self, sql: &str, folder: &RowFolder) -> Result<(SchemaRef, Vec<RowFile>)> {
         let mut rows = self.query(sql, None).await?;
         let schema = rows.schema();
-        let mut files: Vec<RowFile> = Vec::new();
-        let mut file: Option<RowFileWriter> = None;
+        let mut writer = RowFilesWriter::new(folder.clone(), schema.clone(), self.inner.block_rows, false);
         while let Some(batch) = rows.next().await {
-            for rows in cut(&batch?, file.as_ref().map_or(0, RowFileWriter::rows), self.inner.block_rows) {
-                let mut current = match file.take() {
-                    Some(file) => file,
-                    None => folder.file(&schema, files.len() as u64, false)?,
-                };
-                current.add(&rows).await?;
-                if current.rows() >= self.inner.block_rows {
-                    files.push(current.finish().await?);
-                } else {
-                    file = Some(current);
-                }
-            }
+            writer.add(&batch?).await?;
         }
-        let last = match file {
-            None if files.is_empty() => Some(folder.file(&schema, 0, false)?),
-            last => last,
-        };
-        if let Some(last) = last {
-            files.push(last.finish().await?);
-        }
-        Ok(files)
+        Ok((schema, writer.finish().await?))
     }
 
     fn answer_manifest(&self, sql: &str, answer: &StoredAnswer) -> Result<String> {

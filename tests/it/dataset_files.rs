@@ -450,7 +450,7 @@ async fn answers_in_the_store_are_those_of_one_machine() {
             let here: Vec<RecordBatch> = bench.store.query(sql, None).await.unwrap().try_collect().await.unwrap();
             let here: Vec<String> = here.iter().flat_map(|rows| lines(rows, false)).collect();
             for cluster in [None, bench.cluster.of(&bench.store)] {
-                let answer = bench.store.query_into(cluster.as_ref(), sql, &name).await.unwrap();
+                let answer = bench.store.query_into(cluster.as_ref(), sql, &name, OutputFormat::Parquet).await.unwrap();
                 folders += 1;
                 let files: Vec<_> = answer.files.iter().map(|file| (file.name.as_str(), file.bytes)).collect();
                 assert!(!has_order || files.is_sorted(), "{files:?}");
@@ -466,7 +466,10 @@ async fn answers_in_the_store_are_those_of_one_machine() {
         }
         for cluster in [None, bench.cluster.of(&bench.store)] {
             let failing = "select cast(plan as bigint) from users where plan is not null";
-            assert_eq!(bench.store.query_into(cluster.as_ref(), failing, &name).await.unwrap_err().kind(), ErrorKind::Invalid);
+            assert_eq!(
+                bench.store.query_into(cluster.as_ref(), failing, &name, OutputFormat::Parquet).await.unwrap_err().kind(),
+                ErrorKind::Invalid
+            );
         }
         let left = bench.objects().await;
         assert_eq!(left.iter().filter(|name| name.ends_with("_manifest.json")).count(), folders, "{left:?}");
@@ -488,6 +491,9 @@ async fn what_can_not_be_a_folder_of_the_store_is_refused() {
         cluster: None,
     };
     let error = bench.store.build_dataset(&request, &options).await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Usage && error.to_string().contains("Parquet files"), "{error}");
+    let name = DatasetName::parse("t").unwrap();
+    let error = bench.store.query_into(None, "select 1", &name, OutputFormat::Csv).await.unwrap_err();
     assert!(error.kind() == ErrorKind::Usage && error.to_string().contains("Parquet files"), "{error}");
     let only = OpenOptions { read_only: true, ..OpenOptions::default() };
     let reader = FeatureStore::open(bench.path("store"), only).await.unwrap();

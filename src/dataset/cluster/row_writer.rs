@@ -8,9 +8,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{AsArray, RecordBatch, UInt64Array};
 use arrow::compute::sum;
-use arrow::datatypes::{Schema, SchemaRef, UInt64Type};
+use arrow::datatypes::{Schema, UInt64Type};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -27,7 +27,7 @@ use futures::StreamExt;
 use super::reports::{WrittenPart, report, schema_of_reports};
 use crate::dataset::content_hash::cut;
 use crate::dataset::failure::{from_engine, into_engine};
-use crate::dataset::row_files::{RowFileWriter, RowFolder};
+use crate::dataset::row_files::{RowFilesWriter, RowFolder};
 use crate::model::{Error, Result};
 
 /// How the rows of an input are written.
@@ -152,13 +152,11 @@ impl ExecutionPlan for RowWriterExec {
 
 /// One partition on its way into files.
 struct Writing {
-    folder: RowFolder,
     layout: Layout,
-    schema: SchemaRef,
     /// Positions of the columns that are written.
     columns: Vec<usize>,
-    file: Option<RowFileWriter>,
-    written: WrittenPart,
+    files: RowFilesWriter,
+    matched: Vec<u64>,
 }
 
 impl Writing {
@@ -166,67 +164,42 @@ impl Writing {
         let end = input.fields().len().saturating_sub(layout.counts);
         let columns: Vec<usize> = (0..end).filter(|column| Some(*column) != layout.number).collect();
         let fields: Vec<_> = columns.iter().map(|column| input.field(*column).clone()).collect();
-        let written = WrittenPart { files: Vec::new(), matched: vec![0; layout.counts] };
-        Self { folder, layout, schema: Arc::new(Schema::new(fields)), columns, file: None, written }
+        let files = RowFilesWriter::new(folder, Arc::new(Schema::new(fields)), layout.block_rows, layout.number.is_some());
+        Self { layout, columns, files, matched: vec![0; layout.counts] }
     }
 
     async fn add(&mut self, batch: &RecordBatch) -> Result<()> {
+        let unfit = |error| Error::internal("rows of the cluster don't fit their file").source(error);
         let counts = batch.columns().iter().rev().take(self.layout.counts).rev();
-        for (matched, counts) in self.written.matched.iter_mut().zip(counts) {
+        for (matched, counts) in self.matched.iter_mut().zip(counts) {
             *matched += counts.as_primitive_opt::<UInt64Type>().and_then(sum).unwrap_or_default();
         }
-        let held = self.file.as_ref().map_or(0, RowFileWriter::rows);
-        for piece in cut(batch, held, self.layout.block_rows) {
-            self.add_piece(&piece).await?;
+        for piece in cut(batch, self.files.held(), self.layout.block_rows) {
+            if let Some(position) = self.layout.number {
+                self.find_block(&piece, position)?;
+            }
+            self.files.add(&piece.project(&self.columns).map_err(unfit)?).await?;
         }
         Ok(())
     }
 
-    /// Adds rows that one file has room for.
-    async fn add_piece(&mut self, piece: &RecordBatch) -> Result<()> {
-        let unfit = |error| Error::internal("rows of the cluster don't fit their file").source(error);
-        let is_hashed = self.layout.number.is_some();
-        let (number, held) = match &self.file {
-            Some(file) => (file.number(), file.rows()),
-            None => (self.next_number(piece), 0),
-        };
-        if let Some(position) = self.layout.number {
-            check_numbers(piece, position, number * self.layout.block_rows + held)?;
+    /// Goes to the block of rows that begin one, and refuses those that are not the next of theirs.
+    fn find_block(&mut self, piece: &RecordBatch, position: usize) -> Result<()> {
+        let numbers = piece.column(position).as_primitive_opt::<UInt64Type>();
+        if self.files.held() == 0 {
+            let first = numbers.and_then(|numbers| numbers.values().first()).copied().unwrap_or_default();
+            self.files.go_on_at(first / self.layout.block_rows);
         }
-        let rows = piece.project(&self.columns).map_err(unfit)?;
-        let mut file = match self.file.take() {
-            Some(file) => file,
-            None => self.folder.file(&self.schema, number, is_hashed)?,
-        };
-        file.add(&rows).await?;
-        if file.rows() >= self.layout.block_rows {
-            self.written.files.push(file.finish().await?);
-        } else {
-            self.file = Some(file);
-        }
-        Ok(())
+        check_numbers(numbers, self.files.number() * self.layout.block_rows + self.files.held())
     }
 
-    /// The number of the file that begins with these rows.
-    fn next_number(&self, piece: &RecordBatch) -> u64 {
-        let numbers = self.layout.number.and_then(|position| piece.column(position).as_primitive_opt::<UInt64Type>());
-        match numbers {
-            Some(numbers) => numbers.values().first().map_or(0, |number| number / self.layout.block_rows),
-            None => self.written.files.len() as u64,
-        }
-    }
-
-    async fn finish(mut self) -> Result<WrittenPart> {
-        if let Some(file) = self.file.take() {
-            self.written.files.push(file.finish().await?);
-        }
-        Ok(self.written)
+    async fn finish(self) -> Result<WrittenPart> {
+        Ok(WrittenPart { files: self.files.finish().await?, matched: self.matched })
     }
 }
 
 /// Refuses rows that are not one after another from this number on.
-fn check_numbers(piece: &RecordBatch, position: usize, first: u64) -> Result<()> {
-    let numbers = piece.column(position).as_primitive_opt::<UInt64Type>();
+fn check_numbers(numbers: Option<&UInt64Array>, first: u64) -> Result<()> {
     let is_whole = numbers.is_some_and(|numbers| (first..).zip(numbers.values()).all(|(expected, number)| *number == expected));
     if is_whole { Ok(()) } else { Err(Error::internal(format!("rows are missing or came twice at row {first} of a training dataset"))) }
 }
@@ -234,7 +207,7 @@ fn check_numbers(piece: &RecordBatch, position: usize, first: u64) -> Result<()>
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use arrow::array::{ArrayRef, Int64Array, UInt64Array};
+    use arrow::array::{ArrayRef, Int64Array};
     use datafusion::datasource::memory::MemorySourceConfig;
     use datafusion::physical_plan::collect;
     use object_store::memory::InMemory;

@@ -4,9 +4,9 @@ use std::io::Write;
 
 use tokio::runtime::Handle;
 
-use crate::dataset::content_hash::{ContentHash, ContentHasher, cut};
+use crate::dataset::content_hash::{ContentHash, ContentHasher};
 use crate::dataset::point_in_time::JoinedRows;
-use crate::dataset::row_files::{RowFileWriter, RowFolder, WrittenRows};
+use crate::dataset::row_files::{RowFilesWriter, RowFolder, WrittenRows};
 use crate::dataset::{OutputFormat, result_writer, write_pieces};
 use crate::model::Result;
 use crate::store::datasets::JoinedStream;
@@ -37,28 +37,11 @@ pub(super) fn write_output(joined: JoinedStream, format: OutputFormat, out: impl
 
 /// Writes all rows to a folder, a file for each block. Blocks, as [`write_output`] does.
 pub(super) fn write_files(mut rows: JoinedRows, folder: &RowFolder, block_rows: u64, runtime: &Handle) -> Result<WrittenRows> {
-    let schema = rows.schema().clone();
-    let mut files = Vec::new();
-    let mut file: Option<RowFileWriter> = None;
+    let mut files = RowFilesWriter::new(folder.clone(), rows.schema().clone(), block_rows, true);
     while let Some(piece) = rows.next_piece()? {
-        let batch = piece.assemble()?;
-        for rows in cut(&batch, file.as_ref().map_or(0, RowFileWriter::rows), block_rows) {
-            let mut current = match file.take() {
-                Some(file) => file,
-                None => folder.file(&schema, files.len() as u64, true)?,
-            };
-            runtime.block_on(current.add(&rows))?;
-            if current.rows() >= block_rows {
-                files.push(runtime.block_on(current.finish())?);
-            } else {
-                file = Some(current);
-            }
-        }
+        runtime.block_on(files.add(&piece.assemble()?))?;
     }
-    if let Some(last) = file {
-        files.push(runtime.block_on(last.finish())?);
-    }
-    Ok(WrittenRows { files, matched: rows.matched() })
+    Ok(WrittenRows { files: runtime.block_on(files.finish())?, matched: rows.matched() })
 }
 
 /// Hashes all rows without writing them. Blocks.
